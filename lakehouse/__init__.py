@@ -1,0 +1,1 @@
+"""How tables are kept: declarations, storage, streams and sessions. Knows nothing of shops."""

@@ -1,0 +1,137 @@
+"""What a table is: a frozen declaration that holds a pure function from tables to a table."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from lakehouse.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its Spark SQL type, and what it means (units included)."""
+
+    name: str
+    type: str
+    doc: str
+    required: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.doc.strip():
+            raise DeclarationError(f"Column {self.name} has no description.", "Say what it means and its unit.")
+
+    @property
+    def ddl(self) -> str:
+        """The column as Spark DDL, comment included."""
+        comment = self.doc.replace("\\", "\\\\").replace("'", "\\'")
+        return f"`{self.name}` {self.type}{' NOT NULL' if self.required else ''} COMMENT '{comment}'"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something that a table reads and that is no table of ours: its name, meaning and columns."""
+
+    name: str
+    doc: str
+    columns: tuple[Column, ...]
+
+    @property
+    def ddl(self) -> str:
+        """The schema as Spark DDL."""
+        return ", ".join(column.ddl for column in self.columns)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+@dataclass(frozen=True)
+class Table(Source):
+    """A Delta table: name, grain, columns, key, what it reads, and the function that makes it.
+
+    ``build`` takes one DataFrame per entry of ``reads``, under the same name, and returns the
+    table's rows; it sees no session, path, topic or clock. A table without ``build`` is written
+    by a job that says so in ``doc``.
+
+    ``scope`` names the columns that say what a change touches: when an input row changes, the
+    rows that share its scope are computed again, from all of their input, and nothing else is.
+    ``cluster_by`` lays out the files, ``properties`` are Delta table properties, and ``rules``
+    are SQL conditions that every row fulfils (a rule that is NULL is broken).
+
+    Raises DeclarationError at import where the parts contradict each other.
+    """
+
+    key: tuple[str, ...]
+    reads: Mapping[str, Source] = field(default_factory=dict)
+    build: Callable[..., DataFrame] | None = None
+    rules: Mapping[str, str] = field(default_factory=dict)
+    scope: tuple[str, ...] = ()
+    cluster_by: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        layer, _, short = self.name.partition(".")
+        if not (_NAME.fullmatch(layer) and _NAME.fullmatch(short)):
+            raise DeclarationError(
+                f"{self.name!r} is not a table name.", "Use layer.table in lower case, digits and underscores."
+            )
+        if not self.doc.startswith("One row per "):
+            raise DeclarationError(f"{self.name} does not state its grain.", "Begin its doc with 'One row per …'.")
+        names = self.column_names
+        if len(set(names)) != len(names):
+            raise DeclarationError(f"{self.name} declares a column twice.")
+        for part, columns in (("key", self.key), ("scope", self.scope), ("cluster_by", self.cluster_by)):
+            if unknown := [column for column in columns if column not in names]:
+                raise DeclarationError(f"{self.name}: {part} names unknown columns: {', '.join(unknown)}.")
+        if not self.key:
+            raise DeclarationError(f"{self.name} has no key.", "Name the columns that tell its rows apart.")
+        if self.build is not None:
+            takes = tuple(inspect.signature(self.build).parameters)
+            if set(takes) != set(self.reads):
+                raise DeclarationError(
+                    f"{self.name}: build takes ({', '.join(takes)}) but reads is ({', '.join(self.reads)}).",
+                    "Give both the same names.",
+                )
+        for name in ("reads", "rules", "properties"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def layer(self) -> str:
+        """The layer, the part of the name before the dot."""
+        return self.name.partition(".")[0]
+
+    @property
+    def short_name(self) -> str:
+        """The part of the name after the dot."""
+        return self.name.partition(".")[2]
+
+
+def in_order(tables: Mapping[str, Table]) -> tuple[Table, ...]:
+    """The tables so that each one comes after those that it reads; otherwise by name.
+
+    Raises DeclarationError where tables read each other in a circle.
+    """
+    done: dict[str, Table] = {}
+    waiting = dict(sorted(tables.items()))
+    while waiting:
+        ready = [
+            table
+            for table in waiting.values()
+            if all(source.name in done or source.name not in tables for source in table.reads.values())
+        ]
+        if not ready:
+            raise DeclarationError(f"These tables read each other in a circle: {', '.join(waiting)}.")
+        for table in ready:
+            done[table.name] = waiting.pop(table.name)
+    return tuple(done.values())

@@ -1,0 +1,1 @@
+"""When it runs: the jobs, their settings and the command line, where everything is put together."""

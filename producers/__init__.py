@@ -1,0 +1,1 @@
+"""The shop: what is said, by whom, and under which contract."""

@@ -1,0 +1,18 @@
+"""A page was shown."""
+
+from producers.contract import EventType, category, event_id, page_url, price, session_id, timestamp, url, user_id
+
+EVENT = EventType(
+    name="page_views",
+    doc="One row per page view: a page of the shop was shown to a visitor.",
+    fields=(
+        user_id(),
+        session_id(),
+        event_id(),
+        page_url("The address of the page that was shown."),
+        url("referrer_url", "The address the visitor came from; null for a direct visit."),
+        category(),
+        price(),
+        timestamp(),
+    ),
+)
