@@ -64,8 +64,9 @@ class Table(Source):
     table's rows; it sees no session, path, topic or clock. A table without ``build`` is written
     by a job that says so in ``doc``.
 
-    ``scope`` names the columns that say what a change touches: when an input row changes, the
-    rows that share its scope are computed again, from all of their input, and nothing else is.
+    ``scope`` says what a change touches: names, each with an SQL expression on an input's rows.
+    When an input row changes, the rows that share its scope are computed again, from all of their
+    input, and nothing else is. The names are columns of this table.
     ``cluster_by`` lays out the files, ``properties`` are Delta table properties, and ``rules``
     are SQL conditions that every row fulfils (a rule that is NULL is broken).
 
@@ -76,7 +77,7 @@ class Table(Source):
     reads: Mapping[str, Source] = field(default_factory=dict)
     build: Callable[..., DataFrame] | None = None
     rules: Mapping[str, str] = field(default_factory=dict)
-    scope: tuple[str, ...] = ()
+    scope: Mapping[str, str] = field(default_factory=dict)
     cluster_by: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
 
@@ -91,19 +92,21 @@ class Table(Source):
         names = self.column_names
         if len(set(names)) != len(names):
             raise DeclarationError(f"{self.name} declares a column twice.")
-        for part, columns in (("key", self.key), ("scope", self.scope), ("cluster_by", self.cluster_by)):
+        for part, columns in (("key", self.key), ("scope", tuple(self.scope)), ("cluster_by", self.cluster_by)):
             if unknown := [column for column in columns if column not in names]:
                 raise DeclarationError(f"{self.name}: {part} names unknown columns: {', '.join(unknown)}.")
         if not self.key:
             raise DeclarationError(f"{self.name} has no key.", "Name the columns that tell its rows apart.")
         if self.build is not None:
-            takes = tuple(inspect.signature(self.build).parameters)
-            if set(takes) != set(self.reads):
+            parameters = inspect.signature(self.build).parameters.values()
+            takes = tuple(one.name for one in parameters if one.kind is not inspect.Parameter.VAR_KEYWORD)
+            takes_any = len(takes) < len(parameters)
+            if set(takes) - set(self.reads) or (set(self.reads) - set(takes) and not takes_any):
                 raise DeclarationError(
                     f"{self.name}: build takes ({', '.join(takes)}) but reads is ({', '.join(self.reads)}).",
                     "Give both the same names.",
                 )
-        for name in ("reads", "rules", "properties"):
+        for name in ("reads", "rules", "scope", "properties"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     @property

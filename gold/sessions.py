@@ -1,0 +1,148 @@
+"""Gold: what each visit was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gold.clock import CLOCK
+from gold.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, referrer_kind, timeline
+from lakehouse.table import Column, Table
+from producers.events import EVENTS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+INTERACTION_TYPES = next(field.choices for field in EVENTS["interactions"].fields if field.choices)
+"""The kinds of interaction that the contract lists; each one is counted in a column of its own."""
+
+
+def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, clock: DataFrame) -> DataFrame:
+    """One row per session, as known from all of its events that have arrived."""
+    from pyspark.sql import functions as F
+
+    def count(condition: str) -> F.Column:
+        return F.count_if(F.expr(condition))
+
+    by_order = F.struct(*ORDER)
+    is_view = F.col("kind") == "page_view"
+    # A visitor's clock may be ahead; the broker's never is, so a session never closes in the future.
+    rested_since = F.max(F.least("event_at", "arrived_at"))
+    rows = (
+        timeline(page_views, clicks, interactions)
+        .groupBy(*SESSION)
+        .agg(
+            F.count("*").alias("events"),
+            count("kind = 'page_view'").alias("page_views"),
+            count("is_product_view").alias("product_views"),
+            count("kind = 'click'").alias("clicks"),
+            count("is_purchase").alias("purchases"),
+            count("is_cart_add").alias("cart_adds"),
+            count("kind = 'interaction'").alias("interactions"),
+            *(count(f"kind = 'interaction' AND action = '{name}'").alias(f"{name}_count") for name in INTERACTION_TYPES),
+            F.size(F.collect_set("page_url")).cast("BIGINT").alias("distinct_pages"),
+            F.size(F.collect_set("category")).cast("BIGINT").alias("distinct_categories"),
+            F.min("price").alias("price_min"),
+            F.max("price").alias("price_max"),
+            F.sum(F.when(F.col("is_purchase"), F.col("price").cast("DECIMAL(18,2)"))).alias("_revenue"),
+            # A mean of doubles depends on the order in which they are added, one of decimals does not.
+            F.avg(F.col("price").cast("DECIMAL(18,6)")).cast("DOUBLE").alias("price_mean"),
+            F.min_by(F.struct("page_url"), F.when(is_view, by_order)).alias("_landing"),
+            F.max_by(F.struct("page_url"), F.when(is_view, by_order)).alias("_exit"),
+            F.min_by(F.struct("referrer_url", "page_url"), F.when(is_view, by_order)).alias("_referrer"),
+            F.min("event_at").alias("started_at"),
+            F.max("event_at").alias("ended_at"),
+            F.min(F.when(F.col("is_purchase"), F.col("event_at"))).alias("bought_at"),
+            rested_since.alias("_rested_since"),
+            F.max("arrived_at").alias("last_arrived_at"),
+        )
+    )
+    seconds = "timestampdiff(MICROSECOND, started_at, ended_at) / 1e6D"
+    closes_at = "timestampadd(MICROSECOND, CAST(closes_after_seconds * 1e6D AS BIGINT), _rested_since)"
+    return (
+        rows.crossJoin(F.broadcast(clock))
+        .withColumn("duration_seconds", F.expr(seconds))
+        .withColumn("closes_at", F.expr(closes_at))
+        .select(
+            *SESSION,
+            "events",
+            "page_views",
+            "product_views",
+            "clicks",
+            "purchases",
+            "cart_adds",
+            "interactions",
+            *(f"{name}_count" for name in INTERACTION_TYPES),
+            "distinct_pages",
+            "distinct_categories",
+            "price_min",
+            "price_mean",
+            "price_max",
+            F.col("_landing.page_url").alias("landing_page"),
+            F.col("_exit.page_url").alias("exit_page"),
+            F.expr(referrer_kind("_referrer.referrer_url", "_referrer.page_url")).alias("referrer_kind"),
+            "duration_seconds",
+            F.expr("if(duration_seconds > 0, events * 60 / duration_seconds, 0D)").alias("events_per_minute"),
+            (F.col("purchases") > 0).alias("bought"),
+            F.coalesce("_revenue", F.lit(0)).cast("DECIMAL(18,2)").alias("revenue"),
+            (F.col("closes_at") <= F.col("as_of")).alias("is_closed"),
+            F.to_date("started_at").alias("started_on"),
+            F.to_date("ended_at").alias("ended_on"),
+            "started_at",
+            "ended_at",
+            "bought_at",
+            "closes_at",
+            "last_arrived_at",
+        )
+    )
+
+
+TABLE = Table(
+    name="gold.sessions",
+    doc="One row per (user_id, session_id): what the visit was.",
+    columns=(
+        Column("user_id", "STRING", "The visitor.", required=True),
+        Column("session_id", "STRING", "The visit; unique within a user.", required=True),
+        Column("events", "BIGINT", "Events of any kind.", required=True),
+        Column("page_views", "BIGINT", "Pages shown.", required=True),
+        Column("product_views", "BIGINT", "Pages of products shown: with a price, or with a product's address.", True),
+        Column("clicks", "BIGINT", "Clicks, purchases included.", required=True),
+        Column("purchases", "BIGINT", "Clicks on btn_buy.", required=True),
+        Column("cart_adds", "BIGINT", "Products put into the cart, by interaction or by click.", required=True),
+        Column("interactions", "BIGINT", "Interactions of any type.", required=True),
+        *(
+            Column(f"{name}_count", "BIGINT", f"Interactions of type {name}.", required=True)
+            for name in INTERACTION_TYPES
+        ),
+        Column("distinct_pages", "BIGINT", "Different page addresses.", required=True),
+        Column("distinct_categories", "BIGINT", "Different product categories.", required=True),
+        Column("price_min", "DOUBLE", "The lowest price seen, in the shop's currency; null if none was seen."),
+        Column("price_mean", "DOUBLE", "The mean of the prices seen, in the shop's currency; null if none was seen."),
+        Column("price_max", "DOUBLE", "The highest price seen, in the shop's currency; null if none was seen."),
+        Column("landing_page", "STRING", "The address of the first page shown; null if no page was."),
+        Column("exit_page", "STRING", "The address of the last page shown; null if no page was."),
+        Column("referrer_kind", "STRING", "Where the first page's visitor came from: direct, internal, search, …", True),
+        Column("duration_seconds", "DOUBLE", "From the first event to the last, in seconds; 0 for one event.", True),
+        Column("events_per_minute", "DOUBLE", "Events per minute of duration; 0 where the duration is 0.", True),
+        Column("bought", "BOOLEAN", "Whether there was a purchase.", required=True),
+        Column("revenue", "DECIMAL(18,2)", "The sum of the purchases' prices, in the shop's currency.", required=True),
+        Column("is_closed", "BOOLEAN", "Whether it had rested long enough when this row was last computed.", True),
+        Column("started_on", "DATE", "The day of started_at, in UTC.", required=True),
+        Column("ended_on", "DATE", "The day of ended_at, in UTC.", required=True),
+        Column("started_at", "TIMESTAMP", "When its first event happened, in UTC.", required=True),
+        Column("ended_at", "TIMESTAMP", "When its last event happened, in UTC.", required=True),
+        Column("bought_at", "TIMESTAMP", "When the first purchase happened, in UTC; null if there was none."),
+        Column("closes_at", "TIMESTAMP", "From when on it is closed, by the broker's clock, in UTC.", required=True),
+        Column("last_arrived_at", "TIMESTAMP", "When its newest event arrived at the broker, in UTC.", required=True),
+    ),
+    key=SESSION,
+    reads={**EVENTS_OF_A_SESSION, "clock": CLOCK},
+    build=sessions,
+    scope={name: name for name in SESSION},
+    rules={
+        "a_session_has_events": "events > 0",
+        "it_does_not_end_before_it_starts": "ended_at >= started_at",
+        "a_buyer_has_a_purchase": "bought = (purchases > 0) AND bought = (bought_at IS NOT NULL)",
+    },
+    cluster_by=("started_on",),
+    properties={"delta.dataSkippingStatsColumns": "started_on,ended_on,is_closed,closes_at"},
+)

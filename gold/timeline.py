@@ -1,0 +1,84 @@
+"""The events of a session in one order, whatever their kind: what sessions and features are made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from silver.events import SILVER
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+EVENTS_OF_A_SESSION = {name: SILVER[name] for name in ("page_views", "clicks", "interactions")}
+"""The silver tables that a session's events come from."""
+
+SESSION = ("user_id", "session_id")
+"""What tells sessions apart: two users with one session id are two sessions."""
+
+ORDER = ("event_at", "arrived_at", "topic", "topic_id", "partition", "offset")
+"""The order of a session's events: as they happened, then as they arrived. Total, so that it never changes."""
+
+BUY = "btn_buy"
+"""The element whose click is a purchase."""
+
+PRODUCT_PAGE = r"(?i)^[^?#]*/(p|product|products|item|items)/[^/?#]+"
+"""How the address of a product's page looks."""
+
+
+def timeline(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) -> DataFrame:
+    """One row per event: whose and when it is, its kind, its action, and the page it happened on.
+
+    ``kind`` is page_view, click or interaction. ``action`` is a click's element or an
+    interaction's type, and null for a page view.
+    """
+    from pyspark.sql import functions as F
+
+    from lakehouse.frames import union
+
+    def part(events: DataFrame, kind: str, action: str | None, referrer: str | None) -> DataFrame:
+        return events.select(
+            *SESSION,
+            *ORDER,
+            F.lit(kind).alias("kind"),
+            (F.col(action) if action else F.lit(None).cast("STRING")).alias("action"),
+            "page_url",
+            (F.col(referrer) if referrer else F.lit(None).cast("STRING")).alias("referrer_url"),
+            "category",
+            "price",
+        )
+
+    events = union(
+        [
+            part(page_views, "page_view", None, "referrer_url"),
+            part(clicks, "click", "element_id", None),
+            part(interactions, "interaction", "interaction_type", None),
+        ]
+    )
+    is_view = F.col("kind") == "page_view"
+    is_product = is_view & (F.col("price").isNotNull() | F.coalesce(F.col("page_url").rlike(PRODUCT_PAGE), F.lit(False)))
+    return events.select(
+        "*",
+        is_product.alias("is_product_view"),
+        ((F.col("kind") == "click") & (F.col("action") == BUY)).alias("is_purchase"),
+        F.coalesce(F.col("action").isin("add_to_cart", "btn_add_to_cart"), F.lit(False)).alias("is_cart_add"),
+    )
+
+
+def referrer_kind(url: str, page: str) -> str:
+    """SQL for where a visitor came from: direct, internal, search, social, email or other.
+
+    ``url`` and ``page`` are SQL expressions for the referrer and for the page it led to.
+    """
+    host = f"lower(regexp_extract({url}, '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1))"
+    own = f"lower(regexp_extract({page}, '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1))"
+    search = r"(^|\\.)(google|bing|duckduckgo|yahoo|ecosia|baidu|yandex|startpage|qwant)\\."
+    social = r"(^|\\.)(facebook|instagram|twitter|x|t|tiktok|pinterest|reddit|youtube|linkedin)\\.(com|co|net)$"
+    email = r"(^|\\.)(mail|e?mail|newsletter|outlook|gmx)\\."
+    return f"""CASE
+        WHEN {url} IS NULL THEN 'direct'
+        WHEN {host} = '' THEN 'other'
+        WHEN {host} = {own} THEN 'internal'
+        WHEN {host} RLIKE '{email}' THEN 'email'
+        WHEN {host} RLIKE '{search}' THEN 'search'
+        WHEN {host} RLIKE '{social}' THEN 'social'
+        ELSE 'other' END"""

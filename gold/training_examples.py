@@ -1,0 +1,48 @@
+"""Gold: what was known of each session at each cut, and, once it is over, whether it ended in a purchase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gold.features import FEATURES, features
+from gold.sessions import TABLE as SESSIONS
+from gold.timeline import EVENTS_OF_A_SESSION, SESSION, timeline
+from lakehouse.table import Column, Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def training_examples(
+    page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, sessions: DataFrame
+) -> DataFrame:
+    """One row per (session, cut) reached before the first purchase; labelled once the session is closed."""
+    from pyspark.sql import functions as F
+
+    outcomes = sessions.select(
+        *SESSION, F.when(F.col("is_closed"), F.col("bought")).alias("bought_later"), "started_on", "started_at"
+    )
+    return features(timeline(page_views, clicks, interactions)).join(outcomes, list(SESSION))
+
+
+TABLE = Table(
+    name="gold.training_examples",
+    doc="One row per (user_id, session_id, cut): what was known at the cut, and how the session ended.",
+    columns=(
+        Column("user_id", "STRING", "The visitor.", required=True),
+        Column("session_id", "STRING", "The visit; unique within a user.", required=True),
+        Column("cut", "INT", "After how many events of the session it is looked at.", required=True),
+        *FEATURES,
+        Column("bought_later", "BOOLEAN", "Whether the session ended in a purchase; null while it is open."),
+        Column("started_on", "DATE", "The day of started_at, in UTC.", required=True),
+        Column("started_at", "TIMESTAMP", "When the session's first event happened, in UTC.", required=True),
+        Column("cut_at", "TIMESTAMP", "When the cut's event happened, in UTC.", required=True),
+    ),
+    key=("user_id", "session_id", "cut"),
+    reads={**EVENTS_OF_A_SESSION, "sessions": SESSIONS},
+    build=training_examples,
+    scope={name: name for name in SESSION},
+    rules={"a_cut_counts_from_one": "cut >= 1"},
+    cluster_by=("started_on",),
+    properties={"delta.enableChangeDataFeed": "true", "delta.dataSkippingStatsColumns": "started_on,started_at,cut,cut_at"},
+)

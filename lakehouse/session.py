@@ -1,0 +1,87 @@
+"""The Spark session: made once, at the top, from one file of settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from lakehouse.errors import OutsideError, UsageError
+
+
+def read_defaults(path: Path) -> dict[str, str]:
+    """The settings of a spark-defaults.conf, as spark-submit reads them."""
+    settings = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            name, _, value = line.strip().partition(" ")
+            settings[name] = value.strip()
+    return settings
+
+
+def start_session(
+    name: str, defaults: Path, *, master: str, driver_memory: str, log: Path, settings: dict[str, str] | None = None
+) -> SparkSession:
+    """A session with the settings of ``defaults``; under spark-submit, the one that it prepared.
+
+    The JVM's standard error goes to ``log``: a person sees sentences, not the JVM's chatter.
+
+    Raises OutsideError where Java or the jars cannot be had, UsageError where spark-submit
+    brought no Delta.
+    """
+    conf = {**read_defaults(defaults), **(settings or {})}
+    conf["spark.driver.extraJavaOptions"] = conf.get("spark.driver.extraJavaOptions", "").replace(
+        "log4j2.properties", (defaults.parent / "log4j2.properties").as_uri()
+    )
+    builder = SparkSession.builder.appName(name)
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted:
+        # The workers that judge records must be this Python, wherever PATH points.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = builder.master(master).config("spark.driver.memory", driver_memory)
+    for key, value in conf.items():
+        builder = builder.config(key, value)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _standard_error_into(log):
+            spark = builder.getOrCreate()
+    except Exception as error:
+        raise OutsideError(
+            f"Spark did not start: {_last_words(log) or error}.",
+            f"`clickstream doctor` says what is missing; the whole story is in {log}.",
+        ) from error
+    try:
+        spark._jvm.java.lang.Class.forName("io.delta.sql.DeltaSparkSessionExtension")  # noqa: SLF001
+    except Exception as error:
+        raise UsageError(
+            "This Spark session has no Delta Lake.",
+            f"Start the job with spark-submit --properties-file {defaults}.",
+        ) from error
+    spark.sparkContext.setLogLevel("WARN")
+    return spark
+
+
+@contextmanager
+def _standard_error_into(log: Path) -> Iterator[None]:
+    """Everything that a child started meanwhile writes to standard error goes to a file."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _last_words(log: Path) -> str:
+    """The last line of the log that says what went wrong."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    telling = [line.strip() for line in lines[-200:] if "rror" in line or "xception" in line or "not found" in line]
+    return telling[-1].rstrip(".")[:300] if telling else ""

@@ -1,0 +1,165 @@
+"""Where tables are kept: Delta tables under one root, a folder or a URI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from lakehouse.errors import DeclarationError, OutsideError, UsageError
+from lakehouse.locks import exclusive
+from lakehouse.table import Source, Table
+
+
+class Lake:
+    """The tables of one installation.
+
+    Whoever writes a table holds its lock in ``locks`` meanwhile, so that the processes of one
+    machine never overwrite each other's commits.
+    """
+
+    def __init__(self, spark: SparkSession, root: str, locks: Path) -> None:
+        self.spark = spark
+        self.root = root
+        self._locks = locks
+
+    def path(self, table: Table) -> str:
+        """The table's folder or URI."""
+        return f"{self.root}/{table.layer}/{table.short_name}"
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table is there."""
+        return DeltaTable.isDeltaTable(self.spark, self.path(table))
+
+    @contextmanager
+    def writing(self, table: Table) -> Iterator[None]:
+        """Keeps every other process and thread of this machine from writing the table."""
+        with exclusive(self._locks / "tables", table.name):
+            yield
+
+    def ensure(self, table: Table) -> None:
+        """Creates the table as declared, or adds the columns that it lacks.
+
+        Raises UsageError where it has a column of another type.
+        """
+        with self.writing(table):
+            if not self.exists(table):
+                self._create(table)
+                return
+            have = {column.name: column.dataType for column in self._frame(table).schema}
+            want = struct(self.spark, table)
+            for column in want:
+                if column.name in have and have[column.name] != column.dataType:
+                    raise UsageError(
+                        f"{table.name} has {column.name} as {have[column.name].simpleString()}, "
+                        f"but it is declared as {column.dataType.simpleString()}.",
+                        f"Move {self.path(table)} away and run `clickstream rebuild {table.layer}`.",
+                    )
+            new = [column for column in table.columns if column.name not in have]
+            if new:
+                added = ", ".join(column.ddl.replace(" NOT NULL", "") for column in new)
+                self.spark.sql(f"ALTER TABLE {self._name(table)} ADD COLUMNS ({added})")
+
+    def read(self, table: Table, version: int | None = None) -> DataFrame:
+        """The table's rows, now or at a version.
+
+        Raises OutsideError where there is no such table.
+        """
+        if not self.exists(table):
+            raise OutsideError(
+                f"There is no table {table.name} in {self.root}.",
+                f"Run the job that writes it first: `clickstream tables {table.name}` names it.",
+            )
+        return self._frame(table, version)
+
+    def empty(self, source: Source) -> DataFrame:
+        """No rows, in the declared schema."""
+        return self.spark.createDataFrame([], struct(self.spark, source))
+
+    def append(self, table: Table, rows: DataFrame) -> None:
+        """Adds rows. The caller holds the table's lock where others write it too."""
+        self._conform(table, rows).write.format("delta").mode("append").save(self.path(table))
+
+    def overwrite(self, table: Table, rows: DataFrame) -> None:
+        """All rows anew, in one commit: readers see the old ones until then."""
+        self._conform(table, rows).write.format("delta").mode("overwrite").save(self.path(table))
+
+    def merge(self, table: Table, rows: DataFrame, *, gone: str = "", only: str = "", within: str = "") -> None:
+        """Puts rows in place of those with the same key, and adds those whose key is new.
+
+        ``gone`` is the name of a boolean column of ``rows``: where it is true, the row is deleted.
+        ``only`` is a condition on the row that is there (``t``) and the one that comes (``s``) for
+        being put in its place. ``within`` is a condition on ``t`` that is known to hold for all
+        rows concerned; files without such rows are not read.
+        """
+        on = " AND ".join([f"t.`{column}` <=> s.`{column}`" for column in table.key] + ([within] if within else []))
+        values = {f"`{name}`": f"s.`{name}`" for name in table.column_names}
+        merging = DeltaTable.forPath(self.spark, self.path(table)).alias("t").merge(rows.alias("s"), on)
+        if gone:
+            merging = merging.whenMatchedDelete(f"s.`{gone}`")
+        merging = merging.whenMatchedUpdate(condition=only or None, set=values)
+        merging = merging.whenNotMatchedInsert(condition=f"NOT s.`{gone}`" if gone else None, values=values)
+        merging.execute()
+
+    def update(self, table: Table, condition: str, values: dict[str, str]) -> None:
+        """Sets columns to SQL expressions where the condition holds."""
+        DeltaTable.forPath(self.spark, self.path(table)).update(condition, values)  # type: ignore[arg-type]
+
+    def version(self, table: Table) -> int:
+        """The number of the table's newest version."""
+        return int(DeltaTable.forPath(self.spark, self.path(table)).history(1).first()["version"])  # type: ignore[index]
+
+    def table_id(self, table: Table) -> str:
+        """Delta's own id of the table, which a table made anew does not share."""
+        return str(DeltaTable.forPath(self.spark, self.path(table)).detail().first()["id"])  # type: ignore[index]
+
+    def _frame(self, table: Table, version: int | None = None) -> DataFrame:
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.load(self.path(table))
+
+    def _name(self, table: Table) -> str:
+        return f"delta.`{self.path(table).replace('`', '``')}`"
+
+    def _create(self, table: Table) -> None:
+        clustering = f"CLUSTER BY ({', '.join(table.cluster_by)})" if table.cluster_by else ""
+        properties = ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in table.properties.items())
+        self.spark.sql(
+            f"CREATE TABLE {self._name(table)} ({table.ddl}) USING delta {clustering} COMMENT {json.dumps(table.doc)} "
+            + (f"TBLPROPERTIES ({properties})" if properties else "")
+        )
+
+    def _conform(self, table: Table, rows: DataFrame) -> DataFrame:
+        return conform(self.spark, table, rows)
+
+
+def struct(spark: SparkSession, source: Source) -> StructType:
+    """The declared columns as a Spark schema."""
+    del spark  # parsing needs a running session, so it is asked for
+    return StructType.fromDDL(source.ddl)  # type: ignore[return-value]
+
+
+def conform(spark: SparkSession, table: Table, rows: DataFrame) -> DataFrame:
+    """The rows with exactly the declared columns, in the declared order.
+
+    Raises DeclarationError where they lack a column, have one more, or one of another type.
+    """
+    have = {column.name: column.dataType for column in rows.schema}
+    want = {column.name: column.dataType for column in struct(spark, table)}
+    wrong = [f"lacks {name}" for name in want if name not in have]
+    wrong += [f"has {name}, which is not declared" for name in have if name not in want]
+    wrong += [
+        f"makes {name} {have[name].simpleString()}, declared {kind.simpleString()}"
+        for name, kind in want.items()
+        if name in have and have[name].simpleString() != kind.simpleString()
+    ]
+    if wrong:
+        raise DeclarationError(f"The function that builds {table.name} {'; '.join(wrong)}.", "Mend one of the two.")
+    return rows.select(*table.column_names)
+

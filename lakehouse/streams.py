@@ -1,0 +1,164 @@
+"""Streams: started under a lock, watched, and stopped so that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamWriter
+
+from lakehouse.errors import LakehouseError, OutsideError
+from lakehouse.locks import OneWriter
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream: its name, where its checkpoint is, and what it does.
+
+    ``prepare`` gives the writer, without trigger and checkpoint; ``source_id`` and ``target_id``
+    are the ids of what it reads and of the table that it feeds, which change when one of them is
+    made anew; ``target_has_rows`` says whether that table holds anything.
+    """
+
+    name: str
+    checkpoint: Path
+    prepare: Callable[[], DataStreamWriter]
+    source_id: str
+    target_id: str
+    target_has_rows: Callable[[], bool]
+
+
+@dataclass
+class Progress:
+    """What a stream has done since its start: batches and rows read."""
+
+    batches: int = 0
+    rows: int = 0
+    _seen: int = field(default=-1, repr=False)
+
+    def take(self, query: StreamingQuery) -> None:
+        """Adds the batches that are new since the last look."""
+        for one in query.recentProgress:
+            if one.batchId > self._seen:
+                self._seen = one.batchId
+                self.batches += 1 if one.numInputRows else 0
+                self.rows += one.numInputRows
+
+
+def run(
+    streams: Sequence[Stream],
+    *,
+    locks: Path,
+    continuous: bool,
+    trigger_seconds: float,
+    stop_seconds: float,
+    watch: Callable[[dict[str, Progress]], None],
+    explain: Callable[[str, BaseException], LakehouseError],
+) -> dict[str, Progress]:
+    """Runs streams until they have read what is there, or until SIGTERM or SIGINT if ``continuous``.
+
+    ``watch`` is told the progress about twice a second. Each stream is locked by its name
+    meanwhile. The first one that fails ends all of them, and ``explain`` turns what it died of
+    into a sentence.
+
+    Raises OutsideError where another process runs one of the streams, or where a checkpoint and
+    its table do not belong together.
+    """
+    progress = {stream.name: Progress() for stream in streams}
+    with ExitStack() as held, stopping() as stop:
+        for stream in streams:
+            held.callback(OneWriter(locks, stream.name).release)
+        for stream in streams:
+            _check(stream)
+        queries: dict[str, StreamingQuery] = {}
+        try:
+            for stream in streams:
+                writer = stream.prepare().queryName(stream.name).option("checkpointLocation", str(stream.checkpoint))
+                trigger = (
+                    writer.trigger(processingTime=f"{trigger_seconds} seconds")
+                    if continuous
+                    else writer.trigger(availableNow=True)
+                )
+                try:
+                    queries[stream.name] = trigger.start()
+                except Exception as error:
+                    raise explain(stream.name, error) from error
+            while not stop.is_set() and any(query.isActive for query in queries.values()):
+                _look(queries, progress, explain)
+                watch(progress)
+                stop.wait(0.3)
+            if stop.is_set():
+                _finish(queries, stop_seconds)
+            _look(queries, progress, explain)
+            watch(progress)
+        finally:
+            for query in queries.values():
+                query.stop()
+    return progress
+
+
+def _look(
+    queries: dict[str, StreamingQuery],
+    progress: dict[str, Progress],
+    explain: Callable[[str, BaseException], LakehouseError],
+) -> None:
+    for name, query in queries.items():
+        progress[name].take(query)
+        if not query.isActive and (error := query.exception()) is not None:
+            raise explain(name, error) from error
+
+
+def _finish(queries: dict[str, StreamingQuery], seconds: float) -> None:
+    """Gives the batches in flight some time to end by themselves; what does not is redone at the next start."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(
+        query.isActive and query.status["isTriggerActive"] for query in queries.values()
+    ):
+        time.sleep(0.1)
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set, in place of ending the process at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _check(stream: Stream) -> None:
+    """Refuses to go on from a checkpoint that is lost, or that belongs to another table."""
+    mark = stream.checkpoint / "stream.json"
+    begun = (stream.checkpoint / "offsets").exists() and any((stream.checkpoint / "offsets").iterdir())
+    own = {"stream": stream.name, "source_id": stream.source_id, "target_id": stream.target_id}
+    cure = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
+    if not begun:
+        if stream.target_has_rows():
+            raise OutsideError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).", cure)
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text(json.dumps(own), encoding="utf-8")
+        return
+    try:
+        found = json.loads(mark.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutsideError(f"The checkpoint of {stream.name} is damaged: {mark} cannot be read.", cure) from error
+    for name, what in (
+        ("stream", "to another stream"),
+        ("target_id", "to a table that is gone: the one that is there was made later"),
+        ("source_id", "to a source that is gone: the one that is there was made later"),
+    ):
+        if found.get(name) != own[name]:
+            raise OutsideError(f"The checkpoint of {stream.name} ({stream.checkpoint}) belongs {what}.", cure)

@@ -1,0 +1,181 @@
+"""Silver to gold: what a batch touches is computed anew from silver, so gold always equals a full rebuild."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.readwriter import DataStreamWriter
+
+from gold.clock import CLOCK
+from gold.sessions import TABLE as SESSIONS
+from lakehouse.errors import OutsideError
+from lakehouse.frames import union
+from lakehouse.incremental import Span, refresh
+from lakehouse.storage import struct
+from lakehouse.streams import Progress, Stream
+from lakehouse.table import Table
+from pipelines.broker import bootstrap_servers
+from pipelines.catalog import GOLD, TABLES
+from pipelines.console import call
+from pipelines.jobs import AsJson, Continuous, report, run_streams
+from pipelines.session import Job, open_job
+from producers import kafka
+
+SPAN = Span(SESSIONS, first="started_on", last="ended_on", day="event_on")
+"""A session's events lie between its first and its last day."""
+
+
+def aggregate(continuous: Continuous = False, as_json: AsJson = False) -> None:
+    """Keep gold up with silver."""
+    began = time.monotonic()
+    report("aggregate", run_aggregate(open_job("aggregate"), continuous=continuous), began, as_json=as_json)
+
+
+def kept_up() -> list[Table]:
+    """The gold tables that this job keeps up: those that a function builds from other tables."""
+    return [table for table in GOLD.values() if table.build is not None]
+
+
+def fed_by() -> list[Table]:
+    """The silver tables that they read."""
+    names = {source.name for table in kept_up() for source in table.reads.values()}
+    return [table for name, table in TABLES.items() if name in names and table.layer == "silver"]
+
+
+def clock_frame(job: Job, as_of: datetime) -> DataFrame:
+    """The one row by which sessions close."""
+    row = (as_of, job.settings.sessions.closes_after_minutes * 60.0)
+    return job.spark.createDataFrame([row], struct(job.spark, CLOCK))
+
+
+def run_aggregate(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
+    """Brings gold up to what silver holds; on and on if ``continuous``."""
+    for table in (*fed_by(), *GOLD.values()):
+        job.lake.ensure(table)
+    gold = _Gold(job)
+    result = run_streams(job, "aggregate", [_stream(job, gold)], continuous=continuous)
+    gold.close_sessions()
+    return result
+
+
+class _Gold:
+    """Refreshes gold, one refresh at a time."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._one_at_a_time = Lock()
+        self._now = _broker_clock(job)
+
+    def take(self, changes: DataFrame, columns: list[str]) -> None:
+        """Refreshes what a batch of changed silver rows touches, and closes sessions that are due."""
+        slim = changes.select("_table", *columns).distinct().persist()
+        try:
+            self._refresh({table.name: slim.where(F.col("_table") == table.name) for table in fed_by()})
+        finally:
+            slim.unpersist()
+
+    def close_sessions(self) -> None:
+        """Closes the sessions that have rested long enough, though nothing new came."""
+        self._refresh({})
+
+    def _refresh(self, changes: dict[str, DataFrame]) -> None:
+        with self._one_at_a_time:
+            as_of = self._now()
+            due = self._job.lake.read(SESSIONS).where(~F.col("is_closed") & (F.col("closes_at") <= F.lit(as_of)))
+            refresh(
+                self._job.lake,
+                kept_up(),
+                changes,
+                also={SESSIONS.name: due},
+                sources={CLOCK.name: clock_frame(self._job, as_of)},
+                span=SPAN,
+            )
+
+
+def _broker_clock(job: Job) -> Callable[[], datetime]:
+    """The broker's time; where no broker answers, the arrival of the newest event that silver has.
+
+    This machine's own clock is asked for nothing.
+    """
+    try:
+        servers = bootstrap_servers(job.settings)
+    except OutsideError:
+        servers = ""
+
+    def now() -> datetime:
+        if servers:
+            try:
+                return _instant(kafka.broker_time(servers, job.settings.kafka.client))
+            except OutsideError:
+                pass
+        newest = union(job.lake.read(table).agg(F.max("arrived_at").alias("at")) for table in fed_by())
+        row = newest.agg(F.unix_micros(F.max("at"))).first()
+        return _instant(row[0] if row and row[0] is not None else 0)
+
+    return now
+
+
+def _instant(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+
+
+def _scope_columns(table: Table) -> set[str]:
+    """The columns of a silver table that say what a change of it touches."""
+    used = {
+        word
+        for one in kept_up()
+        if table in one.reads.values()
+        for sql in one.scope.values()
+        for word in re.findall(r"\w+", sql)
+    }
+    return {name for name in table.column_names if name in used or name == SPAN.day}
+
+
+def _stream(job: Job, gold: _Gold) -> Stream:
+    lake = job.lake
+    tables = fed_by()
+    # Another set of sources is another stream: it begins at the beginning, which gold can take twice.
+    name = "gold." + "+".join(table.short_name for table in tables)
+    columns = {table.name: _scope_columns(table) for table in tables}
+    everything = sorted(set().union(*columns.values()))
+
+    def changes(table: Table) -> DataFrame:
+        rows = (
+            job.spark.readStream.format("delta")
+            .option("readChangeFeed", "true")
+            .option("startingVersion", 0)
+            .option("maxBytesPerTrigger", job.settings.stream.bytes_per_batch)
+            .load(lake.path(table))
+        )
+        types = {column.name: column.type for one in tables for column in one.columns}
+        return rows.select(
+            F.lit(table.name).alias("_table"),
+            *(
+                F.col(column) if column in columns[table.name] else F.lit(None).cast(types[column]).alias(column)
+                for column in everything
+            ),
+        )
+
+    def prepare() -> DataStreamWriter:
+        return union(changes(table) for table in tables).writeStream.foreachBatch(
+            lambda rows, _: gold.take(rows, everything)
+        )
+
+    return Stream(
+        name=name,
+        checkpoint=job.settings.checkpoints / "gold" / name.removeprefix("gold."),
+        prepare=prepare,
+        source_id="+".join(lake.table_id(table) for table in tables),
+        target_id=lake.table_id(SESSIONS),
+        target_has_rows=lambda: False,
+    )
+
+
+if __name__ == "__main__":
+    call(aggregate)

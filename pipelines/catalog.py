@@ -1,0 +1,48 @@
+"""All tables, found by their declarations: the catalog that jobs, checks and documents go by."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from types import MappingProxyType
+
+import gold
+from bronze.raw_events import BRONZE
+from lakehouse.errors import DeclarationError, UsageError
+from lakehouse.table import Table, in_order
+from silver.duplicates import DUPLICATES
+from silver.events import SILVER
+from silver.quarantine import QUARANTINE
+
+
+def _gold() -> dict[str, Table]:
+    found = {}
+    for module in sorted(iter_modules(gold.__path__), key=lambda module: module.name):
+        table = getattr(import_module(f"gold.{module.name}"), "TABLE", None)
+        if table is None:
+            continue
+        if table.name != f"gold.{module.name}":
+            raise DeclarationError(
+                f"gold/{module.name}.py declares {table.name}.", "A file has the name of the table that it declares."
+            )
+        found[table.name] = table
+    return found
+
+
+GOLD = MappingProxyType({table.name: table for table in in_order(_gold())})
+"""The gold tables by name, each after those that it reads."""
+
+TABLES = MappingProxyType(
+    {table.name: table for table in (*BRONZE.values(), *SILVER.values(), QUARANTINE, DUPLICATES, *GOLD.values())}
+)
+"""Every table by name, layer by layer."""
+
+
+def table_named(name: str) -> Table:
+    """The table of that name.
+
+    Raises UsageError, which lists the names, where there is none.
+    """
+    if name not in TABLES:
+        raise UsageError(f"There is no table {name!r}.", f"The tables are {', '.join(TABLES)}.")
+    return TABLES[name]

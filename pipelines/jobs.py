@@ -1,0 +1,97 @@
+"""How a streaming job runs on the command line: once or continuously, with progress, errors as sentences."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from lakehouse.errors import LakehouseError, OutsideError
+from lakehouse.streams import Progress, Stream, run
+from pipelines.console import err, out, print_json
+from pipelines.session import Job
+
+Continuous = Annotated[bool, typer.Option("--continuous", help="Go on until SIGTERM or Ctrl-C.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
+
+
+def run_streams(job: Job, name: str, streams: Sequence[Stream], *, continuous: bool) -> dict[str, Progress]:
+    """Runs a job's streams and shows what they do meanwhile."""
+    with Bar(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True
+    ) as bar:
+        task = bar.add_task(name)
+
+        def watch(progress: dict[str, Progress]) -> None:
+            rows = ", ".join(f"{stream.partition('.')[2]} {one.rows:,}" for stream, one in progress.items())
+            bar.update(task, description=f"{name}: {rows} rows")
+
+        return run(
+            streams,
+            locks=job.settings.locks,
+            continuous=continuous,
+            trigger_seconds=job.settings.stream.trigger_seconds,
+            stop_seconds=job.settings.stream.stop_seconds,
+            watch=watch,
+            explain=explain,
+        )
+
+
+def report(name: str, progress: dict[str, Progress], began: float, *, as_json: bool) -> None:
+    """Says what a job has done."""
+    seconds = time.monotonic() - began
+    rows = sum(one.rows for one in progress.values())
+    if as_json:
+        streams = {stream: {"batches": one.batches, "rows": one.rows} for stream, one in progress.items()}
+        print_json({"job": name, "rows": rows, "seconds": round(seconds, 3), "streams": streams})
+        return
+    parts = ", ".join(f"{stream.partition('.')[2]} {one.rows:,}" for stream, one in progress.items())
+    out.print(f"{name}: {rows:,} rows in {seconds:.1f} s ({parts})")
+
+
+def explain(stream: str, error: BaseException) -> LakehouseError:
+    """A sentence for what a stream died of."""
+    ours = error
+    while ours is not None:
+        if isinstance(ours, LakehouseError):
+            return ours
+        ours = ours.__cause__ or ours.__context__  # type: ignore[assignment]
+    text = str(error)
+    recover = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
+    for pattern, sentence, cure in (
+        (
+            r"(Partition \S+'s offset was changed from \d+ to \d+|KAFKA_DATA_LOSS|data may have been lost|OffsetOutOfRange)",
+            "Kafka no longer has records that {stream} has not read: {found}.",
+            recover,
+        ),
+        (
+            r"(UnknownTopicOrPartition\w*)",
+            "A topic that {stream} reads does not exist any more ({found}).",
+            recover,
+        ),
+        (
+            r"(TimeoutException[^\n]{0,160}|Failed to (?:construct|create new) Kafka\w*|DisconnectException)",
+            "Kafka did not answer {stream}: {found}.",
+            "Start it again with `clickstream broker start`, then run the job again.",
+        ),
+        (
+            r"(STREAMING_CHECKPOINT\w*|Incomplete log file|Malformed log file|checkpoint\S* is corrupt\w*|"
+            r"Failed to read log file \S+)",
+            "The checkpoint of {stream} is damaged: {found}.",
+            recover,
+        ),
+        (
+            r"(No space left on device)",
+            "The disk is full: {stream} stopped with nothing lost ({found}).",
+            "Make room and run the job again.",
+        ),
+    ):
+        if match := re.search(pattern, text):
+            return OutsideError(sentence.format(stream=stream, found=match.group(1).strip()), cure)
+    first = text.strip().splitlines()[0][:300] if text.strip() else type(error).__name__
+    return OutsideError(f"{stream} stopped: {first}.", "Run it again; with --debug for the whole story.")

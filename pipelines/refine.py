@@ -1,0 +1,64 @@
+"""Bronze to silver: every record judged, and given its one fate."""
+
+from __future__ import annotations
+
+import time
+
+from pyspark.sql import DataFrame
+from pyspark.sql.streaming.readwriter import DataStreamWriter
+
+from bronze.raw_events import BRONZE
+from lakehouse.streams import Progress, Stream
+from pipelines.console import call
+from pipelines.fates import settle
+from pipelines.jobs import AsJson, Continuous, report, run_streams
+from pipelines.session import Job, open_job
+from producers.contract import EventType
+from producers.events import EVENTS
+from silver.duplicates import DUPLICATES
+from silver.events import SILVER, judge_records
+from silver.quarantine import QUARANTINE
+
+
+def refine(continuous: Continuous = False, as_json: AsJson = False) -> None:
+    """Judge bronze's records and give each its one fate in silver."""
+    began = time.monotonic()
+    report("refine", run_refine(open_job("refine"), continuous=continuous), began, as_json=as_json)
+
+
+def run_refine(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
+    """Judges what bronze holds; on and on if ``continuous``."""
+    for table in (*BRONZE.values(), *SILVER.values(), QUARANTINE, DUPLICATES):
+        job.lake.ensure(table)
+    return run_streams(job, "refine", [_stream(job, event) for event in EVENTS.values()], continuous=continuous)
+
+
+def _stream(job: Job, event: EventType) -> Stream:
+    lake, source, target = job.lake, BRONZE[event.name], SILVER[event.name]
+    judge = judge_records(event)
+
+    def batch(records: DataFrame, _: int) -> None:
+        settle(lake, event, judge(records))
+
+    def prepare() -> DataStreamWriter:
+        records = (
+            job.spark.readStream.format("delta")
+            # A person's erasure from bronze is carried out in silver by itself, not by this stream.
+            .option("skipChangeCommits", "true")
+            .option("maxBytesPerTrigger", job.settings.stream.bytes_per_batch)
+            .load(lake.path(source))
+        )
+        return records.writeStream.foreachBatch(batch)
+
+    return Stream(
+        name=target.name,
+        checkpoint=job.settings.checkpoints / target.layer / target.short_name,
+        prepare=prepare,
+        source_id=lake.table_id(source),
+        target_id=lake.table_id(target),
+        target_has_rows=lambda: not lake.read(target).isEmpty(),
+    )
+
+
+if __name__ == "__main__":
+    call(refine)

@@ -1,0 +1,109 @@
+"""Silver: one table per kind of event, typed and conformed, one row per event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATES
+from lakehouse.table import Column, Table
+from producers.contract import EventType, Kind
+from producers.events import EVENTS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+FEED = {"delta.enableChangeDataFeed": "true"}
+"""Gold follows what is added to, replaced in and erased from silver by the table's change data feed."""
+
+IDENTITY = Column("identity", "BINARY", "Sixteen bytes that two records share when they are the same event.", True)
+
+ARRIVAL = ("arrived_at", "topic_id", "partition", "offset")
+"""The order in which records arrived, by the broker's clock; total, and the same for every batching."""
+
+
+def _fields(event: EventType) -> tuple[Column, ...]:
+    """The event's own columns; its timestamp becomes event_at."""
+    return tuple(
+        Column(field.name, "DOUBLE" if field.kind is Kind.NUMBER else "STRING", field.doc, required=field.required)
+        for field in event.fields
+        if field.kind is not Kind.TIMESTAMP
+    )
+
+
+def _columns(event: EventType) -> tuple[Column, ...]:
+    return (
+        *_fields(event),
+        Column("event_at", "TIMESTAMP", "When it happened, by the visitor's clock, in UTC.", required=True),
+        Column("event_on", "DATE", "The day of event_at, in UTC.", required=True),
+        ARRIVED_AT,
+        *COORDINATES,
+        IDENTITY,
+    )
+
+
+def judge_records(event: EventType) -> Callable[[DataFrame], DataFrame]:
+    """The function that judges the records of one kind of event by its contract.
+
+    It gives one row per record, in the columns of the event's silver table, and two more: broken
+    (ARRAY of STRUCT rule, sentence), null for a good record, and value, the bytes of a bad one.
+    A bad record's event columns are null.
+    """
+
+    def judge_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from silver.judging import judge_batch
+
+        for batch in batches:
+            yield judge_batch(event, batch)
+
+    columns = ", ".join(f"`{column.name}` {column.type}" for column in _columns(event))
+    schema = f"{columns}, broken ARRAY<STRUCT<rule: STRING, sentence: STRING>>, value BINARY"
+
+    def judged(records: DataFrame) -> DataFrame:
+        heard = records.select(*(column.name for column in COORDINATES), "arrived_at", "value")
+        return heard.mapInArrow(judge_partition, schema)
+
+    return judged
+
+
+def first_of_each(judged: DataFrame) -> DataFrame:
+    """The good records, and of those that are the same event the first to arrive."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    by_arrival = Window.partitionBy("identity").orderBy(*ARRIVAL)
+    return (
+        judged.where("broken IS NULL")
+        .withColumn("_place", F.row_number().over(by_arrival))
+        .where("_place = 1")
+        .drop("_place", "broken", "value")
+    )
+
+
+def _table(event: EventType) -> Table:
+    judged = judge_records(event)
+
+    def events(records: DataFrame) -> DataFrame:
+        return first_of_each(judged(records))
+
+    return Table(
+        name=f"silver.{event.name}",
+        doc=event.doc,
+        columns=_columns(event),
+        key=("identity",),
+        reads={"records": BRONZE[event.name]},
+        build=events,
+        rules={"an_event_is_not_from_the_future": "event_at <= arrived_at + INTERVAL 1 DAY"},
+        cluster_by=("event_on",),
+        properties={
+            **FEED,
+            # What lookups are pruned by; texts of people stay out of the log.
+            "delta.dataSkippingStatsColumns": "event_on,event_at,event_id,arrived_at,topic_id,partition,offset",
+        },
+    )
+
+
+SILVER = MappingProxyType({name: _table(event) for name, event in EVENTS.items()})
+"""The silver table of each kind of event."""

@@ -1,0 +1,70 @@
+"""Silver's quarantine: what breaks the contract waits here, with its bytes and its reasons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATES
+from lakehouse.table import Column, Table
+from producers.events import EVENTS
+from silver.events import FEED, judge_records
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def waiting(judged: DataFrame, contract_version: str) -> DataFrame:
+    """One row per bad record among judged ones; when it was judged is for the job to say."""
+    from pyspark.sql import functions as F
+
+    return judged.where("broken IS NOT NULL").select(
+        *(column.name for column in COORDINATES),
+        "arrived_at",
+        "value",
+        F.col("broken.rule").alias("rules"),
+        F.col("broken.sentence").alias("sentences"),
+        F.lit(contract_version).alias("contract_version"),
+        F.lit("open").alias("status"),
+        F.lit(None).cast("STRING").alias("discard_reason"),
+        F.lit(None).cast("TIMESTAMP").alias("first_judged_at"),
+        F.lit(None).cast("TIMESTAMP").alias("last_judged_at"),
+    )
+
+
+def quarantine(**records: DataFrame) -> DataFrame:
+    """All bad records of every kind of event."""
+    from lakehouse.frames import union
+
+    return union(waiting(judge_records(EVENTS[name])(frame), EVENTS[name].version) for name, frame in records.items())
+
+
+QUARANTINE = Table(
+    name="silver.quarantine",
+    doc="One row per record that broke its contract when it was first judged.",
+    columns=(
+        *COORDINATES,
+        ARRIVED_AT,
+        Column("value", "BINARY", "The record's bytes, untouched; null for a tombstone."),
+        Column("rules", "ARRAY<STRING>", "The name of every rule that it breaks.", required=True),
+        Column("sentences", "ARRAY<STRING>", "For every rule, a sentence that shows what is wrong.", required=True),
+        Column("contract_version", "STRING", "The version of the contract that it was last judged by.", required=True),
+        Column(
+            "status",
+            "STRING",
+            "open: it waits; replayed: it is in silver now; discarded: someone decided that it stays out.",
+            required=True,
+        ),
+        Column("discard_reason", "STRING", "Why it was discarded."),
+        Column("first_judged_at", "TIMESTAMP", "When it was first judged, in UTC."),
+        Column("last_judged_at", "TIMESTAMP", "When it was last judged, in UTC."),
+    ),
+    key=("topic", "topic_id", "partition", "offset"),
+    reads=BRONZE,
+    build=quarantine,
+    rules={
+        "it_has_a_reason": "size(rules) > 0 AND size(rules) = size(sentences)",
+        "its_status_is_known": "status IN ('open', 'replayed', 'discarded')",
+        "discarding_has_a_reason": "status != 'discarded' OR discard_reason IS NOT NULL",
+    },
+    properties={**FEED, "delta.dataSkippingStatsColumns": "topic,topic_id,partition,offset,arrived_at,status"},
+)
