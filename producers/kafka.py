@@ -1,0 +1,361 @@
+"""The one module that talks to Kafka: it sends records, makes topics, asks for offsets and the broker's clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+
+from lakehouse.errors import OutsideError, UsageError
+
+WAIT_SECONDS = 30.0
+"""How long a broker may take to answer before it counts as not there."""
+
+FLUSH_SECONDS = 20.0
+"""How long the end of a run waits for the last acknowledgements; what is open then counts as failed."""
+
+CLOCK_TOPIC = "clickstream_clock"
+"""A topic of one partition that ``broker_time`` writes to; its records live an hour."""
+
+_TOPIC = {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"}
+_CLOCK = {"message.timestamp.type": "LogAppendTime", "retention.ms": "3600000", "segment.ms": "3600000"}
+_SENDER = {
+    "linger.ms": "50",
+    "batch.size": "1000000",
+    "batch.num.messages": "100000",
+    "queue.buffering.max.messages": "500000",
+    "queue.buffering.max.kbytes": "262144",
+    "compression.type": "lz4",
+    "partitioner": "murmur2_random",  # the same partition as a Java producer would choose
+    "delivery.timeout.ms": "120000",
+}
+_PROMISES = {"enable.idempotence": "true", "acks": "all", "delivery.report.only.error": True}
+_POLL_EVERY = 1_023
+_GIVE_UP = (KafkaError._MSG_TIMED_OUT, KafkaError._FATAL)  # noqa: SLF001  that is how the library spells its codes
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A record that Kafka did not acknowledge, by its topic and key, and why."""
+
+    topic: str
+    key: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of the records sent: how many each topic acknowledged, and every one that failed."""
+
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    failed: list[Failure] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """How many records were acknowledged."""
+        return sum(self.acknowledged.values())
+
+    def failures(self) -> dict[str, int]:
+        """How many records of each topic failed; topics without any are there with 0."""
+        counts = dict.fromkeys(self.acknowledged, 0)
+        for failure in self.failed:
+            counts[failure.topic] = counts.get(failure.topic, 0) + 1
+        return counts
+
+
+class TopicInfo(NamedTuple):
+    """A topic's identity, which changes when it is deleted and made anew, and its partitions."""
+
+    topic_id: str
+    partitions: int
+
+
+class Sender:
+    """Sends records and knows of each whether Kafka acknowledged it.
+
+    Only failures are reported back one by one (a Python callback per success would cost a third of the
+    speed); a topic's acknowledged records are those that the local queue took, less those that failed.
+    That is exact once the queue is empty, and leaving the ``with`` block empties it: it waits up to
+    ``flush_seconds`` and then withdraws what is left, of which each is reported as failed. A withdrawn
+    record may still have reached Kafka; an acknowledged one did.
+
+    Raises OutsideError when no broker answers within ``wait_seconds``, when a topic is missing, and
+    when the producer cannot go on; ``delivery`` is right in every case once the block is left.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        client: Mapping[str, str] | None = None,
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+        flush_seconds: float = FLUSH_SECONDS,
+    ) -> None:
+        self.bootstrap = bootstrap
+        self._wait_seconds, self._flush_seconds = wait_seconds, flush_seconds
+        self._taken: dict[str, int] = {}
+        self._failed: list[Failure] = []
+        self._broken = ""
+        self._count = 0
+        own = {"on_delivery": self._on_failure, "error_cb": self._on_error}
+        self._producer = _client(Producer, bootstrap, {**_SENDER, **(client or {}), **_PROMISES, **own})
+
+    def __enter__(self) -> Self:
+        self._topics = _topics(self._producer, self.bootstrap, self._wait_seconds)
+        return self
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        """Hand one record to the local queue; wait while that is full."""
+        if topic not in self._taken:
+            self._know(topic)
+        while True:
+            try:
+                self._producer.produce(topic, value, key)
+            except BufferError:
+                self._pump(0.05)
+            except KafkaException as error:
+                self._refused(topic, key, error.args[0])
+                break
+            else:
+                self._taken[topic] += 1
+                break
+        self._count += 1
+        if not self._count & _POLL_EVERY:
+            self._pump(0)
+
+    def _know(self, topic: str) -> None:
+        if topic not in self._topics:
+            self._topics = _topics(self._producer, self.bootstrap, self._wait_seconds)
+        if topic not in self._topics:
+            raise _missing(self.bootstrap, [topic])
+        self._taken[topic] = 0
+
+    def _refused(self, topic: str, key: bytes | None, error: KafkaError) -> None:
+        self._taken[topic] += 1
+        self._failed.append(Failure(topic, _text(key), error.str()))
+        if error.fatal() or error.code() in _GIVE_UP:
+            self._broken = self._broken or error.str()
+            raise self._cannot_go_on()
+
+    def pump(self) -> None:
+        """Take in reports that wait; raises OutsideError when the producer cannot go on."""
+        self._pump(0)
+
+    def _pump(self, seconds: float) -> None:
+        self._producer.poll(seconds)
+        if self._broken:
+            raise self._cannot_go_on()
+
+    def _on_failure(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            if error.code() in _GIVE_UP:
+                self._broken = self._broken or error.str()
+            withdrawn = error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)  # noqa: SLF001
+            reason = f"not acknowledged: {self._broken or 'the time was up'}" if withdrawn else error.str()
+            self._failed.append(Failure(message.topic() or "", _text(message.key()), reason))
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._broken = self._broken or error.str()
+
+    def _cannot_go_on(self) -> OutsideError:
+        return OutsideError(
+            f"Kafka at {self.bootstrap} takes no more: {self._broken}.",
+            "Look at the broker, then send again what is listed as failed.",
+        )
+
+    @property
+    def delivery(self) -> Delivery:
+        """What became of the records; exact once the block is left, until then without those on their way."""
+        acknowledged = dict(self._taken)
+        for failure in self._failed:
+            if failure.topic in acknowledged:
+                acknowledged[failure.topic] -= 1
+        return Delivery(acknowledged, list(self._failed))
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many records are acknowledged and how many failed, about now."""
+        failed = len(self._failed)
+        return max(sum(self._taken.values()) - failed - len(self._producer), 0), failed
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        deadline = time.monotonic() + self._flush_seconds
+        while not self._broken and len(self._producer) and time.monotonic() < deadline:
+            self._producer.flush(0.2)
+        while len(self._producer):
+            self._producer.purge()
+            self._producer.flush(1)
+        self._producer.close()
+
+
+def ensure_topics(
+    bootstrap: str,
+    names: Iterable[str],
+    partitions: int,
+    replication_factor: int = 1,
+    client: Mapping[str, str] | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+) -> None:
+    """Create the topics that are missing; two processes may do so at once.
+
+    Raises UsageError for a topic that is there but keeps the sender's time instead of the broker's.
+    """
+    wanted = list(names)
+    admin = _client(AdminClient, bootstrap, client or {})
+    there = _topics(admin, bootstrap, wait_seconds)
+    new = [NewTopic(name, partitions, replication_factor, config=_TOPIC) for name in wanted if name not in there]
+    _create(admin, bootstrap, new)
+    old = [name for name in wanted if name in there]
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in old]
+    with _outside(bootstrap):
+        for name, answer in zip(old, admin.describe_configs(resources).values() if old else (), strict=True):
+            if answer.result(wait_seconds)["message.timestamp.type"].value != "LogAppendTime":
+                raise UsageError(
+                    f"The topic {name} at {bootstrap} keeps the sender's time, not the broker's.",
+                    f"Run kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics --entity-name "
+                    f"{name} --add-config message.timestamp.type=LogAppendTime.",
+                )
+    deadline = time.monotonic() + wait_seconds
+    while missing := [name for name in wanted if name not in _topics(admin, bootstrap, wait_seconds)]:
+        if time.monotonic() > deadline:
+            raise _missing(bootstrap, missing)
+        time.sleep(0.05)
+
+
+def topic_ids(
+    bootstrap: str,
+    names: Iterable[str],
+    client: Mapping[str, str] | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+) -> dict[str, TopicInfo]:
+    """Each topic's id, as Kafka writes it, and its number of partitions. Raises OutsideError for missing ones."""
+    admin, wanted = _client(AdminClient, bootstrap, client or {}), list(names)
+    _require(admin, bootstrap, wanted, wait_seconds)
+    with _outside(bootstrap):
+        answers = admin.describe_topics(TopicCollection(wanted)) if wanted else {}
+        found = {name: answer.result(wait_seconds) for name, answer in answers.items()}
+    return {name: TopicInfo(str(about.topic_id), len(about.partitions)) for name, about in found.items()}
+
+
+def offsets(
+    bootstrap: str,
+    names: Iterable[str],
+    client: Mapping[str, str] | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+) -> dict[tuple[str, int], tuple[int, int]]:
+    """Each partition's earliest offset, and the one that its next record will get."""
+    admin, wanted = _client(AdminClient, bootstrap, client or {}), list(names)
+    there = _require(admin, bootstrap, wanted, wait_seconds)
+    where = [TopicPartition(name, number) for name in wanted for number in range(there[name])]
+
+    def ask(spec: OffsetSpec) -> dict[tuple[str, int], int]:
+        answers = admin.list_offsets(dict.fromkeys(where, spec), request_timeout=wait_seconds) if where else {}
+        return {(at.topic, at.partition): answer.result(wait_seconds).offset for at, answer in answers.items()}
+
+    with _outside(bootstrap):
+        earliest, end = ask(OffsetSpec.earliest()), ask(OffsetSpec.latest())
+    return {at: (earliest[at], end[at]) for at in sorted(end)}
+
+
+def broker_time(bootstrap: str, client: Mapping[str, str] | None = None, *, wait_seconds: float = WAIT_SECONDS) -> int:
+    """Ask the time by the broker's clock, in microseconds since 1970: the stamp that it gives to an empty record."""
+    stamps: list[int] = []
+    errors: list[str] = []
+
+    def on_delivery(error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            stamps.append(message.timestamp()[1] * 1_000)
+        else:
+            errors.append(error.str())
+
+    settings = {**(client or {}), "acks": "all", "linger.ms": "0", "message.timeout.ms": str(int(wait_seconds * 1_000))}
+    producer = _client(Producer, bootstrap, settings)
+    if CLOCK_TOPIC not in _topics(producer, bootstrap, wait_seconds):
+        clock = NewTopic(CLOCK_TOPIC, 1, -1, config=_CLOCK)
+        _create(_client(AdminClient, bootstrap, client or {}), bootstrap, [clock])
+    with _outside(bootstrap):
+        producer.produce(CLOCK_TOPIC, None, None, on_delivery=on_delivery)
+        producer.flush(wait_seconds + 1)
+        producer.close()
+    if not stamps:
+        raise OutsideError(
+            f"Kafka at {bootstrap} did not tell its time: {', '.join(errors) or 'no answer'}.",
+            f"Look at the broker and at its topic {CLOCK_TOPIC}.",
+        )
+    return stamps[0]
+
+
+def _client(kind: Any, bootstrap: str, settings: Mapping[str, Any]) -> Any:
+    quiet = {"log_level": 0, "error_cb": lambda _: None}
+    try:
+        return kind({**quiet, **settings, "bootstrap.servers": bootstrap})
+    except (KafkaException, TypeError, ValueError) as error:
+        raise UsageError(
+            f"A Kafka client cannot be made: {_reason(error)}.",
+            "Mend client in the part [kafka] of conf/, or CLICKSTREAM_KAFKA__CLIENT.",
+        ) from error
+
+
+def _topics(client: Any, bootstrap: str, wait_seconds: float) -> dict[str, int]:
+    try:
+        found = client.list_topics(timeout=wait_seconds).topics
+    except KafkaException as error:
+        raise OutsideError(
+            f"No Kafka broker answers at {bootstrap} within {wait_seconds:g} seconds: {_reason(error)}.",
+            "Start one with `clickstream broker start`, or set CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS.",
+        ) from error
+    return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None and topic.partitions}
+
+
+def _require(client: Any, bootstrap: str, names: list[str], wait_seconds: float) -> dict[str, int]:
+    there = _topics(client, bootstrap, wait_seconds)
+    if missing := [name for name in names if name not in there]:
+        raise _missing(bootstrap, missing)
+    return there
+
+
+def _missing(bootstrap: str, names: list[str]) -> OutsideError:
+    kind = "no topic" if len(names) == 1 else "no topics"
+    return OutsideError(
+        f"Kafka at {bootstrap} has {kind} {', '.join(names)}.",
+        "Check the spelling; `clickstream produce` creates the topics of all declared events.",
+    )
+
+
+def _create(admin: Any, bootstrap: str, topics: list[NewTopic]) -> None:
+    with _outside(bootstrap):
+        for answer in (admin.create_topics(topics) if topics else {}).values():
+            try:
+                answer.result(WAIT_SECONDS)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was quicker
+                    raise
+
+
+@contextmanager
+def _outside(bootstrap: str) -> Iterator[None]:
+    try:
+        yield
+    except (KafkaException, TimeoutError) as error:
+        raise OutsideError(f"Kafka at {bootstrap} refused: {_reason(error)}.", "Look at the broker.") from error
+
+
+def _reason(error: Exception) -> str:
+    first = error.args[0] if error.args else error
+    return (first.str() if isinstance(first, KafkaError) else str(first)).rstrip(".") or type(error).__name__
+
+
+def _text(key: bytes | str | None) -> str | None:
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key
