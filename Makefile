@@ -1,0 +1,69 @@
+# `make` alone lists what there is.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast lint clean reset java
+
+PYTHON ?= python3.13 python3.12 python3.11 python3
+FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+STAMP := .venv/.complete
+SOURCES := bronze gold lakehouse pipelines producers silver tests
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: java $(STAMP) ## make .venv with everything that is needed, pinned by hash
+
+demo: setup ## run the whole pipeline, small, from simulated shoppers to a report
+	@.venv/bin/clickstream demo
+
+test: setup lint ## lint, and run every test: Spark, Kafka and kill-and-restart included
+	@.venv/bin/python -m pytest
+
+test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
+	@.venv/bin/python -m pytest -m "not spark and not kafka and not faults"
+
+lint: $(STAMP) ## check style, types and who may import whom
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+clean: ## remove .venv and caches; data stays
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+	find $(SOURCES) conf -name __pycache__ -type d -prune -exec rm -rf {} +
+
+reset: ## stop the embedded Kafka and remove ./lake and ./.clickstream: all data
+	@if [ -e .clickstream/kafka/broker.json ]; then \
+	  [ -x .venv/bin/python ] || { echo "Kafka may be running in ./.clickstream: run 'make setup' first, so that it can be stopped."; exit 2; }; \
+	  env CLICKSTREAM_STATE=./.clickstream .venv/bin/python -m pipelines.broker stop; \
+	fi
+	rm -rf lake .clickstream
+
+# Not a file: a Java that goes away later is noticed. Only its major version matters.
+java:
+	@java="$${JAVA_HOME:+$$JAVA_HOME/bin/}java"; \
+	version=$$("$$java" -version 2>&1 | sed -n 's/.*version "\(1\.\)\{0,1\}\([0-9]*\).*/\2/p' | head -n 1); \
+	if [ "$${version:-0}" -lt 17 ]; then \
+	  echo "Java 17 or newer is needed, and $$java is $${version:+Java }$${version:-none}: install one (as in 'apt install openjdk-17-jre-headless'), and set JAVA_HOME to it or put it on the PATH." >&2; \
+	  exit 3; \
+	fi
+
+# A name on the PATH may be a shim that fails, and a distribution's Python may come without venv: so each is tried.
+$(STAMP): requirements.lock pyproject.toml
+	@found=""; \
+	for python in $(PYTHON); do \
+	  if "$$python" -c '$(FITS)' >/dev/null 2>&1; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "Python 3.11, 3.12 or 3.13 with venv is needed, and none of '$(PYTHON)' is one: install it (as in 'apt install python3 python3-venv'), or run 'make setup PYTHON=/path/to/python'." >&2; \
+	  exit 3; \
+	fi; \
+	if ! .venv/bin/python -c '$(FITS)' >/dev/null 2>&1; then \
+	  echo "making .venv with $$("$$found" --version)"; \
+	  "$$found" -m venv --clear .venv || exit 3; \
+	fi
+	@echo "installing the packages of requirements.lock (the first time takes minutes)"
+	@.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "installing this project"
+	@.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
