@@ -1,0 +1,104 @@
+"""Ways in which real trackers send broken, odd and repeated records, for a stream that has too few of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+
+from producers.record import Record
+
+Spoiler: TypeAlias = Callable[[bytes], bytes | None]
+
+_TIME, _PRICE = re.compile(rb'"timestamp":"[^"]*"'), re.compile(rb'"price":[^,]*')
+_USER, _SESSION = re.compile(rb'"user_id":"[^"]*"'), re.compile(rb'"session_id":"[^"]*"')
+_URL, _KIND = re.compile(rb'"page_url":"[^"]*'), re.compile(rb'"interaction_type":"([^"]*)"')
+
+
+def _swap(pattern: re.Pattern[bytes], text: bytes) -> Spoiler:
+    return lambda value: pattern.sub(text, value, count=1)
+
+
+def _no_user(value: bytes) -> bytes:
+    return _USER.sub(b"", value, count=1).replace(b"{,", b"{", 1)
+
+
+def _unknown_kind(value: bytes) -> bytes:
+    swapped, found = _KIND.subn(b'"interaction_type":"teleport"', value, count=1)
+    return swapped if found else _URL.sub(b'"page_url":"', value, count=1)
+
+
+def _shout(value: bytes) -> bytes:
+    return _KIND.sub(lambda kind: b'"interaction_type":" ' + kind[1].upper() + b' "', value, count=1)
+
+
+BROKEN: MappingProxyType[str, Spoiler] = MappingProxyType(
+    {
+        "cut off": lambda value: value[: len(value) * 2 // 3],
+        "tombstone": lambda _: None,
+        "empty": lambda _: b"",
+        "blank": lambda _: b"  \t ",
+        "an array": lambda value: b"[" + value + b"]",
+        "a scalar": lambda _: b"42",
+        "two objects": lambda value: value + value,
+        "user_id is missing": _no_user,
+        "user_id is undefined": _swap(_USER, b'"user_id":"undefined"'),
+        "session_id is null": _swap(_SESSION, b'"session_id":null'),
+        "session_id is blank": _swap(_SESSION, b'"session_id":"  "'),
+        "a key twice": lambda value: b'{"user_id":"u0",' + value[1:],
+        "page_url is not UTF-8": _swap(_URL, b'"page_url":"https://shop.example/caf\xe9'),
+        "page_url is too long": _swap(_URL, b'"page_url":"https://shop.example/?q=' + b"x" * 9_000),
+        "price is negative": _swap(_PRICE, b'"price":-19.99'),
+        "price is NaN": _swap(_PRICE, b'"price":NaN'),
+        "price has a comma": _swap(_PRICE, b'"price":"19,99"'),
+        "time cannot be read": _swap(_TIME, b'"timestamp":"yesterday"'),
+        "time does not exist": _swap(_TIME, b'"timestamp":"2026-02-30T10:00:00Z"'),
+        "time is in the future": _swap(_TIME, b'"timestamp":"2099-01-01T00:00:00Z"'),
+        "kind is unknown": _unknown_kind,
+    }
+)
+"""By what is wrong: how a good value is broken, so that the contract refuses it."""
+
+ODD: MappingProxyType[str, Spoiler] = MappingProxyType(
+    {
+        "a byte order mark": lambda value: b"\xef\xbb\xbf" + value,
+        "unknown keys": lambda value: value[:-1] + b',"experiment":{"name":"cta","arm":2}}',
+        "price is text": _swap(_PRICE, b'"price":" 19.99 "'),
+        "category is blank": lambda value: re.sub(rb'"category":[^,]*', b'"category":"  "', value, count=1),
+        "kind in upper case": _shout,
+    }
+)
+"""By what is odd: how a good value is made odd, though the contract takes it."""
+
+_ODD_SHARE = 0.25
+_BLOCK = 4_096
+
+
+def spoil(records: Iterator[Record], rng: np.random.Generator, dirty: float, duplicates: float) -> Iterator[Record]:
+    """Break a share of the records or make them odd, and send a share twice, half of those in another key order."""
+    return _spoil(records, rng, dirty, duplicates) if dirty or duplicates else records
+
+
+def _spoil(records: Iterator[Record], rng: np.random.Generator, dirty: float, duplicates: float) -> Iterator[Record]:
+    broken, odd = list(BROKEN.values()), list(ODD.values())
+    draws: list[list[float]] = []
+    for topic, key, value, at in records:
+        if not draws:
+            draws = rng.random((_BLOCK, 4)).tolist()
+        whether, how, again, order = draws.pop()
+        if whether < dirty and value is not None:
+            odd_one = how < _ODD_SHARE
+            ways = odd if odd_one else broken
+            share = how / _ODD_SHARE if odd_one else (how - _ODD_SHARE) / (1 - _ODD_SHARE)
+            value = ways[int(share * len(ways))](value)  # noqa: PLW2901
+        yield topic, key, value, at
+        if again < duplicates:
+            yield topic, key, _reordered(value) if value and order < 0.5 else value, at  # noqa: PLR2004  half of them
+
+
+def _reordered(value: bytes) -> bytes:
+    user = re.match(rb'\{("user_id":"[^"]*"),(.*)\}$', value, re.DOTALL)
+    return b"{" + user[2] + b"," + user[1] + b"}" if user else value
