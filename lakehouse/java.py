@@ -79,11 +79,13 @@ def resolve_jars(artifact: str, *alone: str) -> list[Path]:
             needed += [context.create_dependency(each).artifact for each in alone]
             return [_whole(each) for each in needed]
     except Exception as error:  # jgo raises whatever its parts raise
+        network = isinstance(error, OSError) and error.errno is None  # as requests tells it, in a long line
         first = (str(error).splitlines() or [type(error).__name__])[0][:300]
-        raise OutsideError(
-            f"The jars of {artifact} cannot be had: {first}",
-            f"Look whether this machine reaches a Maven repository, then try again; if it does, delete {cache}.",
-        ) from error
+        said = "no Maven repository answers." if network else first
+        cure = "Look whether this machine reaches a Maven repository, then try again."
+        if not network and cache.is_relative_to(settings.cache_dir):
+            cure += f" If it does, delete {cache}: a download may have broken off."
+        raise OutsideError(f"The jars of {artifact} cannot be had: {said}", cure) from error
 
 
 def _whole(artifact: Any) -> Path:

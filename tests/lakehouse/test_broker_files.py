@@ -13,7 +13,7 @@ from lakehouse import processes
 from lakehouse.broker import Broker, BrokerStatus
 from lakehouse.broker_files import free_port, is_taken, read_note, reason, server_settings, tail, write_note
 from lakehouse.errors import OutsideError, UsageError
-from lakehouse.java import find_java
+from lakehouse.java import find_java, resolve_jars
 from lakehouse.kafka_wire import cluster_at
 from lakehouse.processes import born, end
 
@@ -187,3 +187,12 @@ def test_no_java_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(OutsideError, match="no Java"):
         find_java()
+
+
+def test_without_a_network_the_jars_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("M2_REPO", str(tmp_path))
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port(None)}")
+    with pytest.raises(OutsideError, match="no Maven repository answers") as raised:
+        resolve_jars("org.apache.kafka:kafka_2.13:4.3.1")
+    assert "delete" not in raised.value.cure  # the user's own repository
