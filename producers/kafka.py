@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -85,6 +85,8 @@ class Sender:
     ``flush_seconds`` and then withdraws what is left, of which each is reported as failed. A withdrawn
     record may still have reached Kafka; an acknowledged one did.
 
+    ``give_up`` is asked while the local queue is full; once it says so, records are not waited for any more.
+
     Raises OutsideError when no broker answers within ``wait_seconds``, when a topic is missing, and
     when the producer cannot go on; ``delivery`` is right in every case once the block is left.
     """
@@ -96,8 +98,10 @@ class Sender:
         *,
         wait_seconds: float = WAIT_SECONDS,
         flush_seconds: float = FLUSH_SECONDS,
+        give_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self.bootstrap = bootstrap
+        self._give_up = give_up
         self._wait_seconds, self._flush_seconds = wait_seconds, flush_seconds
         self._taken: dict[str, int] = {}
         self._failed: list[Failure] = []
@@ -117,10 +121,13 @@ class Sender:
         while True:
             try:
                 self._producer.produce(topic, value, key)
-            except BufferError:
+            except BufferError as full:
                 self._pump(0.05)
+                if self._give_up():
+                    self._refused(topic, key, full)
+                    break
             except KafkaException as error:
-                self._refused(topic, key, error.args[0])
+                self._refused(topic, key, error)
                 break
             else:
                 self._taken[topic] += 1
@@ -136,11 +143,12 @@ class Sender:
             raise _missing(self.bootstrap, [topic])
         self._taken[topic] = 0
 
-    def _refused(self, topic: str, key: bytes | None, error: KafkaError) -> None:
+    def _refused(self, topic: str, key: bytes | None, error: Exception) -> None:
         self._taken[topic] += 1
-        self._failed.append(Failure(topic, _text(key), error.str()))
-        if error.fatal() or error.code() in _GIVE_UP:
-            self._broken = self._broken or error.str()
+        self._failed.append(Failure(topic, _text(key), _reason(error)))
+        reason = error.args[0]
+        if isinstance(reason, KafkaError) and (reason.fatal() or reason.code() in _GIVE_UP):
+            self._broken = self._broken or _reason(error)
             raise self._cannot_go_on()
 
     def pump(self) -> None:
@@ -309,13 +317,19 @@ def _client(kind: Any, bootstrap: str, settings: Mapping[str, Any]) -> Any:
 
 
 def _topics(client: Any, bootstrap: str, wait_seconds: float) -> dict[str, int]:
-    try:
-        found = client.list_topics(timeout=wait_seconds).topics
-    except KafkaException as error:
-        raise OutsideError(
-            f"No Kafka broker answers at {bootstrap} within {wait_seconds:g} seconds: {_reason(error)}.",
-            "Start one with `clickstream broker start`, or set CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS.",
-        ) from error
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        began = time.monotonic()
+        try:
+            found = client.list_topics(timeout=max(min(deadline - began, 1.0), 0.01)).topics  # signals are seen between
+            break
+        except KafkaException as error:
+            if (left := deadline - time.monotonic()) <= 0:
+                raise OutsideError(
+                    f"No Kafka broker answers at {bootstrap} within {wait_seconds:g} seconds: {_reason(error)}.",
+                    "Start one with `clickstream broker start`, or set CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS.",
+                ) from error
+            time.sleep(min(left, max(0.1 + began - time.monotonic(), 0)))
     return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None and topic.partitions}
 
 
