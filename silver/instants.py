@@ -55,7 +55,8 @@ def _unix(marks: Bytes) -> tuple[Ints, Bools]:
 
 
 def _all_digits(digits: Bytes) -> Bools:
-    return np.maximum.reduce(digits) <= _NINE
+    good: Bools = np.maximum.reduce(digits) <= _NINE
+    return good
 
 
 def _number(digits: Bytes) -> Ints:

@@ -50,6 +50,8 @@ def judge_batch(event: EventType, batch: pa.RecordBatch) -> pa.RecordBatch:
     Reads the columns topic, topic_id, partition, offset, arrived_at and value. Rows that the fast lane
     cannot certify as good go to the reference judge, one by one.
     """
+    if not batch.num_rows:
+        return pa.RecordBatch.from_pylist([], judged_schema(event))
     values = _whole(batch.column("value"), pa.binary())
     coordinates = {name: _whole(batch.column(name), _COORDINATES.field(name).type) for name in _COORDINATES.names}
     arrived_at = coordinates["arrived_at"].cast(pa.int64()).fill_null(0).to_numpy()
