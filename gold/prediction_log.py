@@ -1,0 +1,40 @@
+"""Gold: every score ever given."""
+
+from __future__ import annotations
+
+from gold.training_examples import TABLE as TRAINING_EXAMPLES
+from lakehouse.table import Column, Table
+
+SCORE = (
+    Column("user_id", "STRING", "The visitor.", required=True),
+    Column("session_id", "STRING", "The visit; unique within a user.", required=True),
+    Column("cut", "INT", "After how many events of the session it was looked at.", required=True),
+    Column("question", "STRING", "What was asked: in_session, does this visit end in a purchase.", required=True),
+    Column("model_name", "STRING", "The registered model that answered.", required=True),
+    Column("model_version", "STRING", "Its version in the MLflow registry.", required=True),
+    Column("features_hash", "BIGINT", "Of the features that the model was given; a correction changes it.", True),
+    Column("probability", "DOUBLE", "That the visit ends in a purchase, 0 to 1.", required=True),
+    Column("threshold", "DOUBLE", "From which probability on this version says yes, 0 to 1.", required=True),
+    Column("prediction", "BOOLEAN", "Whether the probability reaches the threshold.", required=True),
+    Column("started_on", "DATE", "The day of the session's first event, in UTC.", required=True),
+    Column("cut_at", "TIMESTAMP", "When the cut's event happened, in UTC.", required=True),
+    Column("scored_at", "TIMESTAMP", "When the score was given, in UTC.", required=True),
+)
+"""A score: whose, at which cut, by which model version, on what, and when."""
+
+SCORE_RULES = {
+    "a_probability_lies_between_0_and_1": "probability BETWEEN 0 AND 1",
+    "a_prediction_follows_its_threshold": "prediction = (probability >= threshold)",
+}
+"""What holds of every score."""
+
+TABLE = Table(
+    name="gold.prediction_log",
+    doc="One row per (user_id, session_id, cut, model_version, features_hash): every score ever given. "
+    "Append-only, written by `clickstream score`.",
+    columns=SCORE,
+    key=("user_id", "session_id", "cut", "model_name", "model_version", "features_hash"),
+    reads={"training_examples": TRAINING_EXAMPLES},
+    rules=SCORE_RULES,
+    cluster_by=("started_on",),
+)

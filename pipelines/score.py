@@ -1,0 +1,212 @@
+"""Scoring: every session at its newest cut, by the champion, once."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.readwriter import DataStreamWriter
+
+from gold.features import FEATURES
+from gold.prediction_log import TABLE as LOG
+from gold.session_predictions import TABLE as PREDICTIONS
+from gold.timeline import SESSION
+from gold.training_examples import TABLE as EXAMPLES
+from lakehouse.incremental import MANY_DAYS
+from lakehouse.streams import Stream
+from pipelines.console import call, err, out, print_json
+from pipelines.jobs import AsJson, Continuous, run_streams
+from pipelines.purchase_model import INPUTS, with_probability
+from pipelines.registry import MODEL, Registry, Version, open_registry
+from pipelines.session import Job, open_job
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+
+QUESTION = "in_session"
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """What a scoring did: how many sessions got a new score, how many of them are to buy, and who said so."""
+
+    scored: int
+    buyers: int
+    model_name: str
+    model_version: str
+
+
+def score(continuous: Continuous = False, as_json: AsJson = False) -> None:
+    """Score every session at its newest cut, by the champion."""
+    began = time.monotonic()
+    with err.status("score"):
+        job = open_job("score")
+    result = run_score(job, continuous=continuous)
+    seconds = time.monotonic() - began
+    if as_json:
+        print_json({"job": "score", "seconds": round(seconds, 3), **asdict(result)})
+        return
+    out.print(
+        f"score: {result.scored:,} sessions in {seconds:.1f} s, {result.buyers:,} of them to buy, "
+        f"by {result.model_name} version {result.model_version}"
+    )
+
+
+def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
+    """Scores what has no score by the champion yet; goes on with what changes if ``continuous``.
+
+    A session has its score when gold.session_predictions has its newest cut, with the features of
+    today, by the version that is champion. So a second run writes nothing, and a run that was
+    interrupted is completed by the next.
+
+    Raises DataError, and writes nothing, where no version is champion.
+    """
+    registry = open_registry(job.settings)
+    version = registry.live()
+    for table in (EXAMPLES, LOG, PREDICTIONS):
+        job.lake.ensure(table)
+    scorer = _Scorer(job, registry, version)
+    seen = job.lake.version(EXAMPLES)
+    scorer.catch_up()
+    if continuous:
+        job.settings.checkpoints.mkdir(parents=True, exist_ok=True)
+        # The place in the change feed is not kept: every start begins with a look at everything.
+        with tempfile.TemporaryDirectory(prefix="score-", dir=job.settings.checkpoints) as folder:
+            run_streams(job, "score", [_stream(job, scorer, seen, Path(folder))], continuous=True)
+    return ScoreResult(scorer.scored, scorer.buyers, MODEL, scorer.version.number)
+
+
+class _Scorer:
+    """Scores sessions, one batch at a time, and counts them."""
+
+    def __init__(self, job: Job, registry: Registry, version: Version) -> None:
+        self._job = job
+        self._registry = registry
+        self._one_at_a_time = Lock()
+        self._model = registry.load(version)
+        self.version = version
+        self.scored = 0
+        self.buyers = 0
+
+    def catch_up(self) -> None:
+        """Scores every session that has no score by the champion yet."""
+        with self._one_at_a_time:
+            lake = self._job.lake
+            self._score(lake.read(EXAMPLES), lake.read(PREDICTIONS))
+
+    def take(self, changes: DataFrame) -> None:
+        """Scores the sessions of changed rows; all of them where another version has become champion."""
+        champion = self._registry.live()
+        if champion != self.version:
+            self._model, self.version = self._registry.load(champion), champion
+            self.catch_up()
+            return
+        touched = changes.select(*SESSION, "started_on").distinct().persist()
+        try:
+            lake = self._job.lake
+            within = _days(touched)
+            sessions = F.broadcast(touched.select(*SESSION).distinct())
+            examples, done = (
+                lake.read(table).where(within).join(sessions, list(SESSION), "left_semi")
+                for table in (EXAMPLES, PREDICTIONS)
+            )
+            with self._one_at_a_time:
+                self._score(examples, done)
+        finally:
+            touched.unpersist()
+
+    def _score(self, examples: DataFrame, done: DataFrame) -> None:
+        lake = self._job.lake
+        with lake.writing(LOG), lake.writing(PREDICTIONS):
+            rows = scored(self._model, self.version, unscored(examples, done, self.version), datetime.now(tz=UTC))
+            log = lake.read(LOG).where(F.col("model_version") == self.version.number)
+            # What the log has already was given by a run that was interrupted: it was given then.
+            given = log.select(*LOG.key, F.col("scored_at").alias("_given_at"))
+            rows = rows.join(given, list(LOG.key), "left").persist()
+            try:
+                count = rows.agg(F.count("*"), F.count_if("prediction")).first()
+                if count is None or not count[0]:
+                    return
+                lake.append(LOG, rows.where(F.col("_given_at").isNull()).drop("_given_at"))
+                newest = rows.withColumn("scored_at", F.coalesce("_given_at", "scored_at"))
+                # A late event may have moved a session's first day: its old score lies on the old one.
+                before = done.join(rows.select(*SESSION), list(SESSION), "left_semi")
+                within = _days(rows.select("started_on").union(before.select("started_on")))
+                lake.merge(PREDICTIONS, newest.select(*PREDICTIONS.column_names), within=f"t.{within}")
+                self.scored += count[0]
+                self.buyers += count[1]
+            finally:
+                rows.unpersist()
+
+
+def _days(rows: DataFrame) -> str:
+    """A condition on started_on that holds for all of the rows, so that other days' files are not read."""
+    found = [row[0] for row in rows.select("started_on").distinct().limit(MANY_DAYS + 1).collect()]
+    if len(found) > MANY_DAYS:
+        return "started_on IS NOT NULL"
+    return f"started_on IN ({', '.join(f'DATE{day.isoformat()!r}' for day in sorted(found))})"
+
+
+def unscored(examples: DataFrame, done: DataFrame, version: Version) -> DataFrame:
+    """The newest cut of each session, where it has no score by the version on the features of today."""
+    hashed = F.xxhash64(*(F.coalesce(F.col(name).cast("STRING"), F.lit("")) for name in ("cut_at", *_names())))
+    newest = (
+        examples.withColumn("_place", F.row_number().over(Window.partitionBy(*SESSION).orderBy(F.desc("cut"))))
+        .where(F.col("_place") == 1)
+        .select(*SESSION, "cut", *_names(), "started_on", "cut_at", hashed.alias("features_hash"))
+    )
+    known = done.where(F.col("model_version") == version.number).select(*SESSION, "cut", "features_hash")
+    return newest.join(known, known.columns, "left_anti")
+
+
+def _names() -> list[str]:
+    return [column.name for column in FEATURES]
+
+
+def scored(model: PipelineModel, version: Version, rows: DataFrame, at: datetime) -> DataFrame:
+    """The rows with their scores, as the tables of scores have them."""
+    answers = with_probability(model, rows)
+    return answers.drop(*(one.name for one in INPUTS if one.name != "cut")).withColumns(
+        {
+            "question": F.lit(QUESTION),
+            "model_name": F.lit(MODEL),
+            "model_version": F.lit(version.number),
+            "threshold": F.lit(version.threshold),
+            "prediction": F.col("probability") >= F.lit(version.threshold),
+            "scored_at": F.lit(at),
+        }
+    )
+
+
+def _stream(job: Job, scorer: _Scorer, seen: int, checkpoint: Path) -> Stream:
+    lake = job.lake
+
+    def prepare() -> DataStreamWriter:
+        changes = (
+            job.spark.readStream.format("delta")
+            .option("readChangeFeed", "true")
+            .option("startingVersion", seen)
+            .option("maxBytesPerTrigger", job.settings.stream.bytes_per_batch)
+            .load(lake.path(EXAMPLES))
+        )
+        return changes.writeStream.foreachBatch(lambda rows, _: scorer.take(rows))
+
+    return Stream(
+        name=PREDICTIONS.name,
+        checkpoint=checkpoint,
+        prepare=prepare,
+        source_id=lake.table_id(EXAMPLES),
+        target_id=lake.table_id(PREDICTIONS),
+        target_has_rows=lambda: False,
+    )
+
+
+if __name__ == "__main__":
+    call(score)
