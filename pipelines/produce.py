@@ -264,7 +264,7 @@ def _stoppable(run: Run) -> Iterator[None]:
 def _shown(sender: Sender) -> Iterator[Callable[[], None]]:
     """Show how many records are acknowledged, a few times a second and never for each record."""
     columns = (TextColumn("produce"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, auto_refresh=False) as bar:
+    with Progress(*columns, console=err, transient=True, auto_refresh=False, disable=not err.is_terminal) as bar:
         task, began = bar.add_task("", total=None), time.monotonic()
         last = began
 
@@ -301,9 +301,9 @@ def _report(run: Run, *, as_json: bool) -> None:
         rate = delivery.total / run.seconds if run.seconds else 0
         out.print(f"{delivery.total:,} events in {run.seconds:.1f} s ({rate:,.0f}/s)")
         for failure in delivery.failed[:SHOWN]:
-            err.print(f"failed: {failure.topic}, session {failure.key}: {failure.reason}", markup=False)
+            err.print(f"failed: {failure.topic}, session {failure.key}: {failure.reason}", markup=False, soft_wrap=True)
         for line in run.unreadable[:SHOWN]:
-            err.print(f"line {line.line}: {line.reason}", markup=False)
+            err.print(f"line {line.line}: {line.reason}", markup=False, soft_wrap=True)
     run.outcome()
 
 

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
+from confluent_kafka import (
+    TIMESTAMP_LOG_APPEND_TIME,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from lakehouse.errors import OutsideError, UsageError
@@ -107,8 +115,8 @@ class Sender:
         self._failed: list[Failure] = []
         self._broken = ""
         self._count = 0
-        own = {"on_delivery": self._on_failure, "error_cb": self._on_error}
-        self._producer = _client(Producer, bootstrap, {**_SENDER, **(client or {}), **_PROMISES, **own})
+        settings = {**_SENDER, **(client or {}), **_PROMISES, "on_delivery": self._on_failure}
+        self._producer = _client(_Producer, bootstrap, settings, self._on_error)
 
     def __enter__(self) -> Self:
         self._topics = _topics(self._producer, self.bootstrap, self._wait_seconds)
@@ -219,7 +227,7 @@ def ensure_topics(
     Raises UsageError for a topic that is there but keeps the sender's time instead of the broker's.
     """
     wanted = list(names)
-    admin = _client(AdminClient, bootstrap, client or {})
+    admin = _client(_Admin, bootstrap, client or {})
     there = _topics(admin, bootstrap, wait_seconds)
     new = [NewTopic(name, partitions, replication_factor, config=_TOPIC) for name in wanted if name not in there]
     _create(admin, bootstrap, new)
@@ -248,7 +256,7 @@ def topic_ids(
     wait_seconds: float = WAIT_SECONDS,
 ) -> dict[str, TopicInfo]:
     """Each topic's id, as Kafka writes it, and its number of partitions. Raises OutsideError for missing ones."""
-    admin, wanted = _client(AdminClient, bootstrap, client or {}), list(names)
+    admin, wanted = _client(_Admin, bootstrap, client or {}), list(names)
     _require(admin, bootstrap, wanted, wait_seconds)
     with _outside(bootstrap):
         answers = admin.describe_topics(TopicCollection(wanted)) if wanted else {}
@@ -264,7 +272,7 @@ def offsets(
     wait_seconds: float = WAIT_SECONDS,
 ) -> dict[tuple[str, int], tuple[int, int]]:
     """Each partition's earliest offset, and the one that its next record will get."""
-    admin, wanted = _client(AdminClient, bootstrap, client or {}), list(names)
+    admin, wanted = _client(_Admin, bootstrap, client or {}), list(names)
     there = _require(admin, bootstrap, wanted, wait_seconds)
     where = [TopicPartition(name, number) for name in wanted for number in range(there[name])]
 
@@ -283,16 +291,17 @@ def broker_time(bootstrap: str, client: Mapping[str, str] | None = None, *, wait
     errors: list[str] = []
 
     def on_delivery(error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            stamps.append(message.timestamp()[1] * 1_000)
+        kind, milliseconds = message.timestamp()
+        if error is None and kind == TIMESTAMP_LOG_APPEND_TIME:
+            stamps.append(milliseconds * 1_000)
         else:
-            errors.append(error.str())
+            errors.append(error.str() if error else "the topic keeps the sender's time")
 
     settings = {**(client or {}), "acks": "all", "linger.ms": "0", "message.timeout.ms": str(int(wait_seconds * 1_000))}
-    producer = _client(Producer, bootstrap, settings)
+    producer = _client(_Producer, bootstrap, settings)
     if CLOCK_TOPIC not in _topics(producer, bootstrap, wait_seconds):
         clock = NewTopic(CLOCK_TOPIC, 1, -1, config=_CLOCK)
-        _create(_client(AdminClient, bootstrap, client or {}), bootstrap, [clock])
+        _create(_client(_Admin, bootstrap, client or {}), bootstrap, [clock])
     with _outside(bootstrap):
         producer.produce(CLOCK_TOPIC, None, None, on_delivery=on_delivery)
         producer.flush(wait_seconds + 1)
@@ -305,15 +314,30 @@ def broker_time(bootstrap: str, client: Mapping[str, str] | None = None, *, wait
     return stamps[0]
 
 
-def _client(kind: Any, bootstrap: str, settings: Mapping[str, Any]) -> Any:
-    quiet = {"log_level": 0, "error_cb": lambda _: None}
+class _Producer(Producer):  # type: ignore[misc]
+    heard = ""  # the last error of a connection, which says more than that nobody answered
+
+
+class _Admin(AdminClient):  # type: ignore[misc]
+    heard = ""
+
+
+def _client(
+    kind: Any, bootstrap: str, settings: Mapping[str, Any], on_error: Callable[[KafkaError], None] = lambda _: None
+) -> Any:
+    def hear(error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+            client.heard = error.str()
+        on_error(error)
+
     try:
-        return kind({**quiet, **settings, "bootstrap.servers": bootstrap})
+        client = kind({"log_level": 0, **settings, "bootstrap.servers": bootstrap, "error_cb": hear})
     except (KafkaException, TypeError, ValueError) as error:
         raise UsageError(
             f"A Kafka client cannot be made: {_reason(error)}.",
             "Mend client in the part [kafka] of conf/, or CLICKSTREAM_KAFKA__CLIENT.",
         ) from error
+    return client
 
 
 def _topics(client: Any, bootstrap: str, wait_seconds: float) -> dict[str, int]:
@@ -324,10 +348,12 @@ def _topics(client: Any, bootstrap: str, wait_seconds: float) -> dict[str, int]:
             found = client.list_topics(timeout=max(min(deadline - began, 1.0), 0.01)).topics  # signals are seen between
             break
         except KafkaException as error:
+            client.poll(0)  # hears why
             if (left := deadline - time.monotonic()) <= 0:
+                why = client.heard or _reason(error)
                 raise OutsideError(
-                    f"No Kafka broker answers at {bootstrap} within {wait_seconds:g} seconds: {_reason(error)}.",
-                    "Start one with `clickstream broker start`, or set CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS.",
+                    f"No Kafka broker answers at {bootstrap} within {wait_seconds:g} seconds: {why}.",
+                    "Start one with `clickstream broker start`, or mend the part [kafka] of the settings.",
                 ) from error
             time.sleep(min(left, max(0.1 + began - time.monotonic(), 0)))
     return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None and topic.partitions}
