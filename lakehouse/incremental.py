@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from lakehouse.errors import DeclarationError
 from lakehouse.frames import union
 from lakehouse.storage import Lake
 from lakehouse.table import Source, Table
+
+_DAY_OF = re.compile(r"to_date\((\w+)\)")
 
 MANY_DAYS = 400
 """Up to how many days a filter names each one; beyond, it names the first and the last."""
@@ -45,7 +48,8 @@ def refresh(
     """Recomputes, in each of the tables, the rows whose input has changed; gives rows written by table.
 
     ``tables`` stand in order, each after those that it reads. ``changes`` has, by the name of an
-    input table, its rows that came, went or changed (as they were and as they are). ``also`` has,
+    input table, its rows that came, went or changed (as they were and as they are), or of these just
+    what the tables' scopes say, in columns named by the scopes' SQL. ``also`` has,
     by the name of a table, scopes to recompute although no input row changed. ``sources`` has
     what is read and is no table of the lake. Doing it again changes nothing.
     """
@@ -78,7 +82,7 @@ def refresh(
             if table.build is None:
                 raise DeclarationError(f"{table.name} has no function that builds it.")
             rows = keep(table.build(**frames))
-            there = keep(_part(lake, table, table, touched, days.get("within", "") if spans else "", span))
+            there = keep(_there(lake, table, touched, days.get("within", "") if spans else ""))
             written[table.name] = _put(lake, table, rows, there)
             changed[table.name] = rows.unionByName(there.select(*rows.columns))
     return written
@@ -87,7 +91,12 @@ def refresh(
 def _touched(table: Table, changed: Mapping[str, DataFrame], also: Mapping[str, DataFrame]) -> DataFrame | None:
     """The scopes of a table that some change touches."""
     parts = [
-        changed[source.name].select(*(F.expr(sql).alias(name) for name, sql in table.scope.items()))
+        changed[source.name].select(
+            *(
+                (F.col(f"`{sql}`") if sql in changed[source.name].columns else F.expr(sql)).alias(name)
+                for name, sql in table.scope.items()
+            )
+        )
         for source in table.reads.values()
         if source.name in changed
     ]
@@ -103,7 +112,9 @@ def _within(lake: Lake, touched: DataFrame, changed: Mapping[str, DataFrame], sp
     day that it had before.
     """
     table = span.table
-    before = _of_scope(lake.read(table).select(*table.scope, span.first, span.last), table, touched)
+    before = _of_scope(
+        lake.read(table).select(*table.scope, span.first, span.last), table, touched, table.scope
+    )
     parts = [before.select(F.explode(F.sequence(span.first, span.last)).alias("day"))]
     parts += [frame.select(F.col(span.day).alias("day")) for frame in changed.values() if span.day in frame.columns]
     found = [row["day"] for row in union(parts).distinct().limit(MANY_DAYS + 1).collect()]
@@ -122,19 +133,34 @@ def _part(lake: Lake, source: Source, table: Table, touched: DataFrame, within: 
     if not isinstance(source, Table):
         raise DeclarationError(f"{table.name} reads {source.name}, which nothing provides.")
     rows = lake.read(source)
+    for name, sql in table.scope.items():
+        if instant := _DAY_OF.fullmatch(sql):
+            ends = touched.agg(F.min(name), F.max(name)).first()
+            # Files are skipped by what the log knows of an instant, not by the day that is made from it.
+            rows = rows.where(
+                (F.col(instant[1]) >= F.lit(ends[0])) & (F.col(instant[1]) < F.date_add(F.lit(ends[1]), 1))  # type: ignore[index]
+            )
     day = span.day if span.day in source.column_names else (*source.cluster_by, "")[0]
     if within and day in (span.day, span.first):
         rows = rows.where(within.format(day=f"`{day}`"))
-    return _of_scope(rows, table, touched)
+    return _of_scope(rows, table, touched, table.scope)
 
 
-def _of_scope(rows: DataFrame, table: Table, touched: DataFrame) -> DataFrame:
-    """The rows whose scope is a touched one."""
+def _there(lake: Lake, table: Table, touched: DataFrame, within: str) -> DataFrame:
+    """The rows of a table itself that belong to touched scopes."""
+    rows = lake.read(table)
+    if within and table.cluster_by:
+        rows = rows.where(within.format(day=f"`{table.cluster_by[0]}`"))
+    return _of_scope(rows, table, touched, {name: f"`{name}`" for name in table.scope})
+
+
+def _of_scope(rows: DataFrame, table: Table, touched: DataFrame, scope: Mapping[str, str]) -> DataFrame:
+    """The rows whose scope is a touched one; ``scope`` has the SQL that gives it."""
     wanted = touched.select(*(F.col(name).alias(f"_touched_{name}") for name in table.scope))
     required = {column.name for column in table.columns if column.required}
     conditions = [
         F.expr(sql) == F.col(f"_touched_{name}") if name in required else F.expr(sql).eqNullSafe(F.col(f"_touched_{name}"))
-        for name, sql in table.scope.items()
+        for name, sql in scope.items()
     ]
     return rows.join(wanted, conditions, "left_semi")
 

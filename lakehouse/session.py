@@ -13,6 +13,9 @@ from pyspark.sql import SparkSession
 from lakehouse.errors import OutsideError, UsageError
 
 
+_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
+
+
 def read_defaults(path: Path) -> dict[str, str]:
     """The settings of a spark-defaults.conf, as spark-submit reads them."""
     settings = {}
@@ -55,7 +58,7 @@ def start_session(
             f"`clickstream doctor` says what is missing; the whole story is in {log}.",
         ) from error
     try:
-        spark._jvm.java.lang.Class.forName("io.delta.sql.DeltaSparkSessionExtension")  # noqa: SLF001
+        spark._jvm.java.lang.Thread.currentThread().getContextClassLoader().loadClass(_EXTENSION)  # noqa: SLF001
     except Exception as error:
         raise UsageError(
             "This Spark session has no Delta Lake.",

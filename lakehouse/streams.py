@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.locks import OneWriter
+
+RECOVER = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
+"""The cure for a checkpoint that does not fit."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def run(
         for stream in streams:
             held.callback(OneWriter(locks, stream.name).release)
         for stream in streams:
-            _check(stream)
+            check(stream)
         queries: dict[str, StreamingQuery] = {}
         try:
             for stream in streams:
@@ -139,26 +143,44 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(one, handler)
 
 
-def _check(stream: Stream) -> None:
-    """Refuses to go on from a checkpoint that is lost, or that belongs to another table."""
+def check(stream: Stream) -> None:
+    """Refuses to go on from a checkpoint that is lost or damaged, or that belongs to something else.
+
+    Raises OutsideError, which names the cure.
+    """
     mark = stream.checkpoint / "stream.json"
     begun = (stream.checkpoint / "offsets").exists() and any((stream.checkpoint / "offsets").iterdir())
     own = {"stream": stream.name, "source_id": stream.source_id, "target_id": stream.target_id}
-    cure = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
     if not begun:
         if stream.target_has_rows():
-            raise OutsideError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).", cure)
+            raise OutsideError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).", RECOVER)
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_text(json.dumps(own), encoding="utf-8")
         return
     try:
         found = json.loads(mark.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OutsideError(f"The checkpoint of {stream.name} is damaged: {mark} cannot be read.", cure) from error
+        raise OutsideError(f"The checkpoint of {stream.name} is damaged: {mark} cannot be read.", RECOVER) from error
     for name, what in (
         ("stream", "to another stream"),
         ("target_id", "to a table that is gone: the one that is there was made later"),
         ("source_id", "to a source that is gone: the one that is there was made later"),
     ):
         if found.get(name) != own[name]:
-            raise OutsideError(f"The checkpoint of {stream.name} ({stream.checkpoint}) belongs {what}.", cure)
+            raise OutsideError(f"The checkpoint of {stream.name} ({stream.checkpoint}) belongs {what}.", RECOVER)
+
+
+def committed(checkpoint: Path) -> list[dict[str, Any]] | None:
+    """The end offsets of the newest batch that a stream finished, one for each source; None before the first.
+
+    Raises OutsideError where the checkpoint cannot be read.
+    """
+    done = [int(path.name) for path in (checkpoint / "commits").glob("[0-9]*") if path.name.isdigit()]
+    if not done:
+        return None
+    path = checkpoint / "offsets" / str(max(done))
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines[2:]]
+    except (OSError, ValueError) as error:
+        raise OutsideError(f"The checkpoint {checkpoint} is damaged: {path} cannot be read.", RECOVER) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -59,7 +58,7 @@ def run_aggregate(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     for table in (*fed_by(), *GOLD.values()):
         job.lake.ensure(table)
     gold = _Gold(job)
-    result = run_streams(job, "aggregate", [_stream(job, gold)], continuous=continuous)
+    result = run_streams(job, "aggregate", [stream(job, gold.take)], continuous=continuous)
     gold.close_sessions()
     return result
 
@@ -72,13 +71,13 @@ class _Gold:
         self._one_at_a_time = Lock()
         self._now = _broker_clock(job)
 
-    def take(self, changes: DataFrame, columns: list[str]) -> None:
+    def take(self, changes: DataFrame) -> None:
         """Refreshes what a batch of changed silver rows touches, and closes sessions that are due."""
-        slim = changes.select("_table", *columns).distinct().persist()
+        changes = changes.distinct().persist()
         try:
-            self._refresh({table.name: slim.where(F.col("_table") == table.name) for table in fed_by()})
+            self._refresh({table.name: changes.where(F.col("_table") == table.name) for table in fed_by()})
         finally:
-            slim.unpersist()
+            changes.unpersist()
 
     def close_sessions(self) -> None:
         """Closes the sessions that have rested long enough, though nothing new came."""
@@ -125,25 +124,20 @@ def _instant(microseconds: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
-def _scope_columns(table: Table) -> set[str]:
-    """The columns of a silver table that say what a change of it touches."""
-    used = {
-        word
-        for one in kept_up()
-        if table in one.reads.values()
-        for sql in one.scope.values()
-        for word in re.findall(r"\w+", sql)
-    }
-    return {name for name in table.column_names if name in used or name == SPAN.day}
+def _scopes(table: Table) -> set[str]:
+    """What a changed row of a silver table says of what it touches, as SQL on the row."""
+    used = {sql for one in kept_up() if table in one.reads.values() for sql in one.scope.values()}
+    return used | ({SPAN.day} if SPAN.day in table.column_names else set())
 
 
-def _stream(job: Job, gold: _Gold) -> Stream:
+def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stream:
+    """The stream of what changes in silver; ``take`` is handed each batch of it."""
     lake = job.lake
     tables = fed_by()
     # Another set of sources is another stream: it begins at the beginning, which gold can take twice.
     name = "gold." + "+".join(table.short_name for table in tables)
-    columns = {table.name: _scope_columns(table) for table in tables}
-    everything = sorted(set().union(*columns.values()))
+    scopes = {table.name: _scopes(table) for table in tables}
+    everything = sorted(set().union(*scopes.values()))
 
     def changes(table: Table) -> DataFrame:
         rows = (
@@ -153,19 +147,16 @@ def _stream(job: Job, gold: _Gold) -> Stream:
             .option("maxBytesPerTrigger", job.settings.stream.bytes_per_batch)
             .load(lake.path(table))
         )
-        types = {column.name: column.type for one in tables for column in one.columns}
         return rows.select(
             F.lit(table.name).alias("_table"),
-            *(
-                F.col(column) if column in columns[table.name] else F.lit(None).cast(types[column]).alias(column)
-                for column in everything
-            ),
+            *(F.expr(sql).alias(sql) for sql in everything if sql in scopes[table.name]),
         )
 
     def prepare() -> DataStreamWriter:
-        return union(changes(table) for table in tables).writeStream.foreachBatch(
-            lambda rows, _: gold.take(rows, everything)
-        )
+        rows = changes(tables[0])
+        for table in tables[1:]:
+            rows = rows.unionByName(changes(table), allowMissingColumns=True)
+        return rows.writeStream.foreachBatch(lambda batch, _: take(batch))
 
     return Stream(
         name=name,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
 
 from bronze.raw_events import BRONZE, raw_events
 from lakehouse.streams import Progress, Stream
@@ -25,10 +27,32 @@ def run_ingest(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
 
     Raises OutsideError where there is no Kafka or a topic is missing.
     """
+    return run_streams(job, "ingest", streams(job), continuous=continuous)
+
+
+def streams(job: Job) -> list[Stream]:
+    """One stream for each topic."""
     servers = bootstrap_servers(job.settings)
     topics = kafka.topic_ids(servers, list(BRONZE), job.settings.kafka.client)
-    streams = [_stream(job, table, servers, topics[name].topic_id) for name, table in BRONZE.items()]
-    return run_streams(job, "ingest", streams, continuous=continuous)
+    return [_stream(job, table, servers, topics[name].topic_id) for name, table in BRONZE.items()]
+
+
+def java_settings(client: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a librdkafka client as Kafka's Java client spells them."""
+    settings = {_JAVA_NAMES.get(name, name): value for name, value in client.items()}
+    user, password = settings.pop("sasl.username", ""), settings.pop("sasl.password", "")
+    if user:
+        module = "plain.PlainLoginModule" if settings.get("sasl.mechanism") == "PLAIN" else "scram.ScramLoginModule"
+        quoted = (json.dumps(text) for text in (user, password))
+        settings["sasl.jaas.config"] = (
+            "org.apache.kafka.common.security.{} required username={} password={};".format(module, *quoted)
+        )
+    if "ssl.truststore.location" in settings:
+        settings.setdefault("ssl.truststore.type", "PEM")
+    return settings
+
+
+_JAVA_NAMES = {"sasl.mechanisms": "sasl.mechanism", "ssl.ca.location": "ssl.truststore.location"}
 
 
 def _stream(job: Job, table: Table, servers: str, topic_id: str) -> Stream:
@@ -48,7 +72,7 @@ def _stream(job: Job, table: Table, servers: str, topic_id: str) -> Stream:
             .option("kafka.isolation.level", "read_committed")
             .option("maxOffsetsPerTrigger", job.settings.stream.records_per_batch)
         )
-        for name, value in kafka.java_settings(job.settings.kafka.client).items():
+        for name, value in java_settings(job.settings.kafka.client).items():
             reader = reader.option(f"kafka.{name}", value)
         # current_timestamp is the batch's own, written down in the checkpoint: a batch done again says the same.
         records = reader.load().withColumns({"topic_id": F.lit(topic_id), "ingested_at": F.current_timestamp()})

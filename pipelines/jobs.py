@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lakehouse.errors import LakehouseError, OutsideError
-from lakehouse.streams import Progress, Stream, run
+from lakehouse.streams import RECOVER, Progress, Stream, run
 from pipelines.console import err, out, print_json
 from pipelines.session import Job
 
@@ -62,17 +62,16 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
             return ours
         ours = ours.__cause__ or ours.__context__  # type: ignore[assignment]
     text = str(error)
-    recover = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
     for pattern, sentence, cure in (
         (
             r"(Partition \S+'s offset was changed from \d+ to \d+|KAFKA_DATA_LOSS|data may have been lost|OffsetOutOfRange)",
             "Kafka no longer has records that {stream} has not read: {found}.",
-            recover,
+            RECOVER,
         ),
         (
             r"(UnknownTopicOrPartition\w*)",
             "A topic that {stream} reads does not exist any more ({found}).",
-            recover,
+            RECOVER,
         ),
         (
             r"(TimeoutException[^\n]{0,160}|Failed to (?:construct|create new) Kafka\w*|DisconnectException)",
@@ -83,7 +82,7 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
             r"(STREAMING_CHECKPOINT\w*|Incomplete log file|Malformed log file|checkpoint\S* is corrupt\w*|"
             r"Failed to read log file \S+)",
             "The checkpoint of {stream} is damaged: {found}.",
-            recover,
+            RECOVER,
         ),
         (
             r"(No space left on device)",

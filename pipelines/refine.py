@@ -28,9 +28,14 @@ def refine(continuous: Continuous = False, as_json: AsJson = False) -> None:
 
 def run_refine(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     """Judges what bronze holds; on and on if ``continuous``."""
+    return run_streams(job, "refine", streams(job), continuous=continuous)
+
+
+def streams(job: Job) -> list[Stream]:
+    """One stream for each kind of event."""
     for table in (*BRONZE.values(), *SILVER.values(), QUARANTINE, DUPLICATES):
         job.lake.ensure(table)
-    return run_streams(job, "refine", [_stream(job, event) for event in EVENTS.values()], continuous=continuous)
+    return [_stream(job, event) for event in EVENTS.values()]
 
 
 def _stream(job: Job, event: EventType) -> Stream:

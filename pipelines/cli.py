@@ -1,0 +1,43 @@
+"""The command line: one command, everything put together."""
+
+from __future__ import annotations
+
+import typer
+
+from pipelines import broker, produce, serve
+from pipelines.aggregate import aggregate
+from pipelines.console import call
+from pipelines.demo import demo
+from pipelines.doctor import doctor
+from pipelines.ingest import ingest
+from pipelines.refine import refine
+from pipelines.run import run
+from pipelines.score import score
+from pipelines.tables import check, tables
+from pipelines.train import train
+
+app = typer.Typer(
+    name="clickstream",
+    help="A clickstream lakehouse: Kafka to Delta tables, sessions, and who will buy. --debug shows stack traces.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(doctor)
+app.add_typer(broker.app, name="broker", help="The embedded Kafka.")
+app.add_typer(produce.app, name="produce", help="Events into Kafka: simulated shoppers, or a real export.")
+for job in (ingest, refine, aggregate, train, score, run):
+    app.command()(job)
+app.command()(tables)
+app.command()(check)
+app.add_typer(serve.app, name="serve", help="The MLflow UI.")
+
+
+def main() -> None:
+    """The program ``clickstream``."""
+    call(app)
+
+
+if __name__ == "__main__":
+    main()

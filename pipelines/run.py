@@ -1,0 +1,40 @@
+"""All jobs once, in their order: what Kafka holds becomes gold and predictions."""
+
+from __future__ import annotations
+
+import time
+
+from lakehouse.errors import DataError
+from pipelines.aggregate import run_aggregate
+from pipelines.console import call, err
+from pipelines.ingest import run_ingest
+from pipelines.jobs import report
+from pipelines.refine import run_refine
+from pipelines.score import run_score
+from pipelines.session import Job, open_job
+from pipelines.train import run_train
+
+
+def run(train: bool = False) -> None:
+    """Run all jobs once: ingest, refine, aggregate and score; --train trains a model in between."""
+    run_all(open_job("run"), train=train)
+
+
+def run_all(job: Job, *, train: bool = False) -> None:
+    """Ingest, refine, aggregate, and score if there is a model.
+
+    Raises what the jobs raise.
+    """
+    for name, step in (("ingest", run_ingest), ("refine", run_refine), ("aggregate", run_aggregate)):
+        began = time.monotonic()
+        report(name, step(job), began, as_json=False)
+    if train:
+        run_train(job)
+    try:
+        run_score(job)
+    except DataError as error:
+        err.print(f"score: {error}")
+
+
+if __name__ == "__main__":
+    call(run)

@@ -1,0 +1,289 @@
+"""The audit: Kafka against bronze, bronze against the fates, gold against a rebuild, checkpoints against tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
+
+import typer
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table as Grid
+
+from bronze.raw_events import BRONZE, COORDINATES
+from gold.clock import CLOCK
+from gold.sessions import TABLE as SESSIONS
+from lakehouse.errors import DataError, LakehouseError, OutsideError
+from lakehouse.frames import union
+from lakehouse.streams import check as check_stream
+from lakehouse.streams import committed
+from lakehouse.table import Table
+from pipelines import aggregate, ingest, refine
+from pipelines.broker import bootstrap_servers
+from pipelines.console import err, out, print_json
+from pipelines.jobs import AsJson
+from pipelines.session import Job, open_job
+from producers import kafka
+from silver.duplicates import DUPLICATES
+from silver.events import SILVER
+from silver.quarantine import QUARANTINE
+
+_COORDINATES = [column.name for column in COORDINATES]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: what it looked at, whether it holds, its figures, and the first offence."""
+
+    name: str
+    ok: bool
+    figures: dict[str, Any] = field(default_factory=dict)
+    offence: str = ""
+
+
+def verify(
+    quick: Annotated[bool, typer.Option("--quick", help="Compare sums per partition; for big lakes.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that every record is in bronze once, has one fate, and that gold equals a rebuild."""
+    checks = run_verify(open_job("verify"), quick=quick)
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    else:
+        show(checks)
+    bad = [check.name for check in checks if not check.ok]
+    if bad:
+        raise DataError(
+            f"{len(bad)} of {len(checks)} checks failed: {', '.join(bad)}.",
+            "`clickstream recover` mends streams; `clickstream rebuild silver` and `rebuild gold` make tables anew.",
+        )
+
+
+def show(checks: list[Check]) -> None:
+    """The checks as a table for people."""
+    grid = Grid("", "check", "figures", "first offence", box=None, padding=(0, 2))
+    for check in checks:
+        figures = ", ".join(f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in check.figures.items())
+        grid.add_row("[green]ok[/]" if check.ok else "[bold red]NO[/]", check.name, escape(figures), escape(check.offence))
+    out.print(grid)
+
+
+def run_verify(job: Job, *, quick: bool = False) -> list[Check]:
+    """All checks, in their order."""
+    found = []
+    with Progress(SpinnerColumn(), TextColumn("verify: {task.description}"), TimeElapsedColumn(), console=err, transient=True) as bar:
+        task = bar.add_task("checkpoints")
+        found += list(_checkpoints(job))
+        for name in BRONZE:
+            bar.update(task, description=f"{name}: Kafka against bronze")
+            found += list(_kafka(job, name))
+            bar.update(task, description=f"{name}: bronze against the fates")
+            found += list(_fates_quick(job, name) if quick else _fates(job, name))
+        if not quick:
+            for table in aggregate.kept_up():
+                bar.update(task, description=f"{table.name} against a rebuild")
+                found.append(_gold(job, table))
+    return found
+
+
+def _coordinates(row: Any) -> str:
+    return "/".join(str(row[name]) for name in _COORDINATES)
+
+
+def _first(rows: DataFrame) -> str:
+    row = rows.orderBy(*_COORDINATES).first()
+    return _coordinates(row) if row else ""
+
+
+def _checkpoints(job: Job) -> Iterator[Check]:
+    """Each stream's checkpoint and its table belong together."""
+    streams = [*ingest.streams(job), *refine.streams(job), aggregate.stream(job)]
+    for stream in streams:
+        if not stream.checkpoint.exists() and not stream.target_has_rows():
+            continue
+        try:
+            check_stream(stream)
+        except LakehouseError as error:
+            yield Check(f"{stream.name}: checkpoint", ok=False, offence=error.message)
+        else:
+            yield Check(f"{stream.name}: checkpoint", ok=True)
+
+
+def _kafka(job: Job, name: str) -> Iterator[Check]:
+    """Bronze has every record that Kafka holds up to where it has read, and each one once."""
+    table = BRONZE[name]
+    if not job.lake.exists(table):
+        return
+    rows = job.lake.read(table)
+    twice = rows.groupBy(*_COORDINATES).count().where("count > 1")
+    doubled = twice.count()
+    yield Check(f"{table.name}: each offset once", not doubled, {"rows": rows.count(), "doubled": doubled}, _first(twice))
+    try:
+        servers = bootstrap_servers(job.settings)
+        topic_id = kafka.topic_ids(servers, [name], job.settings.kafka.client)[name].topic_id
+        ends = kafka.offsets(servers, [name], job.settings.kafka.client)
+    except OutsideError as error:
+        yield Check(f"{table.name}: Kafka", ok=False, offence=f"Kafka could not be asked: {error}")
+        return
+    read = (committed(job.settings.checkpoints / table.layer / name) or [{}])[0].get(name, {})
+    missing, explained, lag, offence = 0, 0, 0, ""
+    for (_, partition), (earliest, end) in ends.items():
+        next_offset = int(read.get(str(partition), 0))
+        lag += max(end - max(next_offset, earliest), 0)
+        for low, high in _gaps(rows.where((F.col("topic_id") == topic_id) & (F.col("partition") == partition)), next_offset):
+            there = kafka.records_between(servers, name, partition, max(low, earliest), high, job.settings.kafka.client)
+            missing += len(there)
+            explained += high - low + 1 - len(there)
+            offence = offence or (f"{name}/{topic_id}/{partition}/{there[0]}" if there else "")
+    yield Check(
+        f"{table.name}: nothing of Kafka is missing",
+        not missing,
+        {"missing": missing, "gaps Kafka explains": explained, "not read yet": lag},
+        offence,
+    )
+
+
+def _gaps(rows: DataFrame, end: int) -> list[tuple[int, int]]:
+    """The spans of offsets below ``end`` that the rows of one partition lack, both ends included."""
+    from pyspark.sql import Window
+
+    after = F.lead("offset", 1, end).over(Window.orderBy("offset"))
+    found = (
+        rows.select("offset").distinct().where(F.col("offset") < end).select("offset", after.alias("next"))
+        .where("next > offset + 1").select(F.expr("offset + 1").alias("low"), F.expr("next - 1").alias("high"))
+    )
+    gaps = [(row["low"], row["high"]) for row in found.collect()]
+    first = rows.agg(F.min("offset")).first()
+    start = first[0] if first and first[0] is not None else end
+    return ([(0, start - 1)] if start > 0 else []) + gaps
+
+
+def _fate_rows(job: Job, name: str) -> DataFrame:
+    """The coordinates of one topic's records, once for each fate that they have."""
+
+    def part(table: Table, fate: str, condition: str = "true") -> DataFrame:
+        job.lake.ensure(table)
+        rows = job.lake.read(table).where(condition)
+        return rows.where(F.col("topic") == name).select(*_COORDINATES, F.lit(fate).alias("fate"))
+
+    return union(
+        [
+            part(SILVER[name], "silver"),
+            part(QUARANTINE, "quarantine", "status != 'replayed'"),
+            part(DUPLICATES, "duplicates"),
+        ]
+    )
+
+
+def _judged(job: Job, name: str) -> DataFrame:
+    """The bronze rows that silver's stream has read: those of the versions below the one it reads next."""
+    table = BRONZE[name]
+    done = committed(job.settings.checkpoints / "silver" / name)
+    if not done:
+        return job.lake.empty(table)
+    return _up_to(job, table, done[0])
+
+
+def _up_to(job: Job, table: Table, offset: dict[str, Any]) -> DataFrame:
+    """The table as of the last version that a stream at this offset has read to its end."""
+    # An index of -1 stands before a version's first file; any other one may stand amid its files.
+    version = min(offset["reservoirVersion"] - 1, job.lake.version(table))
+    return job.lake.read(table, version) if version >= 0 else job.lake.empty(table)
+
+
+def _fates(job: Job, name: str) -> Iterator[Check]:
+    """Every bronze row that was judged has exactly one fate, and no fate is invented."""
+    if not job.lake.exists(BRONZE[name]):
+        return
+    heard = job.lake.read(BRONZE[name]).select(_COORDINATES)
+    judged = _judged(job, name).select(_COORDINATES)
+    fates = _fate_rows(job, name).persist()
+    try:
+        counts = {row["fate"]: row["count"] for row in fates.groupBy("fate").count().collect()}
+        many = fates.groupBy(*_COORDINATES).agg(F.count("*").alias("fates")).where("fates > 1")
+        none = judged.join(fates, _COORDINATES, "left_anti")
+        invented = fates.join(heard, _COORDINATES, "left_anti")
+        figures = {"judged": judged.count(), **counts}
+        yield Check(f"{name}: every judged row has a fate", (n := none.count()) == 0, {**figures, "without": n}, _first(none))
+        yield Check(f"{name}: no row has two fates", (n := many.count()) == 0, {"with several": n}, _first(many))
+        yield Check(f"{name}: no fate without a bronze row", (n := invented.count()) == 0, {"invented": n}, _first(invented))
+    finally:
+        fates.unpersist()
+    if job.lake.exists(QUARANTINE):
+        waiting = job.lake.read(QUARANTINE).where(F.col("topic") == name)
+        bytes_ = job.lake.read(BRONZE[name]).select(*_COORDINATES, F.col("value").alias("_heard"))
+        altered = waiting.join(bytes_, _COORDINATES).where("NOT (value <=> _heard)")
+        yield Check(f"{name}: quarantine has bronze's bytes", (n := altered.count()) == 0, {"altered": n}, _first(altered))
+    if job.lake.exists(DUPLICATES):
+        kept = job.lake.read(SILVER[name]).select(*(F.col(column).alias(f"kept_{column}") for column in _COORDINATES), "identity")
+        lost = job.lake.read(DUPLICATES).where(F.col("topic") == name).join(kept, [*(f"kept_{column}" for column in _COORDINATES), "identity"], "left_anti")
+        yield Check(f"{name}: what a duplicate repeats is kept", (n := lost.count()) == 0, {"orphans": n}, _first(lost))
+
+
+def _fates_quick(job: Job, name: str) -> Iterator[Check]:
+    """Per partition, as many fates as judged rows, and the same sum of offsets."""
+    if not job.lake.exists(BRONZE[name]):
+        return
+    by = ["topic_id", "partition"]
+
+    def sums(rows: DataFrame, name: str) -> DataFrame:
+        return rows.groupBy(*by).agg(
+            F.count("*").alias(f"{name}_rows"), F.sum(F.col("offset").cast("DECIMAL(38,0)")).alias(f"{name}_sum")
+        )
+
+    both = sums(_judged(job, name), "bronze").join(sums(_fate_rows(job, name), "fates"), by, "full_outer")
+    wrong = both.where("NOT (bronze_rows <=> fates_rows AND bronze_sum <=> fates_sum)").collect()
+    offence = f"{name}/{wrong[0]['topic_id']}/{wrong[0]['partition']}" if wrong else ""
+    yield Check(f"{name}: fates add up", not wrong, {"partitions": both.count(), "wrong": len(wrong)}, offence)
+
+
+def _gold(job: Job, table: Table) -> Check:
+    """A gold table equals what its declaration makes of all of silver, row for row."""
+    name = f"{table.name}: equals a rebuild"
+    if not job.lake.exists(table):
+        return Check(name, ok=True, figures={"rows": 0})
+    rows = job.lake.read(table)
+    again = rebuilt(job, table).select(*table.column_names)
+    keys = list(table.key)
+    wrong = rows.exceptAll(again)
+    lacking = again.exceptAll(rows)
+    more, less = wrong.count(), lacking.count()
+    first = (wrong if more else lacking).orderBy(*keys).select(*keys).first()
+    offence = ", ".join(f"{key} {first[key]}" for key in keys) if (more or less) and first else ""
+    return Check(name, not (more or less), {"rows": rows.count(), "wrong": more, "lacking": less}, offence)
+
+
+def rebuilt(job: Job, table: Table) -> DataFrame:
+    """A gold table made from all that gold has read of silver, by the time that its sessions were closed by."""
+    frames = {}
+    for name, source in table.reads.items():
+        if source.name == CLOCK.name:
+            frames[name] = _clock(job)
+        elif isinstance(source, Table) and source.layer == "gold":
+            frames[name] = job.lake.read(source)
+        elif isinstance(source, Table):
+            frames[name] = _taken(job, source)
+    if table.build is None:
+        raise DataError(f"{table.name} has no function that builds it.")
+    return table.build(**frames)
+
+
+def _clock(job: Job) -> DataFrame:
+    """The latest time that gold's own rows tell of: the last session that was closed."""
+    closed = job.lake.read(SESSIONS).where("is_closed").agg(F.max("closes_at").alias("as_of"))
+    seconds = job.settings.sessions.closes_after_minutes * 60.0
+    never = F.lit("1970-01-01").cast("TIMESTAMP")
+    return closed.select(F.coalesce("as_of", never).alias("as_of"), F.lit(seconds).alias("closes_after_seconds"))
+
+
+def _taken(job: Job, table: Table) -> DataFrame:
+    """The rows of a silver table that gold's stream has read."""
+    stream = aggregate.stream(job)
+    done = committed(stream.checkpoint)
+    names = [one.name for one in aggregate.fed_by()]
+    if not done:
+        return job.lake.empty(table)
+    return _up_to(job, table, done[names.index(table.name)])
