@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from producers.contract import MAX_DEPTH, EventType, Field, Kind
+from producers.field_rules import NO_VALUE
 from producers.json_text import NUMBER
-from producers.judge import NO_VALUE
 
 Schema = dict[str, Any]
 

@@ -60,6 +60,11 @@ class JsonValue(NamedTuple):
     type: JsonType
     source: str
 
+    @classmethod
+    def of(cls, source: str) -> JsonValue:
+        """The value that this source, known to be JSON, is."""
+        return cls(_TYPES[source[0]], source)
+
     def text(self) -> str:
         """What a string says, its escapes undone; a lone surrogate escape stays a lone surrogate."""
         return unescaped(self.source)
@@ -129,7 +134,7 @@ class _Reader:
             elif mark != ",":
                 self._close(mark)
         self._match(_END)
-        return JsonDocument(_type(first), self.members, tuple(self.duplicated), self.depth)
+        return JsonDocument(JsonValue.of(first).type, self.members, tuple(self.duplicated), self.depth)
 
     def _match(self, pattern: re.Pattern[str]) -> re.Match[str]:
         match = pattern.match(self.text, self.position)
@@ -144,7 +149,7 @@ class _Reader:
         if scalar is None:
             self.member = (key, start)
         else:
-            self.members[key] = JsonValue(_type(scalar), scalar)
+            self.members[key] = JsonValue.of(scalar)
 
     def _open(self, opening: str) -> None:
         self.open.append(set() if opening == "{" else None)
@@ -164,13 +169,8 @@ class _Reader:
                 return
             if len(self.open) == 1 and self.open[0] is not None:
                 key, start = self.member
-                found = JsonType.ARRAY if keys is None else JsonType.OBJECT
-                self.members[key] = JsonValue(found, self.text[start : self.position])
+                self.members[key] = JsonValue.of(self.text[start : self.position])
             mark = self._match(_NEXT)[1]
-
-
-def _type(source: str) -> JsonType:
-    return _TYPES.get(source[0], JsonType.NUMBER)
 
 
 _OPENING = ("{", "[")
@@ -181,4 +181,5 @@ _TYPES = {
     "t": JsonType.TRUE,
     "f": JsonType.FALSE,
     "n": JsonType.NULL,
+    **dict.fromkeys("-0123456789", JsonType.NUMBER),
 }

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from producers.contract import EventType, Field, Kind
-from producers.judge import NO_VALUE, number_in
+from producers.field_rules import NO_VALUE, number_in
 from producers.timestamps import EARLIEST, LATEST_AFTER_ARRIVAL, read_instant
 from silver.decoding import ABSENT, Decoded
 from silver.instants import Bools, Bytes, Ints, read_instants
@@ -88,6 +88,7 @@ class Certified:
     columns: dict[str, TextColumn | NumberColumn]
     instants: Ints
     sure: Bools
+    decoded: Decoded
 
     def put(self, row: int, values: Mapping[str, Any]) -> None:
         """Put what a judge found into a row."""
@@ -99,7 +100,7 @@ class Certified:
 def certify(event: EventType, values: pa.BinaryArray, arrived_at: Ints) -> Certified:
     """Normalise and certify what can be, of values that arrived at instants in microseconds since 1970."""
     decoded = Decoded(event, values)
-    found = Certified({}, np.zeros(len(values), np.int64), decoded.sure)
+    found = Certified({}, np.zeros(len(values), np.int64), decoded.sure, decoded)
     for field in event.fields:
         if field.kind is Kind.NUMBER:
             found.columns[field.name] = _numbers(field, decoded)

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from producers.contract import EventType, Kind
-from producers.judge import Broken, judge
+from producers.field_rules import Broken
+from producers.judge import judge, judge_document
 from producers.timestamps import DAY
 from silver.certifying import Certified, certify, with_nulls
 from silver.identities import identities
@@ -56,7 +57,7 @@ def judge_batch(event: EventType, batch: pa.RecordBatch) -> pa.RecordBatch:
     coordinates = {name: _whole(batch.column(name), _COORDINATES.field(name).type) for name in _COORDINATES.names}
     arrived_at = coordinates["arrived_at"].cast(pa.int64()).fill_null(0).to_numpy()
     certified = certify(event, values, arrived_at)
-    broken = _judge_the_rest(event, certified, values, arrived_at)
+    broken = _judge_the_rest(event, certified, arrived_at)
     return _assemble(event, certified, broken, coordinates, values)
 
 
@@ -66,13 +67,13 @@ def _whole(column: pa.Array, kind: pa.DataType) -> pa.Array:
     return pa.concat_arrays([column]) if column.offset else column
 
 
-def _judge_the_rest(
-    event: EventType, certified: Certified, values: pa.BinaryArray, arrived_at: Ints
-) -> dict[int, tuple[Broken, ...]]:
+def _judge_the_rest(event: EventType, certified: Certified, arrived_at: Ints) -> dict[int, tuple[Broken, ...]]:
     """Put what the reference judge finds into the columns; return the rules broken, by row."""
     broken = {}
     for row in np.flatnonzero(~certified.sure).tolist():
-        verdict = judge(event, values[row].as_py(), int(arrived_at[row]))
+        document = certified.decoded.document(row)
+        at = int(arrived_at[row])
+        verdict = judge_document(event, document, at) if document else judge(event, certified.decoded.values[row], at)
         if verdict.broken:
             broken[row] = verdict.broken
         else:
