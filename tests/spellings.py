@@ -121,6 +121,9 @@ RAW = [
     *('{"a\\u0062":1,"ab":2}', '{"\\u0061":{"b":1}}', '{"":1,"":2}', '"' + "\\u0041" * 70 + '"', "[1,]", '{"a":1,}'),
     *('["' + "x" * 65_532 + '"]', '["' + "x" * 65_533 + '"]', '["\\ud800"]', "//x\n1", "'a'", "[-]", "[-0]", "[" * 40),
 ]
+EDGES = [*NUMBERS, *EPOCHS, *VALUES, *RAW]
+"""Sources of values; some are not JSON."""
+
 UNKNOWN = ["utm", "utm_source", "experiment", "User_ID", "", "é", 'a"b', "_0", "x", "user_id ", "\ud800"]
 GOOD: dict[Kind, list[str]] = {
     Kind.ID: ['"u-1"', '"abc"', '"u-1"', "17", "0", "-5"],

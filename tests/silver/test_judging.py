@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from producers.events import EVENTS
 from producers.identity import identity
 from producers.judge import judge
+from producers.timestamps import read_instant
 from silver.certifying import certify
+from silver.instants import read_instants
 from silver.judging import INSTANT, judge_batch, judged_schema
-from tests.spellings import ARRIVED_AT, CASES, Speller, case_value
+from tests.spellings import ARRIVED_AT, CASES, EDGES, EPOCHS, GOOD, IDS, NUMBERS, TEXTS, TIMES, Speller, case_value
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CLICK = {
@@ -138,6 +140,45 @@ def test_times_are_read_alike(instant, zone, between, places):
     text = f"{instant:%Y-%m-%d}{between}{instant:%H:%M:%S}".rjust(19, "0")
     text += f".{instant.microsecond:06}1234"[: places + 1] if places else ""
     assert_like_the_reference(EVENTS["clicks"], [json.dumps(CLICK | {"timestamp": text + zone}).encode()])
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_every_edge_in_every_field_is_judged_alike(name):
+    speller = Speller(0)
+    good = {field.name: GOOD[field.kind][0] for field in EVENTS[name].fields if field.required}
+    texts = [json.dumps(text) for text in [*TEXTS, *IDS, *NUMBERS, *EPOCHS, *TIMES]]
+    for key in [*(field.name for field in EVENTS[name].fields), "unknown"]:
+        bodies = [speller.written([*(good | {key: source}).items()]) for source in EDGES + texts]
+        assert_like_the_reference(EVENTS[name], [body.encode("utf-8", "surrogatepass") for body in bodies])
+
+
+@pytest.mark.parametrize("first", ['"KEY":', '"KEY" :', '"ESCAPED"\n:'])
+@pytest.mark.parametrize("second", ['"KEY":', '"KEY" :', '"ESCAPED"\t\n:'])
+@pytest.mark.parametrize("value", ["1", '"a"', '"a" ', '" "', '"\\": \\" "', "null", "{}"])
+@pytest.mark.parametrize("where", ["category", "unknown", "nested"])
+def test_a_key_that_occurs_twice_is_seen_however_it_is_spelled(first, second, value, where):
+    twice = f"{first} {value}, {second} {value}".replace("KEY", where)
+    twice = twice.replace("ESCAPED", f"\\u{ord(where[0]):04x}{where[1:]}")
+    if where == "nested":
+        twice = f'"unknown": {{"y": [{{{twice}}}]}}'
+    body = f'{{"user_id": 1, "session_id": 2, "page_url": "/", "timestamp": 1792058400, {twice}}}'.encode()
+    assert "json_key_duplicated" in [broken.rule for broken in judge(EVENTS["page_views"], body, ARRIVED_AT).broken]
+    assert_like_the_reference(EVENTS["page_views"], [body] * 3)
+
+
+def test_times_of_all_ages_are_read_alike():
+    """Also those that no event may have, and those that no event of today may have."""
+    texts = [
+        *TIMES,
+        *EPOCHS,
+        "2100-02-29T00:00:00Z",
+        "2400-02-29T00:00:00Z",
+        "2100-12-31T23:59:59.9+00:59",
+        "0000000000",
+    ]
+    for text in texts:
+        instants, sure = read_instants(pa.array([text], pa.string()))
+        assert not sure[0] or read_instant(text) == instants[0], text
 
 
 @pytest.mark.parametrize("name", EVENTS)
