@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from gold.features import NUMBERS, TEXTS
 from lakehouse.table import Column
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pyspark.ml import PipelineModel, Transformer
     from pyspark.ml.classification import DecisionTreeClassificationModel
     from pyspark.sql import DataFrame
@@ -171,6 +173,23 @@ def importances(model: PipelineModel) -> dict[str, float]:
     values = _tree(model).featureImportances.toArray()
     pairs = zip((column.name for column in INPUTS), (float(value) for value in values), strict=True)
     return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+
+def importances_csv(importances: Mapping[str, float]) -> str:
+    """The importances as a table."""
+    return "feature,importance\n" + "".join(f"{name},{value:.6f}\n" for name, value in importances.items())
+
+
+def importances_figure(importances: Mapping[str, float]) -> Figure:
+    """The importances that are not zero as bars."""
+    from matplotlib.figure import Figure
+
+    shown = {name: value for name, value in importances.items() if value > 0}
+    figure = Figure(figsize=(8, 1.5 + 0.3 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh([*shown][::-1], [*shown.values()][::-1])
+    axes.set_xlabel("importance in the tree, of 1 in all")
+    return figure
 
 
 def _tree(model: PipelineModel) -> DecisionTreeClassificationModel:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as installed
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.errors import DataError, LakehouseError, OutsideError
 from lakehouse.locks import exclusive
-from pipelines.purchase_model import INPUTS
+from pipelines.purchase_model import INPUTS, importances_csv, importances_figure
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
     from pyspark.ml import PipelineModel
 
 MODEL = "purchase_in_session"
@@ -131,8 +132,8 @@ class Registry:
             self._mlflow.log_metrics(dict(record.metrics))
             self._mlflow.set_tags(dict(record.tags))
             self._mlflow.log_text(record.rules, "rules.txt")
-            self._mlflow.log_text(_csv(record.importances), "importances.csv")
-            self._mlflow.log_figure(_bars(record.importances), "importances.png")
+            self._mlflow.log_text(importances_csv(record.importances), "importances.csv")
+            self._mlflow.log_figure(importances_figure(record.importances), "importances.png")
             self._mlflow.log_input(self._dataset(record), context="training")
             self._mlflow.spark.log_model(
                 model,
@@ -214,6 +215,9 @@ def _quiet_mlflow() -> Any:
     """MLflow without its chatter, and without its calls home."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    if find_spec("grpc") is None:
+        # MLflow looks whether a model is one of Spark Connect; without grpc, that import ends a `python -c` in silence.
+        sys.modules.setdefault("pyspark.sql.connect", None)  # type: ignore[arg-type]
     import mlflow
 
     for name in ("mlflow", "alembic"):
@@ -236,21 +240,6 @@ def _example() -> pd.DataFrame:
 
     values = {"INT": 1, "DOUBLE": 1.0, "STRING": "other"}
     return pd.DataFrame([{one.name: values[one.type] for one in INPUTS}])
-
-
-def _csv(importances: Mapping[str, float]) -> str:
-    return "feature,importance\n" + "".join(f"{name},{value:.6f}\n" for name, value in importances.items())
-
-
-def _bars(importances: Mapping[str, float]) -> Figure:
-    from matplotlib.figure import Figure
-
-    shown = {name: value for name, value in importances.items() if value > 0}
-    figure = Figure(figsize=(8, 1.5 + 0.3 * len(shown)), layout="constrained")
-    axes = figure.subplots()
-    axes.barh([*shown][::-1], [*shown.values()][::-1])
-    axes.set_xlabel("importance in the tree, of 1 in all")
-    return figure
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,203 @@
+"""Scoring: every session once, at its newest cut, by the champion."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gold.features import NUMBERS
+from gold.prediction_log import TABLE as LOG
+from gold.session_predictions import TABLE as PREDICTIONS
+from gold.training_examples import TABLE
+from lakehouse.errors import DataError, OutsideError
+from lakehouse.storage import Lake, struct
+from pipelines.registry import Registry
+from pipelines.score import run_score
+from pipelines.session import Job
+from pipelines.settings import load_settings
+from pipelines.train import run_train
+
+pytestmark = pytest.mark.spark
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def example(user, cut, *, keen, bought, category="shoes", session="visit"):
+    at = START + timedelta(hours=user)
+    numbers = {one.name: 1.0 for one in NUMBERS} | {"cart_adds": float(keen), "price_last": None}
+    ends = (bought, at.date(), at, at + timedelta(minutes=cut))
+    return (f"user{user:05}", session, cut, *numbers.values(), "direct", "page_view", category, *ends)
+
+
+@pytest.fixture(scope="module")
+def job(spark, tmp_path_factory):
+    """An installation with a champion."""
+    home = tmp_path_factory.mktemp("scored")
+    settings = load_settings(lake=str(home / "lake"), state=home / "state", stream={"trigger_seconds": 0.5})
+    job = Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    rng = random.Random(5)  # noqa: S311
+    rows = []
+    for user in range(150):
+        keen = rng.random() < 0.3
+        rows += [example(user, cut, keen=keen, bought=keen and rng.random() < 0.9) for cut in (1, 2)]
+    fill(job, rows)
+    assert run_train(job, max_depth=2).promoted
+    return job
+
+
+def fill(job, rows):
+    """Makes the rows all that training_examples holds."""
+    job.lake.ensure(TABLE)
+    job.lake.overwrite(TABLE, job.spark.createDataFrame(rows, struct(job.spark, TABLE)))
+
+
+@pytest.fixture(autouse=True)
+def _no_scores(job):
+    for table in (LOG, PREDICTIONS):
+        job.lake.ensure(table)
+        job.lake.overwrite(table, job.lake.empty(table))
+
+
+def rows_of(job, table):
+    return sorted(job.lake.read(table).collect(), key=str)
+
+
+def test_each_session_is_scored_at_its_newest_cut_open_or_closed(job):
+    fill(
+        job,
+        [
+            example(1, 1, keen=False, bought=None),
+            example(1, 2, keen=True, bought=None),
+            example(2, 1, keen=False, bought=False, category=None),
+            example(3, 1, keen=False, bought=None, category="hats"),
+            example(3, 1, keen=True, bought=None, session="another"),
+        ],
+    )
+    result = run_score(job)
+
+    found = rows_of(job, PREDICTIONS)
+    assert [(row["user_id"], row["session_id"], row["cut"], row["prediction"]) for row in found] == [
+        ("user00001", "visit", 2, True),
+        ("user00002", "visit", 1, False),
+        ("user00003", "another", 1, True),
+        ("user00003", "visit", 1, False),
+    ]
+    assert (result.scored, result.buyers) == (4, 2)
+    assert rows_of(job, LOG) == found
+    assert {(row["model_name"], row["model_version"], row["question"]) for row in found} == {
+        ("purchase_in_session", result.model_version, "in_session")
+    }
+    for table in (LOG, PREDICTIONS):
+        for rule in table.rules.values():
+            assert job.lake.read(table).where(f"NOT coalesce({rule}, false)").isEmpty()
+
+
+def test_a_second_run_writes_nothing(job):
+    fill(job, [example(1, 1, keen=True, bought=None)])
+    run_score(job)
+    before = [job.lake.version(table) for table in (LOG, PREDICTIONS)]
+    assert run_score(job).scored == 0
+    assert [job.lake.version(table) for table in (LOG, PREDICTIONS)] == before
+
+
+def test_a_later_cut_and_a_correction_are_scored_anew(job):
+    fill(job, [example(1, 1, keen=False, bought=None), example(2, 1, keen=False, bought=None)])
+    run_score(job)
+    fill(
+        job,
+        [
+            example(1, 1, keen=False, bought=None),
+            example(1, 2, keen=True, bought=None),
+            example(2, 1, keen=True, bought=None),
+        ],
+    )
+    assert run_score(job).scored == 2
+    assert [(row["cut"], row["prediction"]) for row in rows_of(job, PREDICTIONS)] == [(2, True), (1, True)]
+    assert len(rows_of(job, LOG)) == 4
+
+
+def test_a_label_that_comes_later_changes_no_score(job):
+    fill(job, [example(1, 1, keen=True, bought=None)])
+    run_score(job)
+    fill(job, [example(1, 1, keen=True, bought=True)])
+    assert run_score(job).scored == 0
+
+
+def test_a_session_whose_first_day_moved_keeps_one_row(job):
+    fill(job, [example(30, 1, keen=True, bought=None)])
+    run_score(job)
+    row = list(example(30, 2, keen=True, bought=None))
+    row[TABLE.column_names.index("started_on")] = START.date()
+    fill(job, [tuple(row)])
+    run_score(job)
+    assert [row["started_on"] for row in rows_of(job, PREDICTIONS)] == [START.date()]
+
+
+def test_a_run_that_died_between_the_two_tables_is_completed(job):
+    fill(job, [example(1, 1, keen=True, bought=None), example(2, 1, keen=False, bought=None)])
+    run_score(job)
+    log = rows_of(job, LOG)
+    job.lake.overwrite(PREDICTIONS, job.lake.empty(PREDICTIONS))
+    run_score(job)
+    assert rows_of(job, LOG) == log
+    assert rows_of(job, PREDICTIONS) == log
+
+
+def test_changes_are_scored_as_they_come(job, monkeypatch):
+    fill(job, [example(1, 1, keen=False, bought=None)])
+    stop = threading.Event()
+
+    class Stopping:
+        def __enter__(self):
+            return stop
+
+        def __exit__(self, *_):
+            return None
+
+    monkeypatch.setattr("lakehouse.streams.stopping", Stopping)
+    results = []
+    thread = threading.Thread(target=lambda: results.append(run_score(job, continuous=True)))
+    thread.start()
+    try:
+        _until(lambda: len(rows_of(job, PREDICTIONS)) == 1)
+        fill(job, [example(1, 1, keen=False, bought=None), example(2, 3, keen=True, bought=None)])
+        _until(lambda: len(rows_of(job, PREDICTIONS)) == 2)
+    finally:
+        stop.set()
+        thread.join(60)
+    assert results[0].scored == 2
+    assert not list(job.settings.checkpoints.glob("score-*"))
+
+
+def _until(holds, seconds=90):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_without_a_champion_nothing_is_scored(spark, tmp_path):
+    settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state")
+    fresh = Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    with pytest.raises(DataError, match="clickstream train"):
+        run_score(fresh)
+    assert not (tmp_path / "lake").exists()
+    Registry(settings)  # a store without models
+    with pytest.raises(DataError, match="has the alias champion"):
+        run_score(fresh)
+
+
+def test_a_champion_whose_files_are_gone_is_said_so(job):
+    fill(job, [example(1, 1, keen=True, bought=None)])
+    home = job.settings.mlflow_home
+    (home / "artifacts").rename(home / "elsewhere")
+    try:
+        with pytest.raises(OutsideError, match="cannot be loaded"):
+            run_score(job)
+    finally:
+        (home / "elsewhere").rename(home / "artifacts")
+    assert rows_of(job, LOG) == []
