@@ -12,6 +12,7 @@ from gold.timeline import ORDER, SESSION, referrer_kind
 from lakehouse.table import Column
 
 if TYPE_CHECKING:
+    from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame
 
 CUTS = (1, 2, 3, 5, 8, 13, 21)
@@ -31,13 +32,21 @@ NUMBERS = (
     Column("distinct_products", "DOUBLE", "Different products' pages so far."),
     Column("repeated_product_views", "DOUBLE", "Views of products that had been viewed before in the session."),
     Column("distinct_categories", "DOUBLE", "Different product categories so far."),
-    Column("price_mean", "DOUBLE", "The mean of the prices seen so far, in the shop's currency; null before the first."),
-    Column("price_spread", "DOUBLE", "The highest price seen less the lowest, in the shop's currency; null before one."),
+    Column(
+        "price_mean", "DOUBLE", "The mean of the prices seen so far, in the shop's currency; null before the first."
+    ),
+    Column(
+        "price_spread", "DOUBLE", "The highest price seen less the lowest, in the shop's currency; null before one."
+    ),
     Column("price_last", "DOUBLE", "The price seen last, in the shop's currency; null before the first."),
     Column("cart_value", "DOUBLE", "The sum of the prices of what was put into the cart, in the shop's currency."),
     Column("seconds_so_far", "DOUBLE", "From the first event to the cut, in seconds."),
-    Column("seconds_since_previous", "DOUBLE", "From the event before to the cut, in seconds; null at the first event."),
-    Column("longest_pause_seconds", "DOUBLE", "The longest pause between two events so far, in seconds; null at first."),
+    Column(
+        "seconds_since_previous", "DOUBLE", "From the event before to the cut, in seconds; null at the first event."
+    ),
+    Column(
+        "longest_pause_seconds", "DOUBLE", "The longest pause between two events so far, in seconds; null at first."
+    ),
     Column("hour_of_day", "DOUBLE", "The hour of the cut's event, 0 to 23, in UTC."),
     Column("day_of_week", "DOUBLE", "The day of the cut's event, 1 for Sunday to 7 for Saturday, in UTC."),
 )
@@ -66,13 +75,13 @@ def features(events: DataFrame) -> DataFrame:
     in_order = Window.partitionBy(*SESSION).orderBy(*ORDER)
     so_far = in_order.rowsBetween(Window.unboundedPreceding, 0)
 
-    def count(condition: str) -> F.Column:
+    def count(condition: str) -> SparkColumn:
         return F.count_if(F.expr(condition)).over(so_far)
 
-    def distinct(column: str, condition: str = "true") -> F.Column:
+    def distinct(column: str, condition: str = "true") -> SparkColumn:
         return F.size(F.collect_set(F.expr(f"CASE WHEN {condition} THEN {column} END")).over(so_far))
 
-    def last(column: str) -> F.Column:
+    def last(column: str) -> SparkColumn:
         return F.last(column, ignorenulls=True).over(so_far)
 
     early = (

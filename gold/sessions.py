@@ -10,6 +10,7 @@ from lakehouse.table import Column, Table
 from producers.events import EVENTS
 
 if TYPE_CHECKING:
+    from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame
 
 INTERACTION_TYPES = next(field.choices for field in EVENTS["interactions"].fields if field.choices)
@@ -20,7 +21,7 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
     """One row per session, as known from all of its events that have arrived."""
     from pyspark.sql import functions as F
 
-    def count(condition: str) -> F.Column:
+    def count(condition: str) -> SparkColumn:
         return F.count_if(F.expr(condition))
 
     by_order = F.struct(*ORDER)
@@ -38,7 +39,10 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
             count("is_purchase").alias("purchases"),
             count("is_cart_add").alias("cart_adds"),
             count("kind = 'interaction'").alias("interactions"),
-            *(count(f"kind = 'interaction' AND action = '{name}'").alias(f"{name}_count") for name in INTERACTION_TYPES),
+            *(
+                count(f"kind = 'interaction' AND action = '{name}'").alias(f"{name}_count")
+                for name in INTERACTION_TYPES
+            ),
             F.size(F.collect_set("page_url")).cast("BIGINT").alias("distinct_pages"),
             F.size(F.collect_set("category")).cast("BIGINT").alias("distinct_categories"),
             F.min("price").alias("price_min"),
@@ -120,7 +124,9 @@ TABLE = Table(
         Column("price_max", "DOUBLE", "The highest price seen, in the shop's currency; null if none was seen."),
         Column("landing_page", "STRING", "The address of the first page shown; null if no page was."),
         Column("exit_page", "STRING", "The address of the last page shown; null if no page was."),
-        Column("referrer_kind", "STRING", "Where the first page's visitor came from: direct, internal, search, …", True),
+        Column(
+            "referrer_kind", "STRING", "Where the first page's visitor came from: direct, internal, search, …", True
+        ),
         Column("duration_seconds", "DOUBLE", "From the first event to the last, in seconds; 0 for one event.", True),
         Column("events_per_minute", "DOUBLE", "Events per minute of duration; 0 where the duration is 0.", True),
         Column("bought", "BOOLEAN", "Whether there was a purchase.", required=True),
@@ -144,5 +150,5 @@ TABLE = Table(
         "a_buyer_has_a_purchase": "bought = (purchases > 0) AND bought = (bought_at IS NOT NULL)",
     },
     cluster_by=("started_on",),
-    properties={"delta.dataSkippingStatsColumns": "started_on,ended_on,is_closed,closes_at"},
+    properties={"delta.dataSkippingStatsColumns": "started_on,ended_on,closes_at"},
 )

@@ -55,7 +55,9 @@ def timeline(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) 
         ]
     )
     is_view = F.col("kind") == "page_view"
-    is_product = is_view & (F.col("price").isNotNull() | F.coalesce(F.col("page_url").rlike(PRODUCT_PAGE), F.lit(False)))
+    is_product = is_view & (
+        F.col("price").isNotNull() | F.coalesce(F.col("page_url").rlike(PRODUCT_PAGE), F.lit(False))
+    )
     return events.select(
         "*",
         is_product.alias("is_product_view"),

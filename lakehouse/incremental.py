@@ -112,14 +112,13 @@ def _within(lake: Lake, touched: DataFrame, changed: Mapping[str, DataFrame], sp
     day that it had before.
     """
     table = span.table
-    before = _of_scope(
-        lake.read(table).select(*table.scope, span.first, span.last), table, touched, table.scope
-    )
+    before = _of_scope(lake.read(table).select(*table.scope, span.first, span.last), table, touched, table.scope)
     parts = [before.select(F.explode(F.sequence(span.first, span.last)).alias("day"))]
     parts += [frame.select(F.col(span.day).alias("day")) for frame in changed.values() if span.day in frame.columns]
-    found = [row["day"] for row in union(parts).distinct().limit(MANY_DAYS + 1).collect()]
+    days = union(parts).where("day IS NOT NULL").distinct()
+    found = [row["day"] for row in days.limit(MANY_DAYS + 1).collect()]
     if len(found) > MANY_DAYS:
-        ends = union(parts).agg(F.min("day"), F.max("day")).first()
+        ends = days.agg(F.min("day"), F.max("day")).first()
         return f"{{day}} BETWEEN {_literal(ends[0])} AND {_literal(ends[1])}"  # type: ignore[index]
     return f"{{day}} IN ({', '.join(_literal(day) for day in sorted(found))})" if found else "false"
 
@@ -159,7 +158,9 @@ def _of_scope(rows: DataFrame, table: Table, touched: DataFrame, scope: Mapping[
     wanted = touched.select(*(F.col(name).alias(f"_touched_{name}") for name in table.scope))
     required = {column.name for column in table.columns if column.required}
     conditions = [
-        F.expr(sql) == F.col(f"_touched_{name}") if name in required else F.expr(sql).eqNullSafe(F.col(f"_touched_{name}"))
+        F.expr(sql) == F.col(f"_touched_{name}")
+        if name in required
+        else F.expr(sql).eqNullSafe(F.col(f"_touched_{name}"))
         for name, sql in scope.items()
     ]
     return rows.join(wanted, conditions, "left_semi")

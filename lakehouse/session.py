@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import SparkSession
 
 from lakehouse.errors import OutsideError, UsageError
-
 
 _EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 
@@ -58,7 +58,8 @@ def start_session(
             f"`clickstream doctor` says what is missing; the whole story is in {log}.",
         ) from error
     try:
-        spark._jvm.java.lang.Thread.currentThread().getContextClassLoader().loadClass(_EXTENSION)  # noqa: SLF001
+        jvm: Any = spark._jvm  # noqa: SLF001
+        jvm.java.lang.Thread.currentThread().getContextClassLoader().loadClass(_EXTENSION)
     except Exception as error:
         raise UsageError(
             "This Spark session has no Delta Lake.",

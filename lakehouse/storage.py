@@ -34,7 +34,7 @@ class Lake:
 
     def exists(self, table: Table) -> bool:
         """Whether the table is there."""
-        return DeltaTable.isDeltaTable(self.spark, self.path(table))
+        return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
 
     @contextmanager
     def writing(self, table: Table) -> Iterator[None]:
@@ -108,15 +108,15 @@ class Lake:
 
     def update(self, table: Table, condition: str, values: dict[str, str]) -> None:
         """Sets columns to SQL expressions where the condition holds."""
-        DeltaTable.forPath(self.spark, self.path(table)).update(condition, values)  # type: ignore[arg-type]
+        DeltaTable.forPath(self.spark, self.path(table)).update(condition, values)
 
     def version(self, table: Table) -> int:
         """The number of the table's newest version."""
-        return int(DeltaTable.forPath(self.spark, self.path(table)).history(1).first()["version"])  # type: ignore[index]
+        return int(DeltaTable.forPath(self.spark, self.path(table)).history(1).first()["version"])
 
     def table_id(self, table: Table) -> str:
         """Delta's own id of the table, which a table made anew does not share."""
-        return str(DeltaTable.forPath(self.spark, self.path(table)).detail().first()["id"])  # type: ignore[index]
+        return str(DeltaTable.forPath(self.spark, self.path(table)).detail().first()["id"])
 
     def _frame(self, table: Table, version: int | None = None) -> DataFrame:
         reader = self.spark.read.format("delta")
@@ -162,4 +162,3 @@ def conform(spark: SparkSession, table: Table, rows: DataFrame) -> DataFrame:
     if wrong:
         raise DeclarationError(f"The function that builds {table.name} {'; '.join(wrong)}.", "Mend one of the two.")
     return rows.select(*table.column_names)
-

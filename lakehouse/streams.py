@@ -81,6 +81,8 @@ def run(
             held.callback(OneWriter(locks, stream.name).release)
         for stream in streams:
             check(stream)
+            if not _begun(stream):
+                adopt(stream)
         queries: dict[str, StreamingQuery] = {}
         try:
             for stream in streams:
@@ -148,14 +150,10 @@ def check(stream: Stream) -> None:
 
     Raises OutsideError, which names the cure.
     """
-    mark = stream.checkpoint / "stream.json"
-    begun = (stream.checkpoint / "offsets").exists() and any((stream.checkpoint / "offsets").iterdir())
-    own = {"stream": stream.name, "source_id": stream.source_id, "target_id": stream.target_id}
-    if not begun:
+    mark, own = _mark(stream)
+    if not _begun(stream):
         if stream.target_has_rows():
             raise OutsideError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).", RECOVER)
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.write_text(json.dumps(own), encoding="utf-8")
         return
     try:
         found = json.loads(mark.read_text(encoding="utf-8"))
@@ -168,6 +166,25 @@ def check(stream: Stream) -> None:
     ):
         if found.get(name) != own[name]:
             raise OutsideError(f"The checkpoint of {stream.name} ({stream.checkpoint}) belongs {what}.", RECOVER)
+
+
+def adopt(stream: Stream) -> None:
+    """Says that a stream's checkpoint belongs to the source and the table that are there now."""
+    mark, own = _mark(stream)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(json.dumps(own), encoding="utf-8")
+
+
+def _mark(stream: Stream) -> tuple[Path, dict[str, str]]:
+    """The file that says what a checkpoint belongs to, and what it has to say."""
+    own = {"stream": stream.name, "source_id": stream.source_id, "target_id": stream.target_id}
+    return stream.checkpoint / "stream.json", own
+
+
+def _begun(stream: Stream) -> bool:
+    """Whether a stream has planned a batch already."""
+    offsets = stream.checkpoint / "offsets"
+    return offsets.exists() and any(offsets.iterdir())
 
 
 def committed(checkpoint: Path) -> list[dict[str, Any]] | None:

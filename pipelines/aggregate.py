@@ -69,7 +69,7 @@ class _Gold:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._one_at_a_time = Lock()
-        self._now = _broker_clock(job)
+        self._now = broker_clock(job)
 
     def take(self, changes: DataFrame) -> None:
         """Refreshes what a batch of changed silver rows touches, and closes sessions that are due."""
@@ -97,7 +97,7 @@ class _Gold:
             )
 
 
-def _broker_clock(job: Job) -> Callable[[], datetime]:
+def broker_clock(job: Job) -> Callable[[], datetime]:
     """The broker's time; where no broker answers, the arrival of the newest event that silver has.
 
     This machine's own clock is asked for nothing.

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from pipelines import broker, produce, serve
+from pipelines import broker, produce, quarantine, serve
 from pipelines.aggregate import aggregate
 from pipelines.console import call
+from pipelines.contract import contract
 from pipelines.demo import demo
 from pipelines.doctor import doctor
 from pipelines.ingest import ingest
+from pipelines.rebuild import rebuild
 from pipelines.refine import refine
 from pipelines.run import run
 from pipelines.score import score
 from pipelines.tables import check, tables
 from pipelines.train import train
+from pipelines.verify import verify
 
 app = typer.Typer(
     name="clickstream",
@@ -29,6 +32,10 @@ app.add_typer(broker.app, name="broker", help="The embedded Kafka.")
 app.add_typer(produce.app, name="produce", help="Events into Kafka: simulated shoppers, or a real export.")
 for job in (ingest, refine, aggregate, train, score, run):
     app.command()(job)
+app.command()(verify)
+app.command()(rebuild)
+app.add_typer(quarantine.app, name="quarantine", help="What broke the contract: look at it, and send it through again.")
+app.command()(contract)
 app.command()(tables)
 app.command()(check)
 app.add_typer(serve.app, name="serve", help="The MLflow UI.")

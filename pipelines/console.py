@@ -65,6 +65,6 @@ def call(command: Callable[..., Any]) -> NoReturn:
             app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
             app.command()(command)
             app(standalone_mode=True)
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before a person
         fail(error)
     raise SystemExit(0)

@@ -168,7 +168,9 @@ def _carry_out(lake: Lake, table: Table, good: DataFrame, kept: DataFrame, verdi
     if swaps:
         firsts = judged.where("_earliest < _kept AND _order = _first").select(*table.column_names)
         lake.merge(table, firsts)
-    lake.append(table, judged.where("_first IS NULL OR (_kept IS NULL AND _order = _first)").select(*table.column_names))
+    lake.append(
+        table, judged.where("_first IS NULL OR (_kept IS NULL AND _order = _first)").select(*table.column_names)
+    )
     return dropped
 
 

@@ -44,8 +44,8 @@ def java_settings(client: Mapping[str, str]) -> dict[str, str]:
     if user:
         module = "plain.PlainLoginModule" if settings.get("sasl.mechanism") == "PLAIN" else "scram.ScramLoginModule"
         quoted = (json.dumps(text) for text in (user, password))
-        settings["sasl.jaas.config"] = (
-            "org.apache.kafka.common.security.{} required username={} password={};".format(module, *quoted)
+        settings["sasl.jaas.config"] = "org.apache.kafka.common.security.{} required username={} password={};".format(
+            module, *quoted
         )
     if "ssl.truststore.location" in settings:
         settings.setdefault("ssl.truststore.type", "PEM")

@@ -64,7 +64,10 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
     text = str(error)
     for pattern, sentence, cure in (
         (
-            r"(Partition \S+'s offset was changed from \d+ to \d+|KAFKA_DATA_LOSS|data may have been lost|OffsetOutOfRange)",
+            (
+                r"(Partition \S+'s offset was changed from \d+ to \d+|KAFKA_DATA_LOSS\S*|OffsetOutOfRange\w*|"
+                r"data may have been lost)"
+            ),
             "Kafka no longer has records that {stream} has not read: {found}.",
             RECOVER,
         ),
@@ -79,8 +82,10 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
             "Start it again with `clickstream broker start`, then run the job again.",
         ),
         (
-            r"(STREAMING_CHECKPOINT\w*|Incomplete log file|Malformed log file|checkpoint\S* is corrupt\w*|"
-            r"Failed to read log file \S+)",
+            (
+                r"(STREAMING_CHECKPOINT\w*|Incomplete log file|Malformed log file|checkpoint\S* is corrupt\w*|"
+                r"Failed to read log file \S+)"
+            ),
             "The checkpoint of {stream} is damaged: {found}.",
             RECOVER,
         ),
@@ -92,5 +97,7 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
     ):
         if match := re.search(pattern, text):
             return OutsideError(sentence.format(stream=stream, found=match.group(1).strip()), cure)
-    first = text.strip().splitlines()[0][:300] if text.strip() else type(error).__name__
+    # Behind the wall of a Python function's stack trace, its last line says what went wrong.
+    last = re.findall(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception)(?:: .*)?)$", text, re.MULTILINE)
+    first = last[-1][:300] if last else (text.strip().splitlines() or [type(error).__name__])[0][:300]
     return OutsideError(f"{stream} stopped: {first}.", "Run it again; with --debug for the whole story.")

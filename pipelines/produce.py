@@ -101,7 +101,7 @@ def replay_into(
 
 
 @app.command("simulate")
-def simulate_command(  # noqa: PLR0917  each is an option
+def simulate_command(
     sessions: Annotated[int, typer.Option(help="How many visits.", min=0)] = 1_000,
     seed: Annotated[int, typer.Option(help="The same seed and options give the same records.")] = 7,
     rate: Annotated[float | None, typer.Option(help="Events per second; as fast as possible if not given.")] = None,

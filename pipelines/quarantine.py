@@ -158,7 +158,8 @@ def show(
     )
     if not rows:
         raise DataError(
-            f"The record {event}/{partition}/{offset} is not in quarantine.", "`clickstream quarantine list` has examples."
+            f"The record {event}/{partition}/{offset} is not in quarantine.",
+            "`clickstream quarantine list` has examples.",
         )
     records = [{**row.asDict(), "value": escaped(row["value"])} for row in rows]
     if as_json:
@@ -193,9 +194,7 @@ def replay(
     """Judge the waiting records again under the current contract: the good ones enter silver."""
     result = run_replay(open_job("quarantine"), event=event, rule=rule, since=since, dry_run=dry_run)
     if as_json:
-        print_json(
-            {"judged": result.judged, "good": result.good, "still_bad": result.still_bad, "dry_run": dry_run}
-        )
+        print_json({"judged": result.judged, "good": result.good, "still_bad": result.still_bad, "dry_run": dry_run})
         return
     would = "would enter" if dry_run else "entered"
     out.print(f"{result.judged:,} judged again: {result.good:,} {would} silver, {result.waiting:,} still wait.")
@@ -297,4 +296,3 @@ def run_discard(job: Job, *, reason: str, event: str = "", rule: str = "", since
         if count:
             job.lake.merge(QUARANTINE, rows)
         return count
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -32,11 +32,11 @@ class KafkaSettings(_Part):
     """Where Kafka is, or how to run the embedded one."""
 
     bootstrap_servers: str = ""
-    port: int = Field(0, ge=0, le=65535)
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
     heap: str = "512m"
-    partitions: int = Field(2, ge=1)
-    replication_factor: int = Field(1, ge=1)
-    start_timeout_seconds: float = Field(60, gt=0)
+    partitions: Annotated[int, Field(ge=1)] = 2
+    replication_factor: Annotated[int, Field(ge=1)] = 1
+    start_timeout_seconds: Annotated[float, Field(gt=0)] = 60
     client: dict[str, str] = {}
 
 
@@ -50,24 +50,24 @@ class SparkSettings(_Part):
 class StreamSettings(_Part):
     """How much a batch takes, how often it runs, and how long it has to stop."""
 
-    trigger_seconds: float = Field(5, gt=0)
-    records_per_batch: int = Field(1_000_000, ge=1)
+    trigger_seconds: Annotated[float, Field(gt=0)] = 5
+    records_per_batch: Annotated[int, Field(ge=1)] = 1_000_000
     bytes_per_batch: str = "512m"
-    stop_seconds: float = Field(25, gt=0)
+    stop_seconds: Annotated[float, Field(gt=0)] = 25
 
 
 class SessionSettings(_Part):
     """When a session is over."""
 
-    closes_after_minutes: float = Field(30, ge=0)
+    closes_after_minutes: Annotated[float, Field(ge=0)] = 30
 
 
 class ModelSettings(_Part):
     """How a model is trained, where the command line does not say."""
 
     seed: int = 7
-    max_depth: int = Field(6, ge=1, le=30)
-    min_sessions: int = Field(50, ge=2)
+    max_depth: Annotated[int, Field(ge=1, le=30)] = 6
+    min_sessions: Annotated[int, Field(ge=2)] = 50
 
 
 class Settings(BaseSettings):
@@ -89,9 +89,9 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The order in which they win, first to last: arguments, environment, its file, base."""
         conf = conf_folder()

@@ -48,7 +48,9 @@ def tables(
         if name:
             grid = Grid("column", "type", "", "meaning", box=None, padding=(0, 2))
             for column in table.columns:
-                grid.add_row(column.name, escape(column.type), "required" if column.required else "", escape(column.doc))
+                grid.add_row(
+                    column.name, escape(column.type), "required" if column.required else "", escape(column.doc)
+                )
             out.print(grid)
             for rule, sql in table.rules.items():
                 out.print(f"  rule   {rule}: {escape(sql)}")

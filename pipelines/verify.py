@@ -66,15 +66,22 @@ def show(checks: list[Check]) -> None:
     """The checks as a table for people."""
     grid = Grid("", "check", "figures", "first offence", box=None, padding=(0, 2))
     for check in checks:
-        figures = ", ".join(f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in check.figures.items())
-        grid.add_row("[green]ok[/]" if check.ok else "[bold red]NO[/]", check.name, escape(figures), escape(check.offence))
+        figures = ", ".join(
+            f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
+            for name, value in check.figures.items()
+        )
+        grid.add_row(
+            "[green]ok[/]" if check.ok else "[bold red]NO[/]", check.name, escape(figures), escape(check.offence)
+        )
     out.print(grid)
 
 
 def run_verify(job: Job, *, quick: bool = False) -> list[Check]:
     """All checks, in their order."""
     found = []
-    with Progress(SpinnerColumn(), TextColumn("verify: {task.description}"), TimeElapsedColumn(), console=err, transient=True) as bar:
+    with Progress(
+        SpinnerColumn(), TextColumn("verify: {task.description}"), TimeElapsedColumn(), console=err, transient=True
+    ) as bar:
         task = bar.add_task("checkpoints")
         found += list(_checkpoints(job))
         for name in BRONZE:
@@ -120,7 +127,9 @@ def _kafka(job: Job, name: str) -> Iterator[Check]:
     rows = job.lake.read(table)
     twice = rows.groupBy(*_COORDINATES).count().where("count > 1")
     doubled = twice.count()
-    yield Check(f"{table.name}: each offset once", not doubled, {"rows": rows.count(), "doubled": doubled}, _first(twice))
+    yield Check(
+        f"{table.name}: each offset once", not doubled, {"rows": rows.count(), "doubled": doubled}, _first(twice)
+    )
     try:
         servers = bootstrap_servers(job.settings)
         topic_id = kafka.topic_ids(servers, [name], job.settings.kafka.client)[name].topic_id
@@ -133,7 +142,9 @@ def _kafka(job: Job, name: str) -> Iterator[Check]:
     for (_, partition), (earliest, end) in ends.items():
         next_offset = int(read.get(str(partition), 0))
         lag += max(end - max(next_offset, earliest), 0)
-        for low, high in _gaps(rows.where((F.col("topic_id") == topic_id) & (F.col("partition") == partition)), next_offset):
+        for low, high in _gaps(
+            rows.where((F.col("topic_id") == topic_id) & (F.col("partition") == partition)), next_offset
+        ):
             there = kafka.records_between(servers, name, partition, max(low, earliest), high, job.settings.kafka.client)
             missing += len(there)
             explained += high - low + 1 - len(there)
@@ -152,8 +163,12 @@ def _gaps(rows: DataFrame, end: int) -> list[tuple[int, int]]:
 
     after = F.lead("offset", 1, end).over(Window.orderBy("offset"))
     found = (
-        rows.select("offset").distinct().where(F.col("offset") < end).select("offset", after.alias("next"))
-        .where("next > offset + 1").select(F.expr("offset + 1").alias("low"), F.expr("next - 1").alias("high"))
+        rows.select("offset")
+        .distinct()
+        .where(F.col("offset") < end)
+        .select("offset", after.alias("next"))
+        .where("next > offset + 1")
+        .select(F.expr("offset + 1").alias("low"), F.expr("next - 1").alias("high"))
     )
     gaps = [(row["low"], row["high"]) for row in found.collect()]
     first = rows.agg(F.min("offset")).first()
@@ -207,19 +222,31 @@ def _fates(job: Job, name: str) -> Iterator[Check]:
         none = judged.join(fates, _COORDINATES, "left_anti")
         invented = fates.join(heard, _COORDINATES, "left_anti")
         figures = {"judged": judged.count(), **counts}
-        yield Check(f"{name}: every judged row has a fate", (n := none.count()) == 0, {**figures, "without": n}, _first(none))
+        yield Check(
+            f"{name}: every judged row has a fate", (n := none.count()) == 0, {**figures, "without": n}, _first(none)
+        )
         yield Check(f"{name}: no row has two fates", (n := many.count()) == 0, {"with several": n}, _first(many))
-        yield Check(f"{name}: no fate without a bronze row", (n := invented.count()) == 0, {"invented": n}, _first(invented))
+        yield Check(
+            f"{name}: no fate without a bronze row", (n := invented.count()) == 0, {"invented": n}, _first(invented)
+        )
     finally:
         fates.unpersist()
     if job.lake.exists(QUARANTINE):
         waiting = job.lake.read(QUARANTINE).where(F.col("topic") == name)
         bytes_ = job.lake.read(BRONZE[name]).select(*_COORDINATES, F.col("value").alias("_heard"))
         altered = waiting.join(bytes_, _COORDINATES).where("NOT (value <=> _heard)")
-        yield Check(f"{name}: quarantine has bronze's bytes", (n := altered.count()) == 0, {"altered": n}, _first(altered))
+        yield Check(
+            f"{name}: quarantine has bronze's bytes", (n := altered.count()) == 0, {"altered": n}, _first(altered)
+        )
     if job.lake.exists(DUPLICATES):
-        kept = job.lake.read(SILVER[name]).select(*(F.col(column).alias(f"kept_{column}") for column in _COORDINATES), "identity")
-        lost = job.lake.read(DUPLICATES).where(F.col("topic") == name).join(kept, [*(f"kept_{column}" for column in _COORDINATES), "identity"], "left_anti")
+        kept = job.lake.read(SILVER[name]).select(
+            *(F.col(column).alias(f"kept_{column}") for column in _COORDINATES), "identity"
+        )
+        lost = (
+            job.lake.read(DUPLICATES)
+            .where(F.col("topic") == name)
+            .join(kept, [*(f"kept_{column}" for column in _COORDINATES), "identity"], "left_anti")
+        )
         yield Check(f"{name}: what a duplicate repeats is kept", (n := lost.count()) == 0, {"orphans": n}, _first(lost))
 
 

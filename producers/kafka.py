@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from confluent_kafka import (
     TIMESTAMP_LOG_APPEND_TIME,
+    Consumer,
     KafkaError,
     KafkaException,
     Message,
@@ -285,6 +286,51 @@ def offsets(
     return {at: (earliest[at], end[at]) for at in sorted(end)}
 
 
+def records_between(
+    bootstrap: str,
+    name: str,
+    partition: int,
+    first: int,
+    last: int,
+    client: Mapping[str, str] | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+) -> list[int]:
+    """The offsets from ``first`` to ``last`` at which Kafka has a record; control and aborted records are none."""
+    if first > last:
+        return []
+    settings = {
+        **(client or {}),
+        "group.id": "clickstream-audit",
+        "enable.auto.commit": "false",
+        "enable.partition.eof": "true",
+        "isolation.level": "read_committed",
+    }
+    consumer = _client(_Consumer, bootstrap, settings)
+    found: list[int] = []
+    deadline = time.monotonic() + wait_seconds
+    with _outside(bootstrap):
+        consumer.assign([TopicPartition(name, partition, first)])
+        try:
+            while time.monotonic() < deadline:
+                message = consumer.poll(0.5)
+                if message is None:
+                    continue
+                deadline = time.monotonic() + wait_seconds
+                if message.error():
+                    if message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                        return found
+                    raise KafkaException(message.error())
+                if message.offset() > last:
+                    return found
+                found.append(message.offset())
+                if message.offset() == last:
+                    return found
+        finally:
+            consumer.close()
+    raise OutsideError(f"Kafka at {bootstrap} did not answer in {wait_seconds:g} s.", "Look whether it runs.")
+
+
 def broker_time(bootstrap: str, client: Mapping[str, str] | None = None, *, wait_seconds: float = WAIT_SECONDS) -> int:
     """Ask the time by the broker's clock, in microseconds since 1970: the stamp that it gives to an empty record."""
     stamps: list[int] = []
@@ -316,6 +362,10 @@ def broker_time(bootstrap: str, client: Mapping[str, str] | None = None, *, wait
 
 class _Producer(Producer):  # type: ignore[misc]
     heard = ""  # the last error of a connection, which says more than that nobody answered
+
+
+class _Consumer(Consumer):  # type: ignore[misc]
+    heard = ""
 
 
 class _Admin(AdminClient):  # type: ignore[misc]

@@ -35,7 +35,7 @@ _AWAY = 3_600_000
 _POPULAR = [min(int(20 * (slot / SLOTS) ** 1.7), 19) for slot in range(SLOTS)]
 
 
-def simulate(  # noqa: PLR0917
+def simulate(
     seed: int = 7,
     sessions: int = 1_000,
     until: datetime = UNTIL,

@@ -55,7 +55,8 @@ DUPLICATES = Table(
     reads=BRONZE,
     build=duplicates,
     rules={
-        "it_is_not_the_one_kept": "NOT (topic_id = kept_topic_id AND partition = kept_partition AND offset = kept_offset)"
+        "it_is_not_the_one_kept": "NOT (topic_id <=> kept_topic_id AND partition <=> kept_partition "
+        "AND offset <=> kept_offset)",
     },
     properties={
         **FEED,

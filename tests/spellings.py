@@ -145,7 +145,7 @@ class Speller:
     """Draws values that aim at the edges of the contract."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)  # noqa: S311  nothing secret
+        self.chance = random.Random(seed)
 
     def text(self, text: str) -> str:
         """A JSON string that says this text, escaped in one way or another."""

@@ -1,4 +1,4 @@
-"""Anything else a visitor does on a page: scroll, zoom, add to the cart, search, …"""
+"""Anything else a visitor does on a page: scroll, zoom, add to the cart, search and more."""
 
 from producers.contract import (
     EventType,

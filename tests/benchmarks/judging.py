@@ -1,7 +1,5 @@
 """Microseconds per row of judging, beside json.loads alone, in one run: python tests/benchmarks/judging.py."""
 
-# ruff: noqa: S311, T201  a benchmark draws and prints
-
 import json
 import random
 import statistics

@@ -43,11 +43,11 @@ def measure(servers: str) -> None:
     began = time.perf_counter()
     size = sum(len(value or b"") for _, _, value, _ in shoppers()) / EVENTS_SENT
     made = EVENTS_SENT / (time.perf_counter() - began)
-    print(f"made, not sent: {made:10,.0f} events/s of {size:.0f} bytes")  # noqa: T201
+    print(f"made, not sent: {made:10,.0f} events/s of {size:.0f} bytes")
     for _ in range(ROUNDS):
         constant = sending(servers, repeat(("clicks", b"s00012345", CONSTANT, 0), EVENTS_SENT))
-        print(f"one constant:   {constant:10,.0f} events/s of {len(CONSTANT)} bytes")  # noqa: T201
-        print(f"simulated:      {sending(servers, shoppers()):10,.0f} events/s")  # noqa: T201
+        print(f"one constant:   {constant:10,.0f} events/s of {len(CONSTANT)} bytes")
+        print(f"simulated:      {sending(servers, shoppers()):10,.0f} events/s")
 
 
 if __name__ == "__main__":

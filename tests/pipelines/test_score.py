@@ -39,7 +39,7 @@ def job(spark, tmp_path_factory):
     home = tmp_path_factory.mktemp("scored")
     settings = load_settings(lake=str(home / "lake"), state=home / "state", stream={"trigger_seconds": 0.5})
     job = Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
-    rng = random.Random(5)  # noqa: S311
+    rng = random.Random(5)
     rows = []
     for user in range(150):
         keen = rng.random() < 0.3

@@ -1,0 +1,154 @@
+"""Silver and gold made anew from the layer below; readers see a table's old rows until the new ones are complete."""
+
+from __future__ import annotations
+
+import enum
+import shutil
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from bronze.raw_events import BRONZE, COORDINATES
+from gold.clock import CLOCK
+from lakehouse.frames import union
+from lakehouse.locks import OneWriter
+from lakehouse.streams import Stream, adopt
+from lakehouse.table import Source, Table
+from pipelines import aggregate, refine
+from pipelines.console import call, out, print_json
+from pipelines.jobs import AsJson
+from pipelines.session import Job, open_job
+from silver.duplicates import DUPLICATES
+from silver.events import SILVER
+from silver.quarantine import QUARANTINE
+
+_COORDINATES = [column.name for column in COORDINATES]
+
+
+class Layer(enum.StrEnum):
+    """What can be made anew."""
+
+    silver = "silver"
+    gold = "gold"
+
+
+def rebuild(
+    layer: Annotated[Layer, typer.Argument(help="silver, from bronze; or gold, from silver.")], as_json: AsJson = False
+) -> None:
+    """Make a layer's tables anew from the layer below, to the same rows."""
+    hashes = run_rebuild(open_job("rebuild"), layer)
+    if as_json:
+        print_json(hashes)
+        return
+    for name, (rows, hashed) in hashes.items():
+        out.print(f"{name}: {rows:,} rows, hash {hashed}")
+    if layer is Layer.silver:
+        out.print("`clickstream aggregate` brings gold up to it.")
+
+
+def run_rebuild(job: Job, layer: Layer) -> dict[str, tuple[int, str]]:
+    """Makes a layer's tables anew, and gives each one's number of rows and hash.
+
+    Each table is replaced in one commit, so readers never see half of it, and a rebuild that was
+    interrupted is done by doing it again. The layer's streams must not run meanwhile.
+
+    Raises OutsideError where one of them does.
+    """
+    streams = refine.streams(job) if layer is Layer.silver else [aggregate.stream(job)]
+    with ExitStack() as held:
+        for stream in streams:
+            held.callback(OneWriter(job.settings.locks, stream.name).release)
+        if layer is Layer.silver:
+            held.callback(OneWriter(job.settings.locks, aggregate.stream(job).name).release)
+            tables = _silver(job)
+            # Gold follows silver's change feed, and every row of silver has just been written anew:
+            # it begins at the beginning, which it can take twice.
+            shutil.rmtree(aggregate.stream(job).checkpoint, ignore_errors=True)
+        else:
+            tables = _gold(job)
+        _go_on(job, layer)
+    return {table.name: content_hash(job.lake.read(table)) for table in tables}
+
+
+def content_hash(rows: DataFrame) -> tuple[int, str]:
+    """The number of rows, and a hash of what they hold, whatever their order."""
+    each = F.xxhash64(*(rows[name] for name in sorted(rows.columns)))
+    # A sum, not an exclusive or: two equal rows more must not cancel out.
+    row = rows.agg(F.count("*"), F.sum(each.cast("DECIMAL(38,0)"))).first()
+    count, total = (row[0], int(row[1] or 0)) if row else (0, 0)
+    return count, f"{total % (1 << 64):016x}"
+
+
+def _go_on(job: Job, layer: Layer) -> None:
+    """Streams whose checkpoints are still there go on with the tables made anew."""
+    streams: list[Stream] = refine.streams(job) if layer is Layer.silver else [aggregate.stream(job)]
+    for stream in streams:
+        adopt(stream)
+
+
+def _silver(job: Job) -> list[Table]:
+    lake = job.lake
+    heard = {name: lake.read(table) for name, table in BRONZE.items()}
+    tables = [*SILVER.values(), DUPLICATES]
+    for table in tables:
+        with lake.writing(table):
+            frames: dict[str, DataFrame] = {"records": heard[table.short_name]} if table is not DUPLICATES else heard
+            lake.overwrite(table, _build(table, frames))
+    with lake.writing(QUARANTINE):
+        lake.overwrite(QUARANTINE, _quarantine(_build(QUARANTINE, heard), lake.read(QUARANTINE)))
+    return [*tables, QUARANTINE]
+
+
+def _build(table: Table, frames: dict[str, DataFrame]) -> DataFrame:
+    build = table.build
+    assert build is not None  # noqa: S101 - every silver and kept-up gold table has one
+    return build(**frames)
+
+
+def _quarantine(bad: DataFrame, before: DataFrame) -> DataFrame:
+    """The bad records, with what people decided about them, and the history of those replayed since."""
+    decided = before.select(
+        *_COORDINATES,
+        *(F.col(name).alias(f"_{name}") for name in ("status", "discard_reason", "first_judged_at")),
+    )
+    now = F.current_timestamp()
+    still = bad.join(decided, _COORDINATES, "left").withColumns(
+        {
+            "status": F.when(F.col("_status") == "discarded", "discarded").otherwise("open"),
+            "discard_reason": F.col("_discard_reason"),
+            "first_judged_at": F.coalesce("_first_judged_at", now),
+            "last_judged_at": now,
+        }
+    )
+    mended = before.join(bad, _COORDINATES, "left_anti").withColumns(
+        {"status": F.lit("replayed"), "discard_reason": F.lit(None).cast("STRING"), "last_judged_at": now}
+    )
+    names = list(QUARANTINE.column_names)
+    return union([still.select(names), mended.select(names)])
+
+
+def _gold(job: Job) -> list[Table]:
+    lake = job.lake
+    as_of = aggregate.broker_clock(job)()
+    tables = aggregate.kept_up()
+
+    def frame(source: Source) -> DataFrame:
+        if isinstance(source, Table):
+            return lake.read(source)
+        if source.name == CLOCK.name:
+            return aggregate.clock_frame(job, as_of)
+        message = f"nothing provides {source.name}"
+        raise LookupError(message)
+
+    for table in tables:
+        lake.ensure(table)
+        with lake.writing(table):
+            lake.overwrite(table, _build(table, {name: frame(source) for name, source in table.reads.items()}))
+    return tables
+
+
+if __name__ == "__main__":
+    call(rebuild)
