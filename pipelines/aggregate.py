@@ -55,8 +55,6 @@ def clock_frame(job: Job, as_of: datetime) -> DataFrame:
 
 def run_aggregate(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     """Brings gold up to what silver holds; on and on if ``continuous``."""
-    for table in (*fed_by(), *GOLD.values()):
-        job.lake.ensure(table)
     gold = _Gold(job)
     result = run_streams(job, "aggregate", [stream(job, gold.take)], continuous=continuous)
     gold.close_sessions()
@@ -134,8 +132,10 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
     """The stream of what changes in silver; ``take`` is handed each batch of it."""
     lake = job.lake
     tables = fed_by()
+    for table in (*tables, *GOLD.values()):
+        lake.ensure(table)
     # Another set of sources is another stream: it begins at the beginning, which gold can take twice.
-    name = "gold." + "+".join(table.short_name for table in tables)
+    sources = "+".join(table.short_name for table in tables)
     scopes = {table.name: _scopes(table) for table in tables}
     everything = sorted(set().union(*scopes.values()))
 
@@ -159,8 +159,8 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
         return rows.writeStream.foreachBatch(lambda batch, _: take(batch))
 
     return Stream(
-        name=name,
-        checkpoint=job.settings.checkpoints / "gold" / name.removeprefix("gold."),
+        name="gold",
+        checkpoint=job.settings.checkpoints / "gold" / sources,
         prepare=prepare,
         source_id="+".join(lake.table_id(table) for table in tables),
         target_id=lake.table_id(SESSIONS),

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from lakehouse.errors import LakehouseError
 
-out = Console(highlight=False, soft_wrap=True)
-"""For results."""
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+"""For results; where no terminal says how wide it is, wide enough for a table."""
 
 err = Console(stderr=True, highlight=False)
 """For progress and errors."""

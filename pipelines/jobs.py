@@ -28,7 +28,7 @@ def run_streams(job: Job, name: str, streams: Sequence[Stream], *, continuous: b
         task = bar.add_task(name)
 
         def watch(progress: dict[str, Progress]) -> None:
-            rows = ", ".join(f"{stream.partition('.')[2]} {one.rows:,}" for stream, one in progress.items())
+            rows = ", ".join(f"{stream.rpartition('.')[2]} {one.rows:,}" for stream, one in progress.items())
             bar.update(task, description=f"{name}: {rows} rows")
 
         return run(
@@ -50,7 +50,7 @@ def report(name: str, progress: dict[str, Progress], began: float, *, as_json: b
         streams = {stream: {"batches": one.batches, "rows": one.rows} for stream, one in progress.items()}
         print_json({"job": name, "rows": rows, "seconds": round(seconds, 3), "streams": streams})
         return
-    parts = ", ".join(f"{stream.partition('.')[2]} {one.rows:,}" for stream, one in progress.items())
+    parts = ", ".join(f"{stream.rpartition('.')[2]} {one.rows:,}" for stream, one in progress.items())
     out.print(f"{name}: {rows:,} rows in {seconds:.1f} s ({parts})")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
+import shutil
 from pathlib import Path
 
 import pytest
 
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
+from pipelines.catalog import TABLES
 from pipelines.session import Job
 from pipelines.settings import CONF, Settings, load_settings
 
@@ -46,6 +47,18 @@ def lake(job) -> Lake:
     return job.lake
 
 
+@pytest.fixture(scope="session")
+def no_rows(spark, tmp_path_factory) -> Path:
+    """All tables without rows, made once: making them costs more than most tests."""
+    folder = tmp_path_factory.mktemp("no_rows")
+    made = Lake(spark, str(folder / "lake"), folder / "locks")
+    for table in TABLES.values():
+        made.ensure(table)
+    return folder / "lake"
+
+
 @pytest.fixture
-def unique() -> str:
-    return uuid.uuid4().hex[:8]
+def tables(lake, no_rows) -> Lake:
+    """A lake in which every table is there and empty."""
+    shutil.copytree(no_rows, lake.root)
+    return lake

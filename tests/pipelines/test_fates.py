@@ -25,10 +25,8 @@ COORDINATES = ("topic", "topic_id", "partition", "offset")
 
 
 @pytest.fixture
-def silver(lake):
-    for table in (*SILVER.values(), QUARANTINE, DUPLICATES):
-        lake.ensure(table)
-    return lake
+def silver(tables):
+    return tables
 
 
 def judge(lake, records, event="page_views"):

@@ -1,0 +1,154 @@
+"""Silver and gold kept up by the jobs: late events, replays and rebuilds."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bronze.raw_events import BRONZE
+from gold.sessions import TABLE as SESSIONS
+from lakehouse.errors import OutsideError, UsageError
+from lakehouse.locks import OneWriter
+from pipelines import quarantine, verify
+from pipelines.aggregate import kept_up, run_aggregate
+from pipelines.rebuild import Layer, content_hash, run_rebuild
+from pipelines.refine import run_refine
+from producers.contract import Field
+from producers.events import EVENTS
+from silver.duplicates import DUPLICATES
+from silver.events import SILVER
+from silver.quarantine import QUARANTINE
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from records import NOON, land, record, rows, value
+
+pytestmark = pytest.mark.spark
+
+
+def gold_equals_a_rebuild(job):
+    wrong = [check for check in (verify.check_gold(job, table) for table in kept_up()) if not check.ok]
+    assert wrong == []
+
+
+@pytest.mark.usefixtures("tables")
+def test_gold_equals_a_rebuild_whatever_comes_late_or_twice(job):
+    chance = random.Random(3)
+    sent = []
+    for step in range(3):
+        for event in EVENTS:
+            batch = []
+            for number in range(12):
+                offset = step * 100 + number
+                at = NOON - timedelta(minutes=chance.randrange(3 * 24 * 60))
+                body = value(
+                    event,
+                    user_id=chance.choice(["u1", "u2"]),
+                    session_id=chance.choice(["s1", "s2", "s3"]),
+                    price=chance.choice([1.5, 2.25, None, -1]),
+                    timestamp=at.isoformat(),
+                    **({"element_id": chance.choice(["btn_buy", "menu"])} if event == "clicks" else {}),
+                )
+                batch.append(record(event, offset, body))
+            if step:
+                batch.append(record(event, step * 100 + 50, chance.choice([row for row in sent if row[0] == event])[6]))
+            sent += batch
+            land(job.lake, event, batch)
+        run_refine(job)
+        run_aggregate(job)
+    gold_equals_a_rebuild(job)
+    assert job.lake.read(SESSIONS).count() == 6
+    sessions = job.lake.read(SESSIONS)
+    assert sessions.where("bought != (bought_at IS NOT NULL)").count() == 0
+    assert sessions.where(f"last_arrived_at > '{NOON + timedelta(days=1)}'").count() == 0
+
+
+def test_what_waits_enters_silver_once_the_list_has_grown_and_a_rebuild_gives_the_same(job, tables, monkeypatch):
+    unknown = value("interactions", interaction_type="teleport")
+    land(tables, "interactions", [
+        record("interactions", 0, unknown),
+        record("interactions", 1, value("interactions", user_id=None, interaction_type="teleport")),
+        record("interactions", 2, unknown),
+        record("interactions", 3, b"not json"),
+    ])  # fmt: skip
+    run_refine(job)
+    assert [row["rule"] for row in quarantine.grouped(quarantine.chosen(job))] == [
+        "interaction_type_unknown", "json_invalid", "user_id_missing",
+    ]  # fmt: skip
+
+    grown = dataclasses.replace(EVENTS["interactions"], fields=tuple(map(with_teleport, EVENTS["interactions"].fields)))
+    monkeypatch.setattr(quarantine, "EVENTS", {**EVENTS, "interactions": grown})
+    planned = quarantine.run_replay(job, dry_run=True)
+    assert (planned.judged, planned.good, planned.waiting) == (4, 2, 2)
+    assert tables.read(SILVER["interactions"]).count() == 0
+    assert quarantine.run_replay(job) == planned
+    assert rows(tables.read(SILVER["interactions"]), "offset", "interaction_type") == [(0, "teleport")]
+    assert rows(tables.read(DUPLICATES), "offset", "kept_offset") == [(2, 0)]
+    assert rows(tables.read(QUARANTINE), "offset", "status", "rules") == [
+        (0, "replayed", ["interaction_type_unknown"]),
+        (1, "open", ["user_id_missing"]),
+        (2, "replayed", ["interaction_type_unknown"]),
+        (3, "open", ["json_invalid"]),
+    ]
+    assert quarantine.run_replay(job).good == 0
+
+    assert quarantine.run_discard(job, reason="a test", rule="json_invalid") == 1
+    assert rows(tables.read(QUARANTINE).where("status = 'discarded'"), "value", "discard_reason") == [
+        (bytearray(b"not json"), "a test")
+    ]
+    with pytest.raises(UsageError, match="reason"):
+        quarantine.run_discard(job, reason=" ", rule="json_invalid")
+
+
+def with_teleport(field: Field) -> Field:
+    return dataclasses.replace(field, choices=(*field.choices, "teleport")) if field.choices else field
+
+
+def test_silver_and_gold_are_rebuilt_to_the_same_rows(job, tables):
+    for event in EVENTS:
+        good = value(event, event_id="e1")
+        land(
+            tables,
+            event,
+            [record(event, 0, good), record(event, 1, value(event)), record(event, 2, b"{}"), record(event, 3, good)],
+        )
+    run_refine(job)
+    run_aggregate(job)
+    quarantine.run_discard(job, reason="a test", event="clicks")
+    run_aggregate(job)
+    compared = ("topic", "partition", "offset", "value", "rules", "status", "discard_reason")
+    before = {table.name: content_hash(tables.read(table)) for table in (*SILVER.values(), DUPLICATES, *kept_up())}
+    waiting = rows(tables.read(QUARANTINE), *compared)
+
+    run_rebuild(job, Layer.silver)
+    assert {
+        name: content_hash(tables.read(table))
+        for name, table in {t.name: t for t in (*SILVER.values(), DUPLICATES)}.items()
+    } == {name: before[name] for name in before if name.startswith("silver")}
+    assert rows(tables.read(QUARANTINE), *compared) == waiting
+    run_refine(job)
+    run_aggregate(job)
+    after = run_rebuild(job, Layer.gold)
+    assert after == {name: before[name] for name in before if name.startswith("gold")}
+    gold_equals_a_rebuild(job)
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_rebuild_is_refused_while_a_stream_writes(job):
+    held = OneWriter(job.settings.locks, "silver.clicks")
+    try:
+        with pytest.raises(OutsideError, match="already"):
+            run_rebuild(job, Layer.silver)
+    finally:
+        held.release()
+
+
+def test_a_lost_checkpoint_stops_the_job_and_names_the_cure(job, tables):
+    land(tables, "clicks", [record("clicks", 0, value("clicks"))])
+    tables.append(SILVER["clicks"], SILVER["clicks"].build(tables.read(BRONZE["clicks"])))
+    with pytest.raises(OutsideError, match=r"checkpoint of silver.clicks is lost.*clickstream recover"):
+        run_refine(job)
