@@ -13,26 +13,43 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 
 from lakehouse.errors import OutsideError
 
-_here: dict[Path, Lock] = {}
+
+class _Here:
+    """Who holds a lock among this process's threads, and whether the process has the file's."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.held = False
+
+
+_here: dict[Path, _Here] = {}
 _guard = Lock()
 
 
 @contextmanager
 def exclusive(folder: Path, name: str) -> Iterator[None]:
-    """Waits until no thread and no process holds ``name``, and holds it."""
+    """Waits until no other thread and no other process holds ``name``, and holds it.
+
+    The thread that holds it may take it again.
+    """
     path = folder / f"{name}.lock"
     with _guard:
-        mine = _here.setdefault(path, Lock())
-    with mine:
+        mine = _here.setdefault(path, _Here())
+    with mine.lock:
+        if mine.held:
+            yield
+            return
         descriptor = _open(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            mine.held = True
             yield
         finally:
+            mine.held = False
             os.close(descriptor)
 
 
