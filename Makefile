@@ -16,7 +16,7 @@ setup: java $(STAMP) ## make .venv with everything that is needed, pinned by has
 demo: setup ## run the whole pipeline, small, from simulated shoppers to a report
 	@.venv/bin/clickstream demo
 
-test: setup lint ## lint, and run every test: Spark, Kafka and kill-and-restart included
+test: setup lint ## lint, and run every test, with real Spark and real Kafka
 	@.venv/bin/python -m pytest
 
 test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka

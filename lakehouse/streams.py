@@ -130,10 +130,36 @@ def _finish(queries: dict[str, StreamingQuery], seconds: float) -> None:
         time.sleep(0.1)
 
 
+class Stop:
+    """Whether to stop, told by a signal.
+
+    A signal's handler runs in the midst of whatever the main thread does, so it may take no lock
+    that the main thread can hold: threading.Event has one, and would wait for itself for ever.
+    """
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def set(self) -> None:
+        """Says that it is time to stop."""
+        self._told = True
+
+    def is_set(self) -> bool:
+        """Whether it is time to stop."""
+        return self._told
+
+    def wait(self, seconds: float) -> bool:
+        """Waits for so long, or until it is time to stop; says whether it is."""
+        end = time.monotonic() + seconds
+        while not self._told and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+        return self._told
+
+
 @contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, in place of ending the process at once."""
-    stop = threading.Event()
+def stopping() -> Iterator[Stop]:
+    """SIGTERM and SIGINT tell it to stop, in place of ending the process at once."""
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
@@ -151,8 +177,9 @@ def check(stream: Stream) -> None:
     Raises OutsideError, which names the cure.
     """
     mark, own = _mark(stream)
+    committed(stream.checkpoint)  # raises where it cannot be read
     if not _begun(stream):
-        if stream.target_has_rows():
+        if stream.target_has_rows() and resumes_at(stream) is None:
             raise OutsideError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).", RECOVER)
         return
     try:
@@ -173,6 +200,20 @@ def adopt(stream: Stream) -> None:
     mark, own = _mark(stream)
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.write_text(json.dumps(own), encoding="utf-8")
+
+
+def resume_from(stream: Stream, start: str) -> None:
+    """Lets a stream without a checkpoint go on from ``start``, in the words of its source."""
+    stream.checkpoint.mkdir(parents=True, exist_ok=True)
+    (stream.checkpoint / "resume.json").write_text(json.dumps({"start": start}), encoding="utf-8")
+
+
+def resumes_at(stream: Stream) -> str | None:
+    """From where a recovered stream goes on; None if it was not recovered."""
+    try:
+        return str(json.loads((stream.checkpoint / "resume.json").read_text(encoding="utf-8"))["start"])
+    except FileNotFoundError:
+        return None
 
 
 def _mark(stream: Stream) -> tuple[Path, dict[str, str]]:

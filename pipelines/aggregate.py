@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -134,8 +136,10 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
     tables = fed_by()
     for table in (*tables, *GOLD.values()):
         lake.ensure(table)
-    # Another set of sources is another stream: it begins at the beginning, which gold can take twice.
-    sources = "+".join(table.short_name for table in tables)
+    # Other declarations are another stream: it begins at the beginning, which gold can take twice,
+    # and a table or a column that is new has its whole history.
+    declared = [[table.name for table in tables], *([one.name, one.ddl, dict(one.scope)] for one in kept_up())]
+    version = hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
     scopes = {table.name: _scopes(table) for table in tables}
     everything = sorted(set().union(*scopes.values()))
 
@@ -160,7 +164,7 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
 
     return Stream(
         name="gold",
-        checkpoint=job.settings.checkpoints / "gold" / sources,
+        checkpoint=job.settings.checkpoints / "gold" / version,
         prepare=prepare,
         source_id="+".join(lake.table_id(table) for table in tables),
         target_id=lake.table_id(SESSIONS),

@@ -25,6 +25,10 @@ def _gold() -> dict[str, Table]:
             raise DeclarationError(
                 f"gold/{module.name}.py declares {table.name}.", "A file has the name of the table that it declares."
             )
+        if table.build is not None and not table.scope:
+            raise DeclarationError(
+                f"{table.name} has no scope.", "Say which of its columns tell what a changed input row touches."
+            )
         found[table.name] = table
     return found
 

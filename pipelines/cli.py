@@ -12,6 +12,7 @@ from pipelines.demo import demo
 from pipelines.doctor import doctor
 from pipelines.ingest import ingest
 from pipelines.rebuild import rebuild
+from pipelines.recover import recover
 from pipelines.refine import refine
 from pipelines.run import run
 from pipelines.score import score
@@ -34,6 +35,7 @@ for job in (ingest, refine, aggregate, train, score, run):
     app.command()(job)
 app.command()(verify)
 app.command()(rebuild)
+app.command()(recover)
 app.add_typer(quarantine.app, name="quarantine", help="What broke the contract: look at it, and send it through again.")
 app.command()(contract)
 app.command()(tables)

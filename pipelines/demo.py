@@ -39,6 +39,7 @@ OTTO_SAMPLE = Path(__file__).resolve().parent.parent / "tests" / "data" / "otto_
 """Twenty real sessions, which a checkout ships."""
 
 _DIRTY, _TWICE = 0.02, 0.01
+_SIMULATED = "user_id NOT LIKE 'otto-%'"  # real and simulated visits are never learnt from, or judged, together
 
 
 def demo(
@@ -112,7 +113,7 @@ def _learn(job: Job) -> TrainingResult | None:
     at = time.monotonic()
     try:
         with err.status("training"):
-            result = run_train(job)
+            result = run_train(job, where=_SIMULATED)
     except DataError as error:
         _say(f"train: {error}")
         return None

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from bronze.raw_events import BRONZE, raw_events
-from lakehouse.streams import Progress, Stream
+from lakehouse.streams import Progress, Stream, resumes_at
 from lakehouse.table import Table
 from pipelines.broker import bootstrap_servers
 from pipelines.console import call
@@ -62,11 +62,12 @@ def _stream(job: Job, table: Table, servers: str, topic_id: str) -> Stream:
     job.lake.ensure(table)
 
     def prepare() -> DataStreamWriter:
+        start = resumes_at(stream) or "earliest"
         reader = (
             job.spark.readStream.format("kafka")
             .option("kafka.bootstrap.servers", servers)
             .option("subscribe", table.short_name)
-            .option("startingOffsets", "earliest")
+            .option("startingOffsets", start)
             .option("failOnDataLoss", "true")
             .option("includeHeaders", "true")
             .option("kafka.isolation.level", "read_committed")
@@ -79,7 +80,7 @@ def _stream(job: Job, table: Table, servers: str, topic_id: str) -> Stream:
         rows = raw_events(records)
         return rows.writeStream.format("delta").outputMode("append").option("path", job.lake.path(table))
 
-    return Stream(
+    stream = Stream(
         name=table.name,
         checkpoint=job.settings.checkpoints / table.layer / table.short_name,
         prepare=prepare,
@@ -87,6 +88,7 @@ def _stream(job: Job, table: Table, servers: str, topic_id: str) -> Stream:
         target_id=job.lake.table_id(table),
         target_has_rows=lambda: not job.lake.read(table).isEmpty(),
     )
+    return stream
 
 
 if __name__ == "__main__":

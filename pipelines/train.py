@@ -61,6 +61,7 @@ def train(
     question: Annotated[Question, typer.Option(help="What the model answers.")] = Question.in_session,
     max_depth: Annotated[int | None, typer.Option(min=1, max=30, help="Of the tree; else the settings'.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the tree; else the settings'.")] = None,
+    where: Annotated[str, typer.Option(help="Learn only from rows for which this SQL condition holds.")] = "true",
     as_json: AsJson = False,
 ) -> None:
     """Train a decision tree on closed sessions; it goes live if it beats the one that is."""
@@ -71,6 +72,7 @@ def train(
             question=question,
             max_depth=max_depth,
             seed=seed,
+            where=where,
             say=lambda text: status.update(f"train: {text}"),
         )
     seconds = time.monotonic() - began
@@ -91,6 +93,7 @@ def run_train(
     question: Question = Question.in_session,
     max_depth: int | None = None,
     seed: int | None = None,
+    where: str = "true",
     say: Callable[[str], None] = lambda _: None,
 ) -> TrainingResult:
     """Trains, judges and registers a model, and makes it the champion if it beats the one that is.
@@ -100,7 +103,7 @@ def run_train(
     max_depth = job.settings.model.max_depth if max_depth is None else max_depth
     seed = job.settings.model.seed if seed is None else seed
     say("reading the closed sessions")
-    with training_data(job) as data:
+    with training_data(job, where) as data:
         say("fitting the tree and what it has to beat")
         learnt = data.part(TRAIN)
         encoding = models.learn_encoding(learnt)
@@ -127,6 +130,7 @@ def run_train(
                 "question": question.value,
                 "max_depth": max_depth,
                 "seed": seed,
+                "where": where,
                 "rows_per_leaf": models.ROWS_PER_LEAF,
                 "most_categories": models.MOST_CATEGORIES,
                 "threshold": threshold,

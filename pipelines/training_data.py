@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pyspark.errors import AnalysisException
+
 from gold.training_examples import TABLE as EXAMPLES
-from lakehouse.errors import DataError
+from lakehouse.errors import DataError, UsageError
 from pipelines.evaluation import PARTS, Periods, choose_periods, with_part
 from pipelines.purchase_model import INPUTS, LABEL
 from pipelines.session import Job
@@ -39,17 +41,24 @@ class TrainingData:
 
 
 @contextmanager
-def training_data(job: Job) -> Iterator[TrainingData]:
+def training_data(job: Job, where: str = "true") -> Iterator[TrainingData]:
     """The closed sessions of gold.training_examples, kept in memory meanwhile.
 
-    Raises DataError where there is too little to learn from, or to judge by.
+    ``where`` is an SQL condition on its rows. Raises UsageError where it is none, DataError where
+    there is too little to learn from, or to judge by.
     """
     from pyspark.sql import functions as F
 
     if not job.lake.exists(EXAMPLES):
         raise _none()
     version = job.lake.version(EXAMPLES)
-    examples = job.lake.read(EXAMPLES, version)
+    try:
+        examples = job.lake.read(EXAMPLES, version).where(where)
+    except AnalysisException as error:
+        raise UsageError(
+            f"--where {where!r} is no condition on {EXAMPLES.name}: {str(error).splitlines()[0][:200]}",
+            f"`clickstream tables {EXAMPLES.name}` lists its columns.",
+        ) from error
     _check_enough(job, examples)
     closed = examples.where(F.col(LABEL).isNotNull())
     periods = choose_periods(closed)

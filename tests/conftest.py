@@ -24,7 +24,13 @@ def spark(tmp_path_factory):
         master="local[2]",
         driver_memory="3g",
         log=tmp_path_factory.mktemp("logs") / "spark.log",
-        settings={"spark.sql.shuffle.partitions": "2", "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("w"))},
+        settings={
+            "spark.sql.shuffle.partitions": "2",
+            "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+            # Compiling each query costs more than running it on a handful of rows; the demo's test compiles.
+            "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        },
     )
     yield session
     session.stop()

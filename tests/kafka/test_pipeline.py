@@ -15,10 +15,12 @@ from deltalake import DeltaTable
 
 from bronze.raw_events import BRONZE
 from gold.sessions import TABLE as SESSIONS
+from lakehouse.errors import OutsideError
 from lakehouse.storage import Lake
 from pipelines.aggregate import run_aggregate
 from pipelines.ingest import run_ingest
 from pipelines.produce import replay_into
+from pipelines.recover import run_recover
 from pipelines.refine import run_refine
 from pipelines.session import Job
 from pipelines.settings import load_settings
@@ -157,6 +159,23 @@ def test_the_audit_finds_a_waiting_row_that_is_also_in_silver_and_a_lost_table(o
     names = [one.name for one in run_verify(job) if not one.ok]
     assert "clicks: no row has two fates" in names
     assert "silver.page_views: checkpoint" in names
+
+
+def test_a_lost_checkpoint_is_recovered_from_bronze_with_nothing_lost_or_doubled(otto, tmp_path):
+    job = copy(otto, tmp_path)
+    for name in ("bronze/clicks", "silver/clicks"):
+        shutil.rmtree(job.settings.checkpoints / name)
+    with pytest.raises(OutsideError, match=r"checkpoint of bronze.clicks is lost.*clickstream recover"):
+        run_ingest(job)
+    planned = run_recover(job)
+    assert {finding.stream for finding in planned if finding.problem} == {"bronze.clicks", "silver.clicks"}
+    with pytest.raises(OutsideError, match="lost"):
+        run_ingest(job)
+    assert run_recover(job, apply=True) == planned
+    everything(job)
+    assert job.lake.read(BRONZE["clicks"]).count() == 62
+    assert [check for check in run_verify(job) if not check.ok] == []
+    assert not any(finding.problem for finding in run_recover(job))
 
 
 def copy(job: Job, folder: Path) -> Job:
