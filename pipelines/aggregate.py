@@ -58,7 +58,7 @@ def clock_frame(job: Job, as_of: datetime) -> DataFrame:
 def run_aggregate(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     """Brings gold up to what silver holds; on and on if ``continuous``."""
     gold = _Gold(job)
-    result = run_streams(job, "aggregate", [stream(job, gold.take)], continuous=continuous)
+    result = run_streams(job, "aggregate", [stream(job, gold.take)], continuous=continuous, tick=gold.close_sessions)
     gold.close_sessions()
     return result
 

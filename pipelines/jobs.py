@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -20,14 +20,30 @@ Continuous = Annotated[bool, typer.Option("--continuous", help="Go on until SIGT
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
 
 
-def run_streams(job: Job, name: str, streams: Sequence[Stream], *, continuous: bool) -> dict[str, Progress]:
-    """Runs a job's streams and shows what they do meanwhile."""
+TICK_SECONDS = 30.0
+"""How often a continuous job does what no new row reminds it of."""
+
+
+def run_streams(
+    job: Job,
+    name: str,
+    streams: Sequence[Stream],
+    *,
+    continuous: bool,
+    tick: Callable[[], None] = lambda: None,
+) -> dict[str, Progress]:
+    """Runs a job's streams and shows what they do meanwhile; a continuous one is called to ``tick`` now and then."""
+    ticked = time.monotonic()
     with Bar(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True
     ) as bar:
         task = bar.add_task(name)
 
         def watch(progress: dict[str, Progress]) -> None:
+            nonlocal ticked
+            if continuous and time.monotonic() - ticked > TICK_SECONDS:
+                tick()
+                ticked = time.monotonic()
             rows = ", ".join(f"{stream.rpartition('.')[2]} {one.rows:,}" for stream, one in progress.items())
             bar.update(task, description=f"{name}: {rows} rows")
 

@@ -83,7 +83,7 @@ def run_verify(job: Job, *, quick: bool = False) -> list[Check]:
         SpinnerColumn(), TextColumn("verify: {task.description}"), TimeElapsedColumn(), console=err, transient=True
     ) as bar:
         task = bar.add_task("checkpoints")
-        found += list(_checkpoints(job))
+        found += list(check_checkpoints(job))
         for name in BRONZE:
             bar.update(task, description=name)
             found.append(_kafka(job, name))
@@ -106,7 +106,7 @@ def _none(name: str, rows: DataFrame, what: str) -> Check:
     return Check(name, not count, {what: count}, _coordinates(row) if row else "")
 
 
-def _checkpoints(job: Job) -> Iterator[Check]:
+def check_checkpoints(job: Job) -> Iterator[Check]:
     """Each stream's checkpoint, its source and its table belong together."""
     for of_job in (ingest.streams, refine.streams, lambda job: [aggregate.stream(job)]):
         try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,20 @@ def test_a_job_is_a_script_for_spark_submit(installation):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["rows"] == 0
+
+
+def test_sigterm_ends_a_continuous_job_cleanly(installation):
+    job = subprocess.Popen([BIN / "clickstream", "refine", "--continuous", "--json"], env=installation, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    lock = Path(installation["CLICKSTREAM_STATE"]) / "locks" / "silver.page_views.lock"
+    end = time.monotonic() + 180
+    while f'"pid": {job.pid}}}' not in lock.read_text():
+        assert time.monotonic() < end, "the job did not take its lock"
+        assert job.poll() is None, job.communicate()
+        time.sleep(0.1)
+    job.send_signal(signal.SIGTERM)
+    output, errors = job.communicate(timeout=60)
+    assert job.returncode == 0, errors
+    assert json.loads(output)["rows"] == 0
 
 
 def test_wrong_use_is_one_sentence_and_exit_code_two(installation):

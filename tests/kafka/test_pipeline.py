@@ -25,7 +25,7 @@ from pipelines.recover import run_recover
 from pipelines.refine import run_refine
 from pipelines.session import Job
 from pipelines.settings import load_settings
-from pipelines.verify import run_verify
+from pipelines.verify import check_checkpoints, run_verify
 from producers.kafka import Sender, ensure_topics
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
@@ -117,50 +117,61 @@ def test_the_audit_of_an_untouched_lake_is_green(otto):
 
 PLANTED = {
     "a deleted bronze row": (
-        "bronze",
-        "clicks",
+        "bronze.clicks",
         "DELETE FROM {path} WHERE offset = {last}",
-        "nothing of Kafka is missing",
+        "clicks: nothing of Kafka is missing",
     ),
     "a doubled silver row": (
-        "silver",
-        "clicks",
+        "silver.clicks",
         "INSERT INTO {path} SELECT * FROM {path} LIMIT 1",
-        "no row has two fates",
+        "clicks: no row has two fates",
+    ),
+    "a lost silver row": (
+        "silver.page_views",
+        "DELETE FROM {path} WHERE offset = {last}",
+        "page_views: every judged row has a fate",
     ),
     "a changed gold figure": (
-        "gold",
-        "sessions",
+        "gold.sessions",
         "UPDATE {path} SET page_views = page_views + 1 WHERE bought",
         "gold.sessions: equals a rebuild",
     ),
-    "a lost silver row": ("silver", "page_views", "DELETE FROM {path} WHERE offset = 7", "every judged row has a fate"),
 }
 
 
-@pytest.mark.parametrize("fault", PLANTED)
-def test_the_audit_finds(otto, fault, tmp_path):
-    layer, name, sql, check = PLANTED[fault]
-    job = copy(otto, tmp_path)
-    last = job.lake.read(TABLES[f"{layer}.{name}"]).selectExpr("max(offset)").first()[0] if "{last}" in sql else None
-    job.spark.sql(sql.format(path=f"delta.`{job.lake.root}/{layer}/{name}`", last=last))
-    found = [one for one in run_verify(job) if not one.ok]
-    assert any(check in one.name for one in found), found
-    assert all(one.offence for one in found)
-
-
-def test_the_audit_finds_a_waiting_row_that_is_also_in_silver_and_a_lost_table(otto, tmp_path):
-    job = copy(otto, tmp_path)
-    row = job.lake.read(SILVER["clicks"]).limit(1).selectExpr(
+@pytest.fixture(scope="module")
+def audited(otto, tmp_path_factory):
+    """What an audit finds where all of these were planted, and a row that waits although it is in silver."""
+    job = copy(otto, tmp_path_factory.mktemp("planted"))
+    for name, sql, _ in PLANTED.values():
+        last = job.lake.read(TABLES[name]).selectExpr("max(offset)").first()[0] if "{last}" in sql else None
+        job.spark.sql(sql.format(path=f"delta.`{job.lake.path(TABLES[name])}`", last=last))
+    row = job.lake.read(SILVER["page_views"]).limit(1).selectExpr(
         "topic", "topic_id", "partition", "offset", "arrived_at", "CAST(NULL AS BINARY) AS value",
         "array('x') AS rules", "array('x') AS sentences", "'1' AS contract_version", "'open' AS status",
         "CAST(NULL AS STRING) AS discard_reason", "arrived_at AS first_judged_at", "arrived_at AS last_judged_at",
     )  # fmt: skip
     job.lake.append(QUARANTINE, row)
-    shutil.rmtree(f"{job.lake.root}/silver/page_views")
-    names = [one.name for one in run_verify(job) if not one.ok]
-    assert "clicks: no row has two fates" in names
-    assert "silver.page_views: checkpoint" in names
+    return {check.name: check for check in run_verify(job) if not check.ok}
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_the_audit_finds(audited, fault):
+    assert audited[PLANTED[fault][2]].offence
+
+
+def test_the_audit_finds_a_waiting_row_that_is_also_in_silver(audited):
+    assert audited["page_views: no row has two fates"].offence
+    assert audited["page_views: quarantine has bronze's bytes"].offence
+
+
+def test_the_audit_finds_a_lost_table_with_a_living_checkpoint(otto, tmp_path):
+    job = copy(otto, tmp_path)
+    shutil.rmtree(job.lake.path(SILVER["page_views"]))
+    assert [check.name for check in check_checkpoints(job) if not check.ok] == [
+        "silver.page_views: checkpoint",
+        "gold: checkpoint",
+    ]
 
 
 def test_a_lost_checkpoint_is_recovered_from_bronze_with_nothing_lost_or_doubled(otto, tmp_path):
