@@ -77,7 +77,13 @@ def test_a_job_is_a_script_for_spark_submit(installation):
 
 
 def test_sigterm_ends_a_continuous_job_cleanly(installation):
-    job = subprocess.Popen([BIN / "clickstream", "refine", "--continuous", "--json"], env=installation, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    job = subprocess.Popen(
+        [BIN / "clickstream", "refine", "--continuous", "--json"],
+        env=installation,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     lock = Path(installation["CLICKSTREAM_STATE"]) / "locks" / "silver.page_views.lock"
     end = time.monotonic() + 180
     while f'"pid": {job.pid}}}' not in lock.read_text():
