@@ -11,6 +11,7 @@ from pipelines.contract import contract
 from pipelines.demo import demo
 from pipelines.doctor import doctor
 from pipelines.ingest import ingest
+from pipelines.quality import quality
 from pipelines.rebuild import rebuild
 from pipelines.recover import recover
 from pipelines.refine import refine
@@ -34,6 +35,7 @@ app.add_typer(produce.app, name="produce", help="Events into Kafka: simulated sh
 for job in (ingest, refine, aggregate, train, score, run):
     app.command()(job)
 app.command()(verify)
+app.command()(quality)
 app.command()(rebuild)
 app.command()(recover)
 app.add_typer(quarantine.app, name="quarantine", help="What broke the contract: look at it, and send it through again.")

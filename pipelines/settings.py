@@ -62,6 +62,13 @@ class SessionSettings(_Part):
     closes_after_minutes: Annotated[float, Field(ge=0)] = 30
 
 
+class QualitySettings(_Part):
+    """Which shares of quarantined records, 0 to 1, are worth a look, and too many."""
+
+    warn: Annotated[float, Field(ge=0, le=1)] = 0.05
+    fail: Annotated[float, Field(ge=0, le=1)] = 0.25
+
+
 class ModelSettings(_Part):
     """How a model is trained, where the command line does not say."""
 
@@ -82,6 +89,7 @@ class Settings(BaseSettings):
     spark: SparkSettings = SparkSettings()
     stream: StreamSettings = StreamSettings()
     sessions: SessionSettings = SessionSettings()
+    quality: QualitySettings = QualitySettings()
     model: ModelSettings = ModelSettings()
 
     @classmethod

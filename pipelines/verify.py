@@ -86,7 +86,7 @@ def run_verify(job: Job, *, quick: bool = False) -> list[Check]:
         found += list(check_checkpoints(job))
         for name in BRONZE:
             bar.update(task, description=name)
-            found.append(_kafka(job, name))
+            found.append(check_kafka(job, name))
             found += list(_fates_quick(job, name) if quick else _fates(job, name))
         if not quick:
             for table in aggregate.kept_up():
@@ -124,7 +124,7 @@ def check_checkpoints(job: Job) -> Iterator[Check]:
                 yield Check(f"{stream.name}: checkpoint", ok=True)
 
 
-def _kafka(job: Job, name: str) -> Check:
+def check_kafka(job: Job, name: str) -> Check:
     """Bronze has every record that Kafka holds up to where it has read."""
     table = BRONZE[name]
     title = f"{name}: nothing of Kafka is missing"

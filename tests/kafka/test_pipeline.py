@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
 
@@ -21,11 +22,12 @@ from pipelines.aggregate import run_aggregate
 from pipelines.catalog import TABLES
 from pipelines.ingest import run_ingest
 from pipelines.produce import replay_into
+from pipelines.rebuild import content_hash
 from pipelines.recover import run_recover
 from pipelines.refine import run_refine
 from pipelines.session import Job
 from pipelines.settings import load_settings
-from pipelines.verify import check_checkpoints, run_verify
+from pipelines.verify import check_checkpoints, check_kafka, run_verify
 from producers.kafka import Sender, ensure_topics
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
@@ -174,6 +176,19 @@ def test_the_audit_finds_a_lost_table_with_a_living_checkpoint(otto, tmp_path):
     ]
 
 
+def test_a_batch_that_spark_does_again_changes_nothing(otto, tmp_path):
+    job = copy(otto, tmp_path)
+    layers = [*BRONZE.values(), *SILVER.values(), SESSIONS]
+    before = {table.name: content_hash(job.lake.read(table)) for table in layers}
+    for commits in job.settings.checkpoints.glob("**/commits"):
+        newest = max(commits.glob("[0-9]*"), key=lambda path: int(path.name), default=None)
+        for path in (newest, newest and newest.with_name(f".{newest.name}.crc")):
+            if path:
+                path.unlink(missing_ok=True)
+    everything(job)
+    assert {table.name: content_hash(job.lake.read(table)) for table in layers} == before
+
+
 def test_a_lost_checkpoint_is_recovered_from_bronze_with_nothing_lost_or_doubled(otto, tmp_path):
     job = copy(otto, tmp_path)
     for name in ("bronze/clicks", "silver/clicks"):
@@ -196,6 +211,45 @@ def copy(job: Job, folder: Path) -> Job:
     shutil.copytree(job.lake.root, folder / "lake")
     shutil.copytree(job.settings.state_root / "checkpoints", folder / "state" / "checkpoints")
     return installation(job.spark, folder, job.settings.kafka.bootstrap_servers)
+
+
+def test_aborted_records_stay_out_and_their_offsets_are_explained(spark, empty_topics, tmp_path):
+    job = installation(spark, tmp_path, empty_topics())
+    producer = Producer({"bootstrap.servers": job.settings.kafka.bootstrap_servers, "transactional.id": "t"})
+    producer.init_transactions(60)
+    for count, end in (
+        (3, producer.commit_transaction),
+        (2, producer.abort_transaction),
+        (4, producer.commit_transaction),
+    ):
+        producer.begin_transaction()
+        for number in range(count):
+            producer.produce("clicks", json.dumps({"number": number}), partition=0)
+        producer.flush(30)
+        end(60)
+    run_ingest(job)
+    assert job.lake.read(BRONZE["clicks"]).count() == 7
+    check = check_kafka(job, "clicks")
+    assert check.ok, check
+    assert check.figures["gaps that Kafka explains"] > 0
+
+
+def test_a_topic_made_anew_stops_the_job_and_recover_begins_a_new_epoch(spark, empty_topics, tmp_path):
+    job = installation(spark, tmp_path, empty_topics())
+    for count in (5, 2):
+        with Sender(job.settings.kafka.bootstrap_servers) as sender:
+            for number in range(count):
+                sender.send("clicks", b"k", json.dumps({"number": number, "of": count}).encode())
+        if count == 5:
+            run_ingest(job)
+            empty_topics()
+    with pytest.raises(OutsideError, match=r"source that is gone.*clickstream recover"):
+        run_ingest(job)
+    run_recover(job, apply=True)
+    run_ingest(job)
+    ids = job.lake.read(BRONZE["clicks"]).groupBy("topic_id").count().collect()
+    assert sorted(row["count"] for row in ids) == [2, 5]
+    assert check_kafka(job, "clicks").ok
 
 
 # --- every case of the contract -------------------------------------------------------------------

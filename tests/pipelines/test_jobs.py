@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from bronze.raw_events import BRONZE
+from gold.data_quality import TABLE as QUALITY
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.locks import OneWriter
-from pipelines import quarantine, verify
+from pipelines import quality, quarantine, verify
 from pipelines.aggregate import kept_up, run_aggregate
 from pipelines.rebuild import Layer, content_hash, run_rebuild
 from pipelines.refine import run_refine
@@ -135,6 +136,17 @@ def test_silver_and_gold_are_rebuilt_to_the_same_rows(job, tables):
     after = run_rebuild(job, Layer.gold)
     assert after == {name: before[name] for name in before if name.startswith("gold")}
     gold_equals_a_rebuild(job)
+
+
+def test_a_day_with_too_many_bad_records_fails(job, tables):
+    land(tables, "clicks", [record("clicks", n, value("clicks", price=-1 if n < 3 else n)) for n in range(4)])
+    land(tables, "page_views", [record("page_views", 0, value("page_views"))])
+    run_refine(job)
+    run_aggregate(job)
+    found = {(day.event, day.received, day.kept, day.quarantined, day.verdict) for day in quality.run_quality(job)}
+    assert found == {("clicks", 4, 1, 3, "fail"), ("page_views", 1, 1, 0, "ok")}
+    rules = tables.read(QUALITY).where("rule != 'all'")
+    assert rows(rules, "event", "rule", "received", "quarantined") == [("clicks", "price_negative", 4, 3)]
 
 
 @pytest.mark.usefixtures("tables")
