@@ -22,7 +22,7 @@ def spark(tmp_path_factory):
         "tests",
         CONF / "spark-defaults.conf",
         master="local[2]",
-        driver_memory="3g",
+        driver_memory="5g",
         log=tmp_path_factory.mktemp("logs") / "spark.log",
         settings={
             "spark.sql.shuffle.partitions": "2",
