@@ -44,8 +44,8 @@ def refresh(
     also: Mapping[str, DataFrame],
     sources: Mapping[str, DataFrame],
     span: Span,
-) -> dict[str, int]:
-    """Recomputes, in each of the tables, the rows whose input has changed; gives rows written by table.
+) -> None:
+    """Recomputes, in each of the tables, the rows whose input has changed.
 
     ``tables`` stand in order, each after those that it reads. ``changes`` has, by the name of an
     input table, its rows that came, went or changed (as they were and as they are), or of these just
@@ -54,8 +54,7 @@ def refresh(
     what is read and is no table of the lake. Doing it again changes nothing.
     """
     changed = dict(changes)
-    written = {}
-    days: dict[str, str] = {}
+    days = ""
     with ExitStack() as held:
 
         def keep(frame: DataFrame) -> DataFrame:
@@ -70,22 +69,21 @@ def refresh(
             touched = keep(touched.distinct())
             if touched.isEmpty():
                 continue
-            spans = table.scope == span.table.scope
-            if spans and not days:
-                days["within"] = _within(lake, touched, changed, span)
+            within = ""
+            if table.scope == span.table.scope:
+                # Known from before the first of these tables is written: a session may lose days by it.
+                days = days or _within(lake, touched, changed, span)
+                within = days
             frames = {
                 name: sources[source.name]
                 if source.name in sources
-                else _part(lake, source, table, touched, days.get("within", "") if spans else "", span)
+                else _part(lake, source, table, touched, within, span)
                 for name, source in table.reads.items()
             }
-            if table.build is None:
-                raise DeclarationError(f"{table.name} has no function that builds it.")
-            rows = keep(table.build(**frames))
-            there = keep(_there(lake, table, touched, days.get("within", "") if spans else ""))
-            written[table.name] = _put(lake, table, rows, there)
+            rows = keep(table.make(frames))
+            there = keep(_there(lake, table, touched, within))
+            _put(lake, table, rows, there)
             changed[table.name] = rows.unionByName(there.select(*rows.columns))
-    return written
 
 
 def _touched(table: Table, changed: Mapping[str, DataFrame], also: Mapping[str, DataFrame]) -> DataFrame | None:
@@ -166,12 +164,12 @@ def _of_scope(rows: DataFrame, table: Table, touched: DataFrame, scope: Mapping[
     return rows.join(wanted, conditions, "left_semi")
 
 
-def _put(lake: Lake, table: Table, rows: DataFrame, there: DataFrame) -> int:
+def _put(lake: Lake, table: Table, rows: DataFrame, there: DataFrame) -> None:
     """Puts the rows in place of those that are there; what is there and not among them goes."""
     with lake.writing(table):
         if there.isEmpty():
             lake.append(table, rows)
-            return rows.count()
+            return
         gone = there.join(rows.select(*table.key), list(table.key), "left_anti").withColumn("_gone", F.lit(True))
         within = ""
         if table.cluster_by and dict(there.dtypes)[table.cluster_by[0]] == "date":
@@ -180,4 +178,3 @@ def _put(lake: Lake, table: Table, rows: DataFrame, there: DataFrame) -> int:
             if len(found) <= MANY_DAYS:
                 within = f"t.`{by}` IN ({', '.join(_literal(day) for day in found)})"
         lake.merge(table, rows.withColumn("_gone", F.lit(False)).unionByName(gone), gone="_gone", within=within)
-        return rows.count()

@@ -83,32 +83,27 @@ class Lake:
 
     def append(self, table: Table, rows: DataFrame) -> None:
         """Adds rows. The caller holds the table's lock where others write it too."""
-        self._conform(table, rows).write.format("delta").mode("append").save(self.path(table))
+        conform(self.spark, table, rows).write.format("delta").mode("append").save(self.path(table))
 
     def overwrite(self, table: Table, rows: DataFrame) -> None:
         """All rows anew, in one commit: readers see the old ones until then."""
-        self._conform(table, rows).write.format("delta").mode("overwrite").save(self.path(table))
+        conform(self.spark, table, rows).write.format("delta").mode("overwrite").save(self.path(table))
 
-    def merge(self, table: Table, rows: DataFrame, *, gone: str = "", only: str = "", within: str = "") -> None:
+    def merge(self, table: Table, rows: DataFrame, *, gone: str = "", within: str = "") -> None:
         """Puts rows in place of those with the same key, and adds those whose key is new.
 
         ``gone`` is the name of a boolean column of ``rows``: where it is true, the row is deleted.
-        ``only`` is a condition on the row that is there (``t``) and the one that comes (``s``) for
-        being put in its place. ``within`` is a condition on ``t`` that is known to hold for all
-        rows concerned; files without such rows are not read.
+        ``within`` is a condition on the rows that are there (``t``), known to hold for all that
+        are concerned; files without such rows are not read.
         """
         on = " AND ".join([f"t.`{column}` <=> s.`{column}`" for column in table.key] + ([within] if within else []))
         values = {f"`{name}`": f"s.`{name}`" for name in table.column_names}
         merging = DeltaTable.forPath(self.spark, self.path(table)).alias("t").merge(rows.alias("s"), on)
         if gone:
             merging = merging.whenMatchedDelete(f"s.`{gone}`")
-        merging = merging.whenMatchedUpdate(condition=only or None, set=values)
+        merging = merging.whenMatchedUpdate(set=values)
         merging = merging.whenNotMatchedInsert(condition=f"NOT s.`{gone}`" if gone else None, values=values)
         merging.execute()
-
-    def update(self, table: Table, condition: str, values: dict[str, str]) -> None:
-        """Sets columns to SQL expressions where the condition holds."""
-        DeltaTable.forPath(self.spark, self.path(table)).update(condition, values)
 
     def version(self, table: Table) -> int:
         """The number of the table's newest version."""
@@ -134,9 +129,6 @@ class Lake:
             f"CREATE TABLE {self._name(table)} ({table.ddl}) USING delta {clustering} COMMENT {json.dumps(table.doc)} "
             + (f"TBLPROPERTIES ({properties})" if properties else "")
         )
-
-    def _conform(self, table: Table, rows: DataFrame) -> DataFrame:
-        return conform(self.spark, table, rows)
 
 
 def struct(spark: SparkSession, source: Source) -> StructType:

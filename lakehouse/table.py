@@ -109,6 +109,15 @@ class Table(Source):
         for name in ("reads", "rules", "scope", "properties"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
+    def make(self, frames: Mapping[str, DataFrame]) -> DataFrame:
+        """The table's rows, from what it reads, by the names in ``reads``.
+
+        Raises DeclarationError where no function builds it.
+        """
+        if self.build is None:
+            raise DeclarationError(f"{self.name} has no function that builds it.", "A job writes it by itself.")
+        return self.build(**frames)
+
     @property
     def layer(self) -> str:
         """The layer, the part of the name before the dot."""

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Lock
 
 from pyspark.sql import DataFrame
@@ -27,6 +28,9 @@ from pipelines.console import call
 from pipelines.jobs import AsJson, Continuous, report, run_streams
 from pipelines.session import Job, open_job
 from producers import kafka
+
+STREAM = "gold"
+"""The name of the one stream that feeds all of gold."""
 
 SPAN = Span(SESSIONS, first="started_on", last="ended_on", day="event_on")
 """A session's events lie between its first and its last day."""
@@ -130,16 +134,23 @@ def _scopes(table: Table) -> set[str]:
     return used | ({SPAN.day} if SPAN.day in table.column_names else set())
 
 
+def checkpoint(job: Job) -> Path:
+    """The folder of the stream's checkpoint.
+
+    Other declarations are another stream: it begins at the beginning, which gold can take twice,
+    and a table or a column that is new has its whole history.
+    """
+    declared = [[table.name for table in fed_by()], *([one.name, one.ddl, dict(one.scope)] for one in kept_up())]
+    version = hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
+    return job.settings.checkpoints / STREAM / version
+
+
 def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stream:
     """The stream of what changes in silver; ``take`` is handed each batch of it."""
     lake = job.lake
     tables = fed_by()
     for table in (*tables, *GOLD.values()):
         lake.ensure(table)
-    # Other declarations are another stream: it begins at the beginning, which gold can take twice,
-    # and a table or a column that is new has its whole history.
-    declared = [[table.name for table in tables], *([one.name, one.ddl, dict(one.scope)] for one in kept_up())]
-    version = hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
     scopes = {table.name: _scopes(table) for table in tables}
     everything = sorted(set().union(*scopes.values()))
 
@@ -163,8 +174,8 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
         return rows.writeStream.foreachBatch(lambda batch, _: take(batch))
 
     return Stream(
-        name="gold",
-        checkpoint=job.settings.checkpoints / "gold" / version,
+        name=STREAM,
+        checkpoint=checkpoint(job),
         prepare=prepare,
         source_id="+".join(lake.table_id(table) for table in tables),
         target_id=lake.table_id(SESSIONS),

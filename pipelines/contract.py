@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 from lakehouse.errors import UsageError
 from pipelines.console import out, print_json
 from producers.contract import Field, Kind
-from producers.events import EVENTS
+from producers.events import EVENTS, event_named
 from producers.json_schema import json_schema
 
 
@@ -20,14 +20,13 @@ def contract(
     schema: Annotated[bool, typer.Option("--json-schema", help="Print a JSON Schema 2020-12.")] = False,
 ) -> None:
     """Print what an event has to look like: its fields, and the rules they keep."""
-    if event and event not in EVENTS:
-        raise UsageError(f"There is no event {event!r}.", f"The events are {', '.join(EVENTS)}.")
+    chosen = [event_named(event)] if event else list(EVENTS.values())
     if schema:
         if not event:
             raise UsageError("--json-schema needs an event.", f"Name one of {', '.join(EVENTS)}.")
         print_json(json_schema(EVENTS[event]))
         return
-    for one in [EVENTS[event]] if event else EVENTS.values():
+    for one in chosen:
         out.print(f"[bold]{one.name}[/]  {escape(one.doc)}  (contract {one.version})")
         grid = Grid("field", "kind", "", "rules", "meaning", box=None, padding=(0, 2))
         for field in one.fields:

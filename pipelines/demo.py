@@ -22,13 +22,11 @@ from gold.session_predictions import TABLE as PREDICTIONS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.table import Table
-from pipelines.aggregate import run_aggregate
 from pipelines.broker import broker_of
 from pipelines.catalog import TABLES
 from pipelines.console import call, err, out
-from pipelines.ingest import run_ingest
 from pipelines.produce import replay_into, simulate_into
-from pipelines.refine import run_refine
+from pipelines.run import STEPS
 from pipelines.score import run_score
 from pipelines.session import Job, open_job
 from pipelines.settings import Settings, load_settings
@@ -60,10 +58,10 @@ def demo(
             raise OutsideError(f"{len(failed)} events were not acknowledged: {failed[0].reason}.", "Run it again.")
         with err.status("starting Spark (the first time it fetches its jars)"):
             job = open_job("demo", settings)
-        for step, run in (("ingest", run_ingest), ("refine", run_refine), ("aggregate", run_aggregate)):
+        for name, step in STEPS:
             at = time.monotonic()
-            rows = sum(one.rows for one in run(job).values())
-            _say(f"{step}: {rows:,} rows in {time.monotonic() - at:.1f} s")
+            rows = sum(one.rows for one in step(job).values())
+            _say(f"{name}: {rows:,} rows in {time.monotonic() - at:.1f} s")
         trained = _learn(job)
         if trained is not None:
             scored = run_score(job)

@@ -20,7 +20,7 @@ from pipelines.fates import settle
 from pipelines.jobs import AsJson
 from pipelines.session import Job, open_job
 from producers.contract import EventType
-from producers.events import EVENTS
+from producers.events import EVENTS, event_named
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER, judge_records
 from silver.quarantine import QUARANTINE, waiting
@@ -48,15 +48,15 @@ class Replay:
         return self.judged - self.good
 
 
-def chosen(job: Job, event: str = "", rule: str = "", since: str = "", status: str = "open") -> DataFrame:
-    """The rows of the quarantine that the options name.
+def chosen(job: Job, event: str = "", rule: str = "", since: str = "") -> DataFrame:
+    """The waiting rows of the quarantine that the options name.
 
     Raises UsageError where an option names nothing that exists.
     """
-    if event and event not in EVENTS:
-        raise UsageError(f"There is no event {event!r}.", f"The events are {', '.join(EVENTS)}.")
+    if event:
+        event_named(event)
     job.lake.ensure(QUARANTINE)
-    rows = job.lake.read(QUARANTINE).where(F.col("status") == status)
+    rows = job.lake.read(QUARANTINE).where("status = 'open'")
     if event:
         rows = rows.where(F.col("topic") == event)
     if rule:
@@ -146,8 +146,7 @@ def show(
 ) -> None:
     """Print one record readably: its reasons, and its bytes escaped."""
     job = open_job("quarantine")
-    if event not in EVENTS:
-        raise UsageError(f"There is no event {event!r}.", f"The events are {', '.join(EVENTS)}.")
+    event_named(event)
     job.lake.ensure(QUARANTINE)
     rows = (
         job.lake.read(QUARANTINE)

@@ -15,7 +15,7 @@ from bronze.raw_events import BRONZE, COORDINATES
 from gold.clock import CLOCK
 from lakehouse.frames import union
 from lakehouse.locks import OneWriter
-from lakehouse.streams import Stream, adopt
+from lakehouse.streams import adopt
 from lakehouse.table import Source, Table
 from pipelines import aggregate, refine
 from pipelines.console import call, out, print_json
@@ -62,14 +62,16 @@ def run_rebuild(job: Job, layer: Layer) -> dict[str, tuple[int, str]]:
         for stream in streams:
             held.callback(OneWriter(job.settings.locks, stream.name).release)
         if layer is Layer.silver:
-            held.callback(OneWriter(job.settings.locks, aggregate.stream(job).name).release)
+            held.callback(OneWriter(job.settings.locks, aggregate.STREAM).release)
             tables = _silver(job)
             # Gold follows silver's change feed, and every row of silver has just been written anew:
             # it begins at the beginning, which it can take twice.
-            shutil.rmtree(aggregate.stream(job).checkpoint, ignore_errors=True)
+            shutil.rmtree(aggregate.checkpoint(job), ignore_errors=True)
         else:
             tables = _gold(job)
-        _go_on(job, layer)
+        for stream in streams:
+            # Those whose checkpoints are still there go on with the tables made anew.
+            adopt(stream)
     return {table.name: content_hash(job.lake.read(table)) for table in tables}
 
 
@@ -82,13 +84,6 @@ def content_hash(rows: DataFrame) -> tuple[int, str]:
     return count, f"{total % (1 << 64):016x}"
 
 
-def _go_on(job: Job, layer: Layer) -> None:
-    """Streams whose checkpoints are still there go on with the tables made anew."""
-    streams: list[Stream] = refine.streams(job) if layer is Layer.silver else [aggregate.stream(job)]
-    for stream in streams:
-        adopt(stream)
-
-
 def _silver(job: Job) -> list[Table]:
     lake = job.lake
     heard = {name: lake.read(table) for name, table in BRONZE.items()}
@@ -96,16 +91,10 @@ def _silver(job: Job) -> list[Table]:
     for table in tables:
         with lake.writing(table):
             frames: dict[str, DataFrame] = {"records": heard[table.short_name]} if table is not DUPLICATES else heard
-            lake.overwrite(table, _build(table, frames))
+            lake.overwrite(table, table.make(frames))
     with lake.writing(QUARANTINE):
-        lake.overwrite(QUARANTINE, _quarantine(_build(QUARANTINE, heard), lake.read(QUARANTINE)))
+        lake.overwrite(QUARANTINE, _quarantine(QUARANTINE.make(heard), lake.read(QUARANTINE)))
     return [*tables, QUARANTINE]
-
-
-def _build(table: Table, frames: dict[str, DataFrame]) -> DataFrame:
-    build = table.build
-    assert build is not None  # noqa: S101 - every silver and kept-up gold table has one
-    return build(**frames)
 
 
 def _quarantine(bad: DataFrame, before: DataFrame) -> DataFrame:
@@ -144,9 +133,8 @@ def _gold(job: Job) -> list[Table]:
         raise LookupError(message)
 
     for table in tables:
-        lake.ensure(table)
         with lake.writing(table):
-            lake.overwrite(table, _build(table, {name: frame(source) for name, source in table.reads.items()}))
+            lake.overwrite(table, table.make({name: frame(source) for name, source in table.reads.items()}))
     return tables
 
 

@@ -14,6 +14,9 @@ from pipelines.score import run_score
 from pipelines.session import Job, open_job
 from pipelines.train import run_train
 
+STEPS = (("ingest", run_ingest), ("refine", run_refine), ("aggregate", run_aggregate))
+"""The jobs that bring Kafka's records to gold, in their order."""
+
 
 def run(train: bool = False) -> None:
     """Run all jobs once: ingest, refine, aggregate and score; --train trains a model in between."""
@@ -25,7 +28,7 @@ def run_all(job: Job, *, train: bool = False) -> None:
 
     Raises what the jobs raise.
     """
-    for name, step in (("ingest", run_ingest), ("refine", run_refine), ("aggregate", run_aggregate)):
+    for name, step in STEPS:
         began = time.monotonic()
         report(name, step(job), began, as_json=False)
     if train:

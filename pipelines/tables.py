@@ -80,7 +80,7 @@ def run_check(job: Job) -> dict[str, str]:
             if table.build is None:
                 rows = job.lake.empty(table)
             else:
-                rows = table.build(**{name: job.lake.empty(source) for name, source in table.reads.items()})
+                rows = table.make({name: job.lake.empty(source) for name, source in table.reads.items()})
             rows = conform(job.spark, table, rows)
             for sql in table.rules.values():
                 rows.where(sql)

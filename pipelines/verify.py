@@ -297,9 +297,7 @@ def rebuilt(job: Job, table: Table) -> DataFrame:
             frames[name] = job.lake.read(source)
         elif isinstance(source, Table):
             frames[name] = _taken(job, source)
-    if table.build is None:
-        raise DataError(f"{table.name} has no function that builds it.")
-    return table.build(**frames)
+    return table.make(frames)
 
 
 def _clock(job: Job) -> DataFrame:
@@ -312,8 +310,7 @@ def _clock(job: Job) -> DataFrame:
 
 def _taken(job: Job, table: Table) -> DataFrame:
     """The rows of a silver table that gold's stream has read."""
-    stream = aggregate.stream(job)
-    done = committed(stream.checkpoint)
+    done = committed(aggregate.checkpoint(job))
     names = [one.name for one in aggregate.fed_by()]
     if not done:
         return job.lake.empty(table)

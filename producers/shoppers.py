@@ -17,7 +17,7 @@ import numpy as np
 from lakehouse.errors import UsageError
 from producers.behaviour import HISTORIES, LANDING_ACTS, LANDINGS, SLOTS, STYLES, Behaviour, state_of
 from producers.dirt import spoil
-from producers.events import EVENTS
+from producers.events import event_named
 from producers.record import Record
 from producers.shop import Calendar, Shop, referrers
 from producers.visit import LAST_CLICK, LAST_VIEW, Clock, Visit
@@ -57,8 +57,8 @@ def simulate(
     """
     if sessions < 0:
         raise UsageError(f"{sessions} sessions cannot be simulated.", "Take 0 or more.")
-    if only is not None and only not in EVENTS:
-        raise UsageError(f"There is no event {only!r}.", f"The events are {', '.join(EVENTS)}.")
+    if only is not None:
+        event_named(only)
     for name, share in (("dirty", dirty), ("duplicates", duplicates), ("buy rate", buy_rate)):
         if not 0 <= share <= 1:
             raise UsageError(f"The {name} {share:g} is no share.", "Take a number from 0 to 1.")

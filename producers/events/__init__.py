@@ -1,25 +1,18 @@
 """The kinds of events: one module each, found here, never registered anywhere."""
 
-from importlib import import_module
-from pkgutil import iter_modules
-from types import MappingProxyType
-
-from lakehouse.errors import DeclarationError
+from lakehouse.discovery import discover
+from lakehouse.errors import UsageError
 from producers.contract import EventType
 
-
-def _discover() -> dict[str, EventType]:
-    found = {}
-    for module in sorted(iter_modules(__path__), key=lambda module: module.name):
-        event = getattr(import_module(f"{__name__}.{module.name}"), "EVENT", None)
-        if not isinstance(event, EventType) or event.name != module.name:
-            raise DeclarationError(
-                f"producers/events/{module.name}.py does not declare the event {module.name}.",
-                f'Put EVENT = EventType(name="{module.name}", …) into it.',
-            )
-        found[event.name] = event
-    return found
-
-
-EVENTS = MappingProxyType(_discover())
+EVENTS = discover(__name__, __path__[0], EventType, "EVENT")
 """Every kind of event by its name, which is also its topic's and its tables' name."""
+
+
+def event_named(name: str) -> EventType:
+    """The kind of event of that name.
+
+    Raises UsageError, which lists the names, where there is none.
+    """
+    if name not in EVENTS:
+        raise UsageError(f"There is no event {name!r}.", f"The events are {', '.join(EVENTS)}.")
+    return EVENTS[name]

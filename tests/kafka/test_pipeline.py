@@ -32,6 +32,7 @@ from producers.kafka import Sender, ensure_topics
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
+from tests.spellings import CASES, case_value
 
 pytestmark = [pytest.mark.kafka, pytest.mark.spark]
 
@@ -254,28 +255,16 @@ def test_a_topic_made_anew_stops_the_job_and_recover_begins_a_new_epoch(spark, e
 
 # --- every case of the contract -------------------------------------------------------------------
 
-CASES = [json.loads(line) for line in (DATA / "events.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-def body(case) -> bytes | None:
-    if "value_hex" in case:
-        return bytes.fromhex(case["value_hex"])
-    text = case["value"]
-    for marker, (part, count) in case.get("repeat", {}).items():
-        text = text.replace(marker, part * count)
-    return None if text is None else text.encode()
-
 
 @pytest.fixture(scope="module")
 def judged(spark, empty_topics, tmp_path_factory):
     """All cases through Kafka and the jobs, in the order of their batches; where each one stands."""
     job = installation(spark, tmp_path_factory.mktemp("cases"), empty_topics())
-    # Two cases in another batch may be the same event in different sessions: only B44 and B48 repeat one on purpose.
     for batch in sorted({case.get("batch", 1) for case in CASES}):
         with Sender(job.settings.kafka.bootstrap_servers) as sender:
             for case in CASES:
                 if case.get("batch", 1) == batch:
-                    sender.send(case["topic"], case["case"].encode(), body(case))
+                    sender.send(case["topic"], case["case"].encode(), case_value(case))
         assert not sender.delivery.failed
         everything(job)
     places = {}
@@ -316,7 +305,7 @@ def test_a_case_of_the_contract_ends_where_it_must(judged, case):
     allowed = {case["expect"], *case.get("also_ok", "").split(" ", 1)[:1]}
     assert title in allowed, (case["why"], row)
     if title == "quarantine":
-        assert row["value"] == body(case)
+        assert row["value"] == case_value(case)
         assert row["rules"]
     if title == "silver":
         for name, value in case.get("expect_value", {}).items():

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +13,7 @@ from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER, judge_records
 from silver.quarantine import QUARANTINE
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from records import NOON, bronze_rows, record, rows, value
+from tests.records import NOON, bronze_rows, record, rows, value
 
 pytestmark = pytest.mark.spark
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -24,9 +22,7 @@ from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from records import NOON, land, record, rows, value
+from tests.records import NOON, land, record, rows, value
 
 pytestmark = pytest.mark.spark
 

@@ -1,0 +1,39 @@
+"""Declarations found by their files, never registered anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from types import MappingProxyType
+from typing import Protocol, TypeVar
+
+from lakehouse.errors import DeclarationError
+
+
+class Named(Protocol):
+    """A declaration that has a name."""
+
+    @property
+    def name(self) -> str:
+        """The name, which is its module's too."""
+
+
+Declared = TypeVar("Declared", bound=Named)
+
+
+def discover(package: str, folder: str, kind: type[Declared], attribute: str) -> Mapping[str, Declared]:
+    """What the modules of a package declare in ``attribute``, by name and in the order of the names.
+
+    Raises DeclarationError where a module declares none, or one by another name.
+    """
+    found = {}
+    for module in sorted(iter_modules([folder]), key=lambda module: module.name):
+        declared = getattr(import_module(f"{package}.{module.name}"), attribute, None)
+        if not isinstance(declared, kind) or declared.name != module.name:
+            raise DeclarationError(
+                f"{package.replace('.', '/')}/{module.name}.py does not declare the {attribute.lower()} {module.name}.",
+                f'Put {attribute} = {kind.__name__}(name="{module.name}", …) into it.',
+            )
+        found[declared.name] = declared
+    return MappingProxyType(found)
