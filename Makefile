@@ -1,7 +1,10 @@
 # `make` alone lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint clean reset java
+.PHONY: help setup demo test test-fast test-faults lint clean reset java
+
+ROUNDS ?= 100
+SEED ?= 1
 
 PYTHON ?= python3.13 python3.12 python3.11 python3
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -21,6 +24,9 @@ test: setup lint ## lint, and run every test, with real Spark and real Kafka
 
 test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
 	@.venv/bin/python -m pytest -m "not spark and not kafka and not faults"
+
+test-faults: $(STAMP) ## kill the jobs ROUNDS times, seeded by SEED, and audit what is left (100 take an hour or more)
+	@.venv/bin/python -m tests.faults.campaign --rounds $(ROUNDS) --seed $(SEED)
 
 lint: $(STAMP) ## check style, types and who may import whom
 	@.venv/bin/ruff check .

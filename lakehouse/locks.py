@@ -3,6 +3,9 @@
 Delta's log store for local files is not safe for several processes, so whoever writes a table
 holds its lock meanwhile. On an object store the store's own conditional writes do that, and the
 locks only keep two drivers of one machine apart.
+
+A driver is two processes, Python and the Java that does the writing, and either can be killed
+while the other lives on. So both hold each lock, and it is free once both are gone.
 """
 
 from __future__ import annotations
@@ -10,12 +13,22 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock, RLock
+from typing import TYPE_CHECKING, Any
 
 from lakehouse.errors import OutsideError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DYING_SECONDS = 30.0
+"""How long the Java of a driver that was killed may take to end."""
+
+_LOOK_SECONDS = 0.05
 
 
 class _Here:
@@ -30,11 +43,29 @@ _here: dict[Path, _Here] = {}
 _guard = Lock()
 
 
+class _JavaLock:
+    """A file's lock, held by the Java of a Spark session."""
+
+    def __init__(self, path: Path, spark: SparkSession) -> None:
+        # A file of its own: on some systems the two kinds of locks see each other.
+        java: Any = spark._jvm  # noqa: SLF001
+        self._file = java.java.io.RandomAccessFile(f"{path}.java", "rw")
+        self._channel = self._file.getChannel()
+
+    def take(self) -> bool:
+        """Takes it, unless another process has it."""
+        return self._channel.tryLock() is not None
+
+    def release(self) -> None:
+        """Lets it go."""
+        self._file.close()
+
+
 @contextmanager
-def exclusive(folder: Path, name: str) -> Iterator[None]:
+def exclusive(folder: Path, name: str, spark: SparkSession | None = None) -> Iterator[None]:
     """Waits until no other thread and no other process holds ``name``, and holds it.
 
-    The thread that holds it may take it again.
+    The thread that holds it may take it again. With ``spark``, its Java holds it too.
     """
     path = folder / f"{name}.lock"
     with _guard:
@@ -43,39 +74,58 @@ def exclusive(folder: Path, name: str) -> Iterator[None]:
         if mine.held:
             yield
             return
-        descriptor = _open(path)
-        try:
+        with ExitStack() as held:
+            descriptor = _open(path)
+            held.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if spark is not None:
+                java = _JavaLock(path, spark)
+                held.callback(java.release)
+                while not java.take():
+                    time.sleep(_LOOK_SECONDS)
             mine.held = True
+            held.callback(setattr, mine, "held", False)
             yield
-        finally:
-            mine.held = False
-            os.close(descriptor)
 
 
 class OneWriter:
     """A lock held for the life of a job.
 
-    Raises OutsideError at once where another process holds it, and says which one.
+    With ``spark``, its Java holds it too; the Java of a driver that was killed may still be at
+    work, and is given some seconds to end. Raises OutsideError where another process holds the
+    lock, and says which one.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._descriptor = _open(folder / f"{name}.lock")
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = _holder(self._descriptor)
-            os.close(self._descriptor)
-            raise OutsideError(
-                f"Another process{holder} is writing {name} already.",
-                "Let it finish or stop it; two drivers never write the same stream.",
-            ) from error
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps({"pid": os.getpid()}).encode(), 0)
+    def __init__(self, folder: Path, name: str, spark: SparkSession | None = None) -> None:
+        path = folder / f"{name}.lock"
+        with ExitStack() as held:
+            descriptor = _open(path)
+            held.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise _taken(name, f"Another process{_holder(descriptor)}") from error
+            if spark is not None:
+                java = _JavaLock(path, spark)
+                held.callback(java.release)
+                end = time.monotonic() + DYING_SECONDS
+                while not java.take():
+                    if time.monotonic() > end:
+                        raise _taken(name, f"The Java of a driver that is gone{_holder(descriptor)}")
+                    time.sleep(_LOOK_SECONDS)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps({"pid": os.getpid()}).encode(), 0)
+            self._held = held.pop_all()
 
     def release(self) -> None:
         """Lets the next writer in."""
-        os.close(self._descriptor)
+        self._held.close()
+
+
+def _taken(name: str, who: str) -> OutsideError:
+    return OutsideError(
+        f"{who} is writing {name} already.", "Let it finish or stop it; two drivers never write the same stream."
+    )
 
 
 def _open(path: Path) -> int:

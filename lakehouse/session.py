@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
+from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 
 from lakehouse.errors import OutsideError, UsageError
@@ -27,7 +29,14 @@ def read_defaults(path: Path) -> dict[str, str]:
 
 
 def start_session(
-    name: str, defaults: Path, *, master: str, driver_memory: str, log: Path, settings: dict[str, str] | None = None
+    name: str,
+    defaults: Path,
+    *,
+    master: str,
+    driver_memory: str,
+    log: Path,
+    java_options: str = "",
+    settings: dict[str, str] | None = None,
 ) -> SparkSession:
     """A session with the settings of ``defaults``; under spark-submit, the one that it prepared.
 
@@ -37,7 +46,8 @@ def start_session(
     brought no Delta.
     """
     conf = {**read_defaults(defaults), **(settings or {})}
-    conf["spark.driver.extraJavaOptions"] = conf.get("spark.driver.extraJavaOptions", "").replace(
+    options = f"{conf.get('spark.driver.extraJavaOptions', '')} {java_options}".strip()
+    conf["spark.driver.extraJavaOptions"] = options.replace(
         "log4j2.properties", (defaults.parent / "log4j2.properties").as_uri()
     )
     builder = SparkSession.builder.appName(name)
@@ -54,7 +64,7 @@ def start_session(
             spark = builder.getOrCreate()
     except Exception as error:
         raise OutsideError(
-            f"Spark did not start: {_last_words(log) or error}.",
+            f"Spark did not start: {_last_words(log) or str(error).rstrip('.')}.",
             f"`clickstream doctor` says what is missing; the whole story is in {log}.",
         ) from error
     try:
@@ -67,6 +77,19 @@ def start_session(
         ) from error
     spark.sparkContext.setLogLevel("WARN")
     return spark
+
+
+def java_is_gone(error: BaseException | None) -> bool:
+    """Whether this was raised because the Java that runs Spark has died."""
+    while error is not None:
+        if isinstance(error, Py4JNetworkError) or "Answer from Java side is empty" in str(error):
+            return True
+        if isinstance(error, ConnectionError) and any(
+            "py4j" in frame.filename for frame in extract_tb(error.__traceback__)
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 @contextmanager

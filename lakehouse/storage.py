@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -39,7 +40,7 @@ class Lake:
     @contextmanager
     def writing(self, table: Table) -> Iterator[None]:
         """Keeps every other process and thread of this machine from writing the table."""
-        with exclusive(self._locks / "tables", table.name):
+        with exclusive(self._locks / "tables", table.name, self.spark):
             yield
 
     def ensure(self, table: Table) -> None:
@@ -81,9 +82,16 @@ class Lake:
         """No rows, in the declared schema."""
         return self.spark.createDataFrame([], struct(self.spark, source))
 
-    def append(self, table: Table, rows: DataFrame) -> None:
-        """Adds rows. The caller holds the table's lock where others write it too."""
-        conform(self.spark, table, rows).write.format("delta").mode("append").save(self.path(table))
+    def append(self, table: Table, rows: DataFrame, *, batch: tuple[str, int] | None = None) -> None:
+        """Adds rows. The caller holds the table's lock where others write it too.
+
+        ``batch`` is a stream's own id, new with each checkpoint, and the number of one of its
+        batches: the same batch again adds nothing.
+        """
+        writing = conform(self.spark, table, rows).write.format("delta").mode("append")
+        if batch is not None:
+            writing = writing.option("txnAppId", batch[0]).option("txnVersion", batch[1])
+        writing.save(self.path(table))
 
     def overwrite(self, table: Table, rows: DataFrame) -> None:
         """All rows anew, in one commit: readers see the old ones until then."""
@@ -105,13 +113,36 @@ class Lake:
         merging = merging.whenNotMatchedInsert(condition=f"NOT s.`{gone}`" if gone else None, values=values)
         merging.execute()
 
+    def compact(self, table: Table) -> None:
+        """Puts small files together, clustered where the table is. The caller holds the table's lock."""
+        DeltaTable.forPath(self.spark, self.path(table)).optimize().executeCompaction()
+
+    def vacuum(self, table: Table, hours: float) -> None:
+        """Removes the files that no version of the last ``hours`` needs. The caller holds the table's lock."""
+        DeltaTable.forPath(self.spark, self.path(table)).vacuum(hours)
+
+    def files(self, table: Table) -> int:
+        """How many data files the newest version has."""
+        return int(DeltaTable.forPath(self.spark, self.path(table)).detail().first()["numFiles"])
+
+    def history(self, table: Table) -> DataFrame:
+        """One row per version: its number, when it was written, by which operation, and more."""
+        frame: DataFrame = DeltaTable.forPath(self.spark, self.path(table)).history()
+        return frame
+
     def version(self, table: Table) -> int:
         """The number of the table's newest version."""
-        return int(DeltaTable.forPath(self.spark, self.path(table)).history(1).first()["version"])
+        return int(self._snapshot(table).version())
 
     def table_id(self, table: Table) -> str:
         """Delta's own id of the table, which a table made anew does not share."""
-        return str(DeltaTable.forPath(self.spark, self.path(table)).detail().first()["id"])
+        return str(self._snapshot(table).metadata().id())
+
+    def _snapshot(self, table: Table) -> Any:
+        """Delta's own view of the newest version: DESCRIBE DETAIL and HISTORY run Spark jobs to say the same."""
+        java: Any = self.spark._jvm  # noqa: SLF001
+        log = java.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))  # noqa: SLF001
+        return log.update(False, java.scala.Option.empty(), java.scala.Option.empty())
 
     def _frame(self, table: Table, version: int | None = None) -> DataFrame:
         reader = self.spark.read.format("delta")

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.locks import OneWriter
+from lakehouse.session import java_is_gone
 
 RECOVER = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
 """The cure for a checkpoint that does not fit."""
@@ -57,6 +61,7 @@ class Progress:
 
 
 def run(
+    spark: SparkSession,
     streams: Sequence[Stream],
     *,
     locks: Path,
@@ -78,24 +83,14 @@ def run(
     progress = {stream.name: Progress() for stream in streams}
     with ExitStack() as held, stopping() as stop:
         for stream in streams:
-            held.callback(OneWriter(locks, stream.name).release)
+            held.callback(OneWriter(locks, stream.name, spark).release)
         for stream in streams:
-            check(stream)
-            if not _begun(stream):
-                adopt(stream)
+            _make_ready(stream)
         queries: dict[str, StreamingQuery] = {}
         try:
             for stream in streams:
-                writer = stream.prepare().queryName(stream.name).option("checkpointLocation", str(stream.checkpoint))
-                trigger = (
-                    writer.trigger(processingTime=f"{trigger_seconds} seconds")
-                    if continuous
-                    else writer.trigger(availableNow=True)
-                )
-                try:
-                    queries[stream.name] = trigger.start()
-                except Exception as error:
-                    raise explain(stream.name, error) from error
+                if not stop.is_set():
+                    queries[stream.name] = _started(stream, trigger_seconds if continuous else None, explain)
             while not stop.is_set() and any(query.isActive for query in queries.values()):
                 _look(queries, progress, explain)
                 watch(progress)
@@ -104,10 +99,28 @@ def run(
                 _finish(queries, stop_seconds)
             _look(queries, progress, explain)
             watch(progress)
+        except Exception as error:
+            # A signal to the whole group ends Java as well: its batch in flight is done again at the next start.
+            if not (stop.is_set() and java_is_gone(error)):
+                raise
         finally:
             for query in queries.values():
-                query.stop()
+                # Java may be gone, or a batch may not heed its interruption in time: it is done again.
+                with suppress(Exception):
+                    query.stop()
     return progress
+
+
+def _started(
+    stream: Stream, every: float | None, explain: Callable[[str, BaseException], LakehouseError]
+) -> StreamingQuery:
+    """The stream's query, started: again and again after so many seconds, or once."""
+    writer = stream.prepare().queryName(stream.name).option("checkpointLocation", str(stream.checkpoint))
+    trigger = writer.trigger(availableNow=True) if every is None else writer.trigger(processingTime=f"{every} seconds")
+    try:
+        return trigger.start()
+    except Exception as error:
+        raise explain(stream.name, error) from error
 
 
 def _look(
@@ -156,17 +169,25 @@ class Stop:
         return self._told
 
 
+_stops: list[Stop] = []  # what SIGTERM tells now, if anything
+
+
 @contextmanager
 def stopping() -> Iterator[Stop]:
-    """SIGTERM and SIGINT tell it to stop, in place of ending the process at once."""
-    stop = Stop()
+    """SIGTERM and SIGINT tell it to stop, in place of ending the process at once; within another, that one's."""
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield Stop()
         return
+    if _stops:
+        yield _stops[-1]
+        return
+    stop = Stop()
+    _stops.append(stop)
     before = {one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:
+        _stops.pop()
         for one, handler in before.items():
             signal.signal(one, handler)
 
@@ -178,14 +199,14 @@ def check(stream: Stream) -> None:
     """
     mark, own = _mark(stream)
     committed(stream.checkpoint)  # raises where it cannot be read
-    if not _begun(stream):
-        if stream.target_has_rows() and resumes_at(stream) is None:
+    if not begun(stream.checkpoint):
+        if _numbers(stream.checkpoint / "commits"):
+            raise OutsideError(f"The checkpoint of {stream.name} is damaged: {mark.parent} has no offsets.", RECOVER)
+        if stream.target_has_rows() and resumes_at(stream.checkpoint) is None:
             raise OutsideError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).", RECOVER)
         return
-    try:
-        found = json.loads(mark.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OutsideError(f"The checkpoint of {stream.name} is damaged: {mark} cannot be read.", RECOVER) from error
+    # Without its metadata Spark would give the stream a new id, by which no batch is known to be written already.
+    found = [_read(stream.name, path) for path in (mark.with_name("metadata"), mark)][1]
     for name, what in (
         ("stream", "to another stream"),
         ("target_id", "to a table that is gone: the one that is there was made later"),
@@ -197,23 +218,45 @@ def check(stream: Stream) -> None:
 
 def adopt(stream: Stream) -> None:
     """Says that a stream's checkpoint belongs to the source and the table that are there now."""
-    mark, own = _mark(stream)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.write_text(json.dumps(own), encoding="utf-8")
+    _write(*_mark(stream))
 
 
-def resume_from(stream: Stream, start: str) -> None:
-    """Lets a stream without a checkpoint go on from ``start``, in the words of its source."""
-    stream.checkpoint.mkdir(parents=True, exist_ok=True)
-    (stream.checkpoint / "resume.json").write_text(json.dumps({"start": start}), encoding="utf-8")
+def resume_from(checkpoint: Path, start: str) -> None:
+    """Lets a stream whose checkpoint has no batch yet go on from ``start``, in the words of its source."""
+    _write(checkpoint / "resume.json", {"start": start})
 
 
-def resumes_at(stream: Stream) -> str | None:
-    """From where a recovered stream goes on; None if it was not recovered."""
+def resumes_at(checkpoint: Path) -> str | None:
+    """From where a stream was told to go on; None if nobody did.
+
+    Raises OutsideError where that cannot be read.
+    """
+    path = checkpoint / "resume.json"
     try:
-        return str(json.loads((stream.checkpoint / "resume.json").read_text(encoding="utf-8"))["start"])
+        return str(json.loads(path.read_text(encoding="utf-8"))["start"])
     except FileNotFoundError:
         return None
+    except (OSError, ValueError, KeyError) as error:
+        raise OutsideError(f"The checkpoint {checkpoint} is damaged: {path} cannot be read.", RECOVER) from error
+
+
+def query_id(spark: SparkSession) -> str:
+    """The id of the stream whose batch this thread works on; it is kept in the checkpoint and new with each one."""
+    found = spark.sparkContext.getLocalProperty("sql.streaming.queryId")
+    if not found:
+        raise OutsideError("Spark does not say which stream this batch belongs to.", "Run the job again.")
+    return str(found)
+
+
+def _write(path: Path, value: object) -> None:
+    """Writes a file whole or not at all, whenever the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.new")
+    with new.open("w", encoding="utf-8") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
 
 
 def _mark(stream: Stream) -> tuple[Path, dict[str, str]]:
@@ -222,10 +265,33 @@ def _mark(stream: Stream) -> tuple[Path, dict[str, str]]:
     return stream.checkpoint / "stream.json", own
 
 
-def _begun(stream: Stream) -> bool:
+def _read(stream: str, path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return dict(found)
+    except (OSError, ValueError, TypeError) as error:
+        raise OutsideError(f"The checkpoint of {stream} is damaged: {path} cannot be read.", RECOVER) from error
+
+
+def begun(checkpoint: Path) -> bool:
     """Whether a stream has planned a batch already."""
-    offsets = stream.checkpoint / "offsets"
-    return offsets.exists() and any(offsets.iterdir())
+    return bool(_numbers(checkpoint / "offsets"))
+
+
+def _numbers(folder: Path) -> list[int]:
+    """The numbers of the batches that a folder of a checkpoint has files for."""
+    return [int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit()]
+
+
+def _make_ready(stream: Stream) -> None:
+    """Checks a stream's checkpoint, and begins it where no batch was planned yet."""
+    check(stream)
+    if not begun(stream.checkpoint):
+        # What a driver left that died before its first batch was planned: Spark would not start over it.
+        for path in stream.checkpoint.glob("*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+        adopt(stream)
 
 
 def committed(checkpoint: Path) -> list[dict[str, Any]] | None:
@@ -233,7 +299,7 @@ def committed(checkpoint: Path) -> list[dict[str, Any]] | None:
 
     Raises OutsideError where the checkpoint cannot be read.
     """
-    done = [int(path.name) for path in (checkpoint / "commits").glob("[0-9]*") if path.name.isdigit()]
+    done = _numbers(checkpoint / "commits")
     if not done:
         return None
     path = checkpoint / "offsets" / str(max(done))

@@ -16,12 +16,12 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from gold.clock import CLOCK
 from gold.sessions import TABLE as SESSIONS
-from lakehouse.errors import OutsideError
+from lakehouse.errors import DeclarationError, OutsideError
 from lakehouse.frames import union
 from lakehouse.incremental import Span, refresh
 from lakehouse.storage import struct
-from lakehouse.streams import Progress, Stream
-from lakehouse.table import Table
+from lakehouse.streams import Progress, Stream, resume_from, resumes_at, stopping
+from lakehouse.table import Source, Table
 from pipelines.broker import bootstrap_servers
 from pipelines.catalog import GOLD, TABLES
 from pipelines.console import call
@@ -39,7 +39,8 @@ SPAN = Span(SESSIONS, first="started_on", last="ended_on", day="event_on")
 def aggregate(continuous: Continuous = False, as_json: AsJson = False) -> None:
     """Keep gold up with silver."""
     began = time.monotonic()
-    report("aggregate", run_aggregate(open_job("aggregate"), continuous=continuous), began, as_json=as_json)
+    with stopping():
+        report("aggregate", run_aggregate(open_job("aggregate"), continuous=continuous), began, as_json=as_json)
 
 
 def kept_up() -> list[Table]:
@@ -62,8 +63,12 @@ def clock_frame(job: Job, as_of: datetime) -> DataFrame:
 def run_aggregate(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     """Brings gold up to what silver holds; on and on if ``continuous``."""
     gold = _Gold(job)
-    result = run_streams(job, "aggregate", [stream(job, gold.take)], continuous=continuous, tick=gold.close_sessions)
-    gold.close_sessions()
+    with stopping() as stop:
+        result = run_streams(
+            job, "aggregate", [stream(job, gold.take)], continuous=continuous, tick=gold.close_sessions
+        )
+        if not stop.is_set():
+            gold.close_sessions()
     return result
 
 
@@ -137,8 +142,8 @@ def _scopes(table: Table) -> set[str]:
 def checkpoint(job: Job) -> Path:
     """The folder of the stream's checkpoint.
 
-    Other declarations are another stream: it begins at the beginning, which gold can take twice,
-    and a table or a column that is new has its whole history.
+    Other declarations are another stream: it begins with all that silver holds, so that a table or
+    a column that is new has its whole history.
     """
     declared = [[table.name for table in fed_by()], *([one.name, one.ddl, dict(one.scope)] for one in kept_up())]
     version = hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
@@ -154,13 +159,15 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
     scopes = {table.name: _scopes(table) for table in tables}
     everything = sorted(set().union(*scopes.values()))
 
-    def changes(table: Table) -> DataFrame:
+    def changes(table: Table, built: int) -> DataFrame:
         rows = (
             job.spark.readStream.format("delta")
             .option("readChangeFeed", "true")
-            .option("startingVersion", 0)
+            # A version that is there, though what it changed is in what was built already.
+            .option("startingVersion", built)
             .option("maxBytesPerTrigger", job.settings.stream.bytes_per_batch)
             .load(lake.path(table))
+            .where(F.col("_commit_version") > built)
         )
         return rows.select(
             F.lit(table.name).alias("_table"),
@@ -168,12 +175,15 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
         )
 
     def prepare() -> DataStreamWriter:
-        rows = changes(tables[0])
+        if not resumes_at(made.checkpoint):
+            resume_from(made.checkpoint, json.dumps(build(job)))
+        built = built_from(job)
+        rows = changes(tables[0], built[tables[0].name])
         for table in tables[1:]:
-            rows = rows.unionByName(changes(table), allowMissingColumns=True)
+            rows = rows.unionByName(changes(table, built[table.name]), allowMissingColumns=True)
         return rows.writeStream.foreachBatch(lambda batch, _: take(batch))
 
-    return Stream(
+    made = Stream(
         name=STREAM,
         checkpoint=checkpoint(job),
         prepare=prepare,
@@ -181,6 +191,34 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
         target_id=lake.table_id(SESSIONS),
         target_has_rows=lambda: False,
     )
+    return made
+
+
+def build(job: Job) -> dict[str, int]:
+    """Makes gold anew from all that silver holds; gives the versions of silver's tables that it was made from.
+
+    Each table is replaced in one commit. What changes in silver meanwhile is for the stream to take.
+    """
+    lake = job.lake
+    versions = {table.name: lake.version(table) for table in fed_by()}
+    as_of = broker_clock(job)()
+
+    def frame(source: Source) -> DataFrame:
+        if isinstance(source, Table):
+            return lake.read(source, versions.get(source.name))
+        if source.name == CLOCK.name:
+            return clock_frame(job, as_of)
+        raise DeclarationError(f"Nothing provides {source.name}.", "A gold table reads tables and the clock.")
+
+    for table in kept_up():
+        with lake.writing(table):
+            lake.overwrite(table, table.make({name: frame(source) for name, source in table.reads.items()}))
+    return versions
+
+
+def built_from(job: Job) -> dict[str, int]:
+    """The versions of silver's tables that gold was last built from as a whole; none before that."""
+    return json.loads(resumes_at(checkpoint(job)) or "{}")  # type: ignore[no-any-return]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pipelines.contract import contract
 from pipelines.demo import demo
 from pipelines.doctor import doctor
 from pipelines.ingest import ingest
+from pipelines.maintain import maintain
 from pipelines.quality import quality
 from pipelines.rebuild import rebuild
 from pipelines.recover import recover
@@ -38,6 +39,7 @@ app.command()(verify)
 app.command()(quality)
 app.command()(rebuild)
 app.command()(recover)
+app.command()(maintain)
 app.add_typer(quarantine.app, name="quarantine", help="What broke the contract: look at it, and send it through again.")
 app.command()(contract)
 app.command()(tables)

@@ -10,8 +10,12 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, OutsideError
+from lakehouse.session import java_is_gone
+from pipelines.settings import refuse_unknown
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 """For results; where no terminal says how wide it is, wide enough for a table."""
@@ -26,6 +30,12 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def bar() -> Progress:
+    """A line that says what is being done and since when; nothing at all where nobody watches."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
 def debugging() -> bool:
     """Whether stack traces are wanted: ``--debug`` or CLICKSTREAM_DEBUG."""
     return os.environ.get("CLICKSTREAM_DEBUG", "") not in ("", "0")
@@ -35,22 +45,20 @@ def fail(error: BaseException) -> NoReturn:
     """Says one sentence with the cure, and exits with the code that the error stands for."""
     if debugging():
         err.print_exception()
-    if isinstance(error, LakehouseError):
-        err.print(f"[bold red]error:[/] {_plain(str(error))}")
-        raise SystemExit(error.exit_code)
     if isinstance(error, KeyboardInterrupt):
         err.print("stopped")
         raise SystemExit(130)
-    first = (str(error).strip().splitlines() or [""])[0][:500]
-    err.print(
-        f"[bold red]error:[/] {_plain(type(error).__name__)}: {_plain(first)} "
-        "Run it again with --debug for the whole story."
-    )
-    raise SystemExit(3)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+    if java_is_gone(error):
+        error = OutsideError(
+            "Java, which runs Spark, has ended: it was killed, or ran out of memory.",
+            "Run it again, nothing is lost; if it comes back, raise spark.driver_memory. "
+            "Its last words are in logs/spark.log of the state folder.",
+        )
+    if not isinstance(error, LakehouseError):
+        first = (str(error).strip().splitlines() or [""])[0][:500].rstrip(".")
+        error = OutsideError(f"{type(error).__name__}: {first}.", "Run it again with --debug for the whole story.")
+    err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+    raise SystemExit(error.exit_code)
 
 
 def call(command: Callable[..., Any]) -> NoReturn:
@@ -59,6 +67,7 @@ def call(command: Callable[..., Any]) -> NoReturn:
         sys.argv.remove("--debug")
         os.environ["CLICKSTREAM_DEBUG"] = "1"
     try:
+        refuse_unknown()
         if isinstance(command, typer.Typer):
             command(standalone_mode=True)
         else:

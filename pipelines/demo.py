@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +57,7 @@ def demo(
         if failed:
             raise OutsideError(f"{len(failed)} events were not acknowledged: {failed[0].reason}.", "Run it again.")
         with err.status("starting Spark (the first time it fetches its jars)"):
-            job = open_job("demo", settings)
+            job = open_job("demo", settings, short=True)
         for name, step in STEPS:
             at = time.monotonic()
             rows = sum(one.rows for one in step(job).values())
@@ -127,10 +127,16 @@ def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
     out.print(_fates(job))
     out.print("[bold]Rows[/]")
     out.print(_rows(job))
+    out.print("A visit none of whose records was good has no row in gold.")
     if trained is not None:
         out.print("[bold]Who will buy?[/] " + escape(trained.reason))
         out.print(_model(trained))
-        out.print("[bold]The ten sessions most likely to buy[/]")
+        better = [
+            name for name, scores in trained.baselines.items() if _precision(scores) > _precision(trained.metrics)
+        ]
+        if better:
+            out.print(f"On this little data the tree is not better than {' and '.join(better).replace('_', ' ')}.")
+        out.print("[bold]The ten sessions most likely to buy, those still open first[/]")
         out.print(_likely(job))
     settings = job.settings
     out.print("[bold]Open next[/]")
@@ -182,6 +188,10 @@ def _model(trained: TrainingResult) -> Grid:
     for name, metrics in trained.baselines.items():
         row(name.replace("_", " "), metrics)
     return grid
+
+
+def _precision(metrics: Mapping[str, float]) -> float:
+    return metrics.get("average_precision", 0.0)
 
 
 def _likely(job: Job) -> Grid:

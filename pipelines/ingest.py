@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from bronze.raw_events import BRONZE, raw_events
-from lakehouse.streams import Progress, Stream, resumes_at
+from lakehouse.streams import Progress, Stream, begun, query_id, resumes_at, stopping
 from lakehouse.table import Table
 from pipelines.broker import bootstrap_servers
 from pipelines.console import call
@@ -15,11 +16,15 @@ from pipelines.jobs import AsJson, Continuous, report, run_streams
 from pipelines.session import Job, open_job
 from producers import kafka
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
 
 def ingest(continuous: Continuous = False, as_json: AsJson = False) -> None:
     """Land Kafka's records in bronze, as they are."""
     began = time.monotonic()
-    report("ingest", run_ingest(open_job("ingest"), continuous=continuous), began, as_json=as_json)
+    with stopping():
+        report("ingest", run_ingest(open_job("ingest"), continuous=continuous), began, as_json=as_json)
 
 
 def run_ingest(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
@@ -34,7 +39,17 @@ def streams(job: Job) -> list[Stream]:
     """One stream for each topic."""
     servers = bootstrap_servers(job.settings)
     topics = kafka.topic_ids(servers, list(BRONZE), job.settings.kafka.client)
-    return [_stream(job, table, servers, topics[name].topic_id) for name, table in BRONZE.items()]
+    return [_stream(job, table, servers, topics[name]) for name, table in BRONZE.items()]
+
+
+def offsets_after(job: Job, table: Table, topic: kafka.TopicInfo) -> dict[str, int]:
+    """From where each partition of a topic goes on after what bronze holds, as Spark's Kafka source wants it."""
+    from pyspark.sql import functions as F
+
+    rows = job.lake.read(table).where(F.col("topic_id") == topic.topic_id)
+    after = {row[0]: row[1] + 1 for row in rows.groupBy("partition").agg(F.max("offset")).collect()}
+    # -2 is Kafka's word for the earliest offset that is still there.
+    return {str(partition): after.get(partition, -2) for partition in range(topic.partitions)}
 
 
 def java_settings(client: Mapping[str, str]) -> dict[str, str]:
@@ -55,14 +70,16 @@ def java_settings(client: Mapping[str, str]) -> dict[str, str]:
 _JAVA_NAMES = {"sasl.mechanisms": "sasl.mechanism", "ssl.ca.location": "ssl.truststore.location"}
 
 
-def _stream(job: Job, table: Table, servers: str, topic_id: str) -> Stream:
+def _stream(job: Job, table: Table, servers: str, topic: kafka.TopicInfo) -> Stream:
     from pyspark.sql import functions as F
     from pyspark.sql.streaming.readwriter import DataStreamWriter
 
     job.lake.ensure(table)
 
     def prepare() -> DataStreamWriter:
-        start = resumes_at(stream) or "earliest"
+        start = "earliest"
+        if resumes_at(stream.checkpoint) is not None and not begun(stream.checkpoint):
+            start = json.dumps({table.short_name: offsets_after(job, table, topic)})
         reader = (
             job.spark.readStream.format("kafka")
             .option("kafka.bootstrap.servers", servers)
@@ -76,15 +93,19 @@ def _stream(job: Job, table: Table, servers: str, topic_id: str) -> Stream:
         for name, value in java_settings(job.settings.kafka.client).items():
             reader = reader.option(f"kafka.{name}", value)
         # current_timestamp is the batch's own, written down in the checkpoint: a batch done again says the same.
-        records = reader.load().withColumns({"topic_id": F.lit(topic_id), "ingested_at": F.current_timestamp()})
-        rows = raw_events(records)
-        return rows.writeStream.format("delta").outputMode("append").option("path", job.lake.path(table))
+        records = reader.load().withColumns({"topic_id": F.lit(topic.topic_id), "ingested_at": F.current_timestamp()})
+        return raw_events(records).writeStream.foreachBatch(land)
+
+    def land(rows: DataFrame, batch: int) -> None:
+        # Under the table's lock, which Delta's own sink would not take: see lakehouse/locks.py.
+        with job.lake.writing(table):
+            job.lake.append(table, rows, batch=(query_id(job.spark), batch))
 
     stream = Stream(
         name=table.name,
         checkpoint=job.settings.checkpoints / table.layer / table.short_name,
         prepare=prepare,
-        source_id=topic_id,
+        source_id=topic.topic_id,
         target_id=job.lake.table_id(table),
         target_has_rows=lambda: not job.lake.read(table).isEmpty(),
     )

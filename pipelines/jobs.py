@@ -8,12 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
-from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.streams import RECOVER, Progress, Stream, run
-from pipelines.console import err, out, print_json
+from pipelines.console import bar, out, print_json
 from pipelines.session import Job
 
 Continuous = Annotated[bool, typer.Option("--continuous", help="Go on until SIGTERM or Ctrl-C.")]
@@ -34,10 +32,8 @@ def run_streams(
 ) -> dict[str, Progress]:
     """Runs a job's streams and shows what they do meanwhile; a continuous one is called to ``tick`` now and then."""
     ticked = time.monotonic()
-    with Bar(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True
-    ) as bar:
-        task = bar.add_task(name)
+    with bar() as shown:
+        task = shown.add_task(name)
 
         def watch(progress: dict[str, Progress]) -> None:
             nonlocal ticked
@@ -45,9 +41,10 @@ def run_streams(
                 tick()
                 ticked = time.monotonic()
             rows = ", ".join(f"{stream.rpartition('.')[2]} {one.rows:,}" for stream, one in progress.items())
-            bar.update(task, description=f"{name}: {rows} rows")
+            shown.update(task, description=f"{name}: {rows} rows")
 
         return run(
+            job.spark,
             streams,
             locks=job.settings.locks,
             continuous=continuous,

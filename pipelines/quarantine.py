@@ -83,20 +83,26 @@ def list_(event: Event = "", rule: Rule = "", since: Since = "", as_json: AsJson
     if not groups:
         out.print("Nothing waits in quarantine.")
         return
-    grid = Grid("event", "rule", "records", "first arrived", "last arrived", "example", box=None, padding=(0, 2))
+    titles = ("event", "rule", "records", "first arrived", "last arrived", "example at", "what is wrong with it")
+    grid = Grid(*titles, box=None, padding=(0, 2))
     for group in groups:
         example = group["example"]
-        where = f"{example['topic_id']}/{example['partition']}/{example['offset']}"
+        where = f"{example['partition']} {example['offset']}"
         grid.add_row(
             group["event"],
             group["rule"],
             f"{group['records']:,}",
-            group["first_arrived_at"],
-            group["last_arrived_at"],
-            escape(f"{example['sentence']} ({where})"),
+            group["first_arrived_at"][:19],
+            group["last_arrived_at"][:19],
+            where,
+            escape(example["sentence"]),
         )
     out.print(grid)
-    out.print("`clickstream quarantine show EVENT PARTITION OFFSET` prints one record; `replay` judges them again.")
+    first = groups[0]
+    place = f"{first['event']} {first['example']['partition']} {first['example']['offset']}"
+    out.print(
+        f"`clickstream quarantine show {place}` prints the first example; `replay` judges all again. Times are UTC."
+    )
 
 
 def grouped(rows: DataFrame, rule: str = "") -> list[dict[str, Any]]:
@@ -170,8 +176,8 @@ def show(
                 out.print(f"{name:16} {record[name]}", markup=False)
         out.print(f"{'contract':16} {record['contract_version']}", markup=False)
         for rule, sentence in zip(record["rules"], record["sentences"], strict=True):
-            out.print(f"{'breaks':16} {rule}: {sentence}", markup=False)
-        out.print(f"{'value':16} {record['value']}", markup=False)
+            out.print(f"{'breaks':16} {rule}: {sentence}", markup=False, soft_wrap=True)
+        out.print(f"{'value':16} {record['value']}", markup=False, soft_wrap=True)
 
 
 def escaped(value: bytes | bytearray | None) -> str:

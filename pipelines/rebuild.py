@@ -12,11 +12,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.raw_events import BRONZE, COORDINATES
-from gold.clock import CLOCK
 from lakehouse.frames import union
 from lakehouse.locks import OneWriter
 from lakehouse.streams import adopt
-from lakehouse.table import Source, Table
+from lakehouse.table import Table
 from pipelines import aggregate, refine
 from pipelines.console import call, out, print_json
 from pipelines.jobs import AsJson
@@ -60,12 +59,11 @@ def run_rebuild(job: Job, layer: Layer) -> dict[str, tuple[int, str]]:
     streams = refine.streams(job) if layer is Layer.silver else [aggregate.stream(job)]
     with ExitStack() as held:
         for stream in streams:
-            held.callback(OneWriter(job.settings.locks, stream.name).release)
+            held.callback(OneWriter(job.settings.locks, stream.name, job.spark).release)
         if layer is Layer.silver:
-            held.callback(OneWriter(job.settings.locks, aggregate.STREAM).release)
+            held.callback(OneWriter(job.settings.locks, aggregate.STREAM, job.spark).release)
             tables = _silver(job)
-            # Gold follows silver's change feed, and every row of silver has just been written anew:
-            # it begins at the beginning, which it can take twice.
+            # Every row of silver has just been written anew: gold does not follow that but is built anew as well.
             shutil.rmtree(aggregate.checkpoint(job), ignore_errors=True)
         else:
             tables = _gold(job)
@@ -120,22 +118,8 @@ def _quarantine(bad: DataFrame, before: DataFrame) -> DataFrame:
 
 
 def _gold(job: Job) -> list[Table]:
-    lake = job.lake
-    as_of = aggregate.broker_clock(job)()
-    tables = aggregate.kept_up()
-
-    def frame(source: Source) -> DataFrame:
-        if isinstance(source, Table):
-            return lake.read(source)
-        if source.name == CLOCK.name:
-            return aggregate.clock_frame(job, as_of)
-        message = f"nothing provides {source.name}"
-        raise LookupError(message)
-
-    for table in tables:
-        with lake.writing(table):
-            lake.overwrite(table, table.make({name: frame(source) for name, source in table.reads.items()}))
-    return tables
+    aggregate.build(job)
+    return aggregate.kept_up()
 
 
 if __name__ == "__main__":

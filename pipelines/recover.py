@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pyspark.sql import functions as F
 from rich.markup import escape
 
 from bronze.raw_events import BRONZE
@@ -60,7 +58,7 @@ def run_recover(job: Job, *, apply: bool = False, only: str = "") -> list[Findin
 
     Raises OutsideError where a stream runs, UsageError where ``only`` names none.
     """
-    streams = [*ingest.streams(job), *refine.streams(job), aggregate.stream(job)]
+    streams = all_streams(job)
     if only and only not in {stream.name for stream in streams}:
         raise UsageError(
             f"There is no stream {only!r}.", f"The streams are {', '.join(stream.name for stream in streams)}."
@@ -68,19 +66,24 @@ def run_recover(job: Job, *, apply: bool = False, only: str = "") -> list[Findin
     findings = []
     with ExitStack() as held:
         for stream in streams:
-            held.callback(OneWriter(job.settings.locks, stream.name).release)
+            held.callback(OneWriter(job.settings.locks, stream.name, job.spark).release)
         for stream in streams:
             problem = f"chosen by --stream {only}" if stream.name == only else _problem(stream)
             if not problem or (only and stream.name != only):
                 findings.append(Finding(stream.name))
                 continue
-            start, remedy = _plan(job, stream)
+            remedy = _plan(job, stream)
             if apply:
                 _move_aside(stream.checkpoint)
-                resume_from(stream, start)
+                resume_from(stream.checkpoint, "")
                 adopt(stream)
             findings.append(Finding(stream.name, problem, remedy))
     return findings
+
+
+def all_streams(job: Job) -> list[Stream]:
+    """Every stream that has a checkpoint."""
+    return [*ingest.streams(job), *refine.streams(job), aggregate.stream(job)]
 
 
 def _problem(stream: Stream) -> str:
@@ -91,18 +94,15 @@ def _problem(stream: Stream) -> str:
     return ""
 
 
-def _plan(job: Job, stream: Stream) -> tuple[str, str]:
-    """From where a stream goes on, and what that means in words."""
+def _plan(job: Job, stream: Stream) -> str:
+    """From where a stream will go on, in words."""
     layer, _, name = stream.name.partition(".")
     if layer != "bronze":
-        return "", "the checkpoint is moved aside; everything is looked at again, and what has its place keeps it"
+        return "the checkpoint is moved aside; everything is looked at again, and what has its place keeps it"
     info = kafka.topic_ids(bootstrap_servers(job.settings), [name], client=job.settings.kafka.client)[name]
-    rows = job.lake.read(BRONZE[name]).where(F.col("topic_id") == info.topic_id)
-    after = {row[0]: row[1] + 1 for row in rows.groupBy("partition").agg(F.max("offset")).collect()}
-    # -2 is Kafka's word for the earliest offset that is still there.
-    offsets = {str(partition): after.get(partition, -2) for partition in range(info.partitions)}
+    offsets = ingest.offsets_after(job, BRONZE[name], info)
     words = ", ".join(f"partition {number} at {'the earliest' if at < 0 else at}" for number, at in offsets.items())
-    return json.dumps({name: offsets}), f"the checkpoint is moved aside; bronze goes on with {words}"
+    return f"the checkpoint is moved aside; bronze goes on with {words}"
 
 
 def _move_aside(checkpoint: Path) -> None:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from bronze.raw_events import BRONZE
-from lakehouse.streams import Progress, Stream
+from lakehouse.streams import Progress, Stream, stopping
 from pipelines.console import call
 from pipelines.fates import settle
 from pipelines.jobs import AsJson, Continuous, report, run_streams
@@ -23,7 +23,8 @@ from silver.quarantine import QUARANTINE
 def refine(continuous: Continuous = False, as_json: AsJson = False) -> None:
     """Judge bronze's records and give each its one fate in silver."""
     began = time.monotonic()
-    report("refine", run_refine(open_job("refine"), continuous=continuous), began, as_json=as_json)
+    with stopping():
+        report("refine", run_refine(open_job("refine"), continuous=continuous), began, as_json=as_json)
 
 
 def run_refine(job: Job, *, continuous: bool = False) -> dict[str, Progress]:

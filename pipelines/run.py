@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from lakehouse.errors import DataError
+from lakehouse.streams import stopping
 from pipelines.aggregate import run_aggregate
 from pipelines.console import call, err
 from pipelines.ingest import run_ingest
@@ -20,7 +21,9 @@ STEPS = (("ingest", run_ingest), ("refine", run_refine), ("aggregate", run_aggre
 
 def run(train: bool = False) -> None:
     """Run all jobs once: ingest, refine, aggregate and score; --train trains a model in between."""
-    run_all(open_job("run"), train=train)
+    with stopping():
+        job = open_job("run")
+        run_all(job, train=train)
 
 
 def run_all(job: Job, *, train: bool = False) -> None:
@@ -28,9 +31,14 @@ def run_all(job: Job, *, train: bool = False) -> None:
 
     Raises what the jobs raise.
     """
-    for name, step in STEPS:
-        began = time.monotonic()
-        report(name, step(job), began, as_json=False)
+    with stopping() as stop:
+        for name, step in STEPS:
+            if not stop.is_set():
+                began = time.monotonic()
+                report(name, step(job), began, as_json=False)
+    if stop.is_set():
+        err.print("stopped; the next run goes on from here")
+        return
     if train:
         run_train(job)
     try:

@@ -20,7 +20,7 @@ from gold.session_predictions import TABLE as PREDICTIONS
 from gold.timeline import SESSION
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.incremental import MANY_DAYS
-from lakehouse.streams import Stream
+from lakehouse.streams import Stream, stopping
 from pipelines.console import call, err, out, print_json
 from pipelines.jobs import AsJson, Continuous, run_streams
 from pipelines.purchase_model import INPUTS, with_probability
@@ -46,9 +46,10 @@ class ScoreResult:
 def score(continuous: Continuous = False, as_json: AsJson = False) -> None:
     """Score every session at its newest cut, by the champion."""
     began = time.monotonic()
-    with err.status("score"):
-        job = open_job("score")
-    result = run_score(job, continuous=continuous)
+    with stopping():
+        with err.status("score"):
+            job = open_job("score")
+        result = run_score(job, continuous=continuous)
     seconds = time.monotonic() - began
     if as_json:
         print_json({"job": "score", "seconds": round(seconds, 3), **asdict(result)})

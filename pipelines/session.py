@@ -10,6 +10,9 @@ from lakehouse.session import start_session
 from lakehouse.storage import Lake
 from pipelines.settings import Settings, conf_folder, load_settings
 
+NO_CODE_GENERATION = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+"""What makes Spark run its queries without compiling them."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -20,8 +23,12 @@ class Job:
     lake: Lake
 
 
-def open_job(name: str, settings: Settings | None = None) -> Job:
-    """Starts Spark, or takes the session that runs already."""
+def open_job(name: str, settings: Settings | None = None, *, short: bool = False) -> Job:
+    """Starts Spark, or takes the session that runs already.
+
+    ``short`` is for little data: Java then compiles quickly rather than well, and Spark does not
+    write and compile a program for each query, which costs more than running it.
+    """
     settings = settings or load_settings()
     spark = start_session(
         f"clickstream-{name}",
@@ -29,5 +36,7 @@ def open_job(name: str, settings: Settings | None = None) -> Job:
         master=settings.spark.master,
         driver_memory=settings.spark.driver_memory,
         log=settings.logs / "spark.log",
+        java_options="-XX:TieredStopAtLevel=1" if short else "",
+        settings=NO_CODE_GENERATION if short else None,
     )
     return Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))

@@ -53,7 +53,7 @@ class StreamSettings(_Part):
     trigger_seconds: Annotated[float, Field(gt=0)] = 5
     records_per_batch: Annotated[int, Field(ge=1)] = 1_000_000
     bytes_per_batch: str = "512m"
-    stop_seconds: Annotated[float, Field(gt=0)] = 25
+    stop_seconds: Annotated[float, Field(gt=0)] = 15
 
 
 class SessionSettings(_Part):
@@ -164,6 +164,30 @@ def load_settings(**overrides: Any) -> Settings:
             f"There is no environment {environment!r}: {conf_folder()} has {', '.join(known) or 'none'}.",
             f"Set {_PREFIX}ENVIRONMENT to one of them, or add conf/{environment}.toml.",
         )
+    refuse_unknown()
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = _PREFIX + "__".join(str(part) for part in first["loc"]).upper()
+        if first["type"] == "extra_forbidden":
+            raise UsageError(
+                f"There is no setting {name}.", "Mend its name or take it out, in conf/ or in the environment."
+            ) from error
+        raise UsageError(
+            f"The setting {name} is {first.get('input')!r}, which is wrong: {_lower(first['msg'])}.",
+            "Mend it in conf/ or in the environment.",
+        ) from error
+    except ValueError as error:
+        raise UsageError(f"The settings cannot be read: {error}.", "Mend conf/ or the environment.") from error
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def refuse_unknown() -> None:
+    """Raises UsageError where a variable of the environment looks like a setting and is none."""
     unknown = sorted(
         name
         for name in os.environ
@@ -176,14 +200,3 @@ def load_settings(**overrides: Any) -> Settings:
             f"The settings are {', '.join(_PREFIX + name.upper() for name in Settings.model_fields)}; "
             "parts of them follow after two underscores, as in CLICKSTREAM_KAFKA__PORT.",
         )
-    try:
-        return Settings(**overrides)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "__".join(str(part) for part in first["loc"]).upper()
-        raise UsageError(
-            f"The setting {_PREFIX}{name} is wrong: {first['msg']} (it is {first.get('input')!r}).",
-            "Mend it in conf/ or in the environment.",
-        ) from error
-    except ValueError as error:
-        raise UsageError(f"The settings cannot be read: {error}.", "Mend conf/ or the environment.") from error

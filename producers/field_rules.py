@@ -144,7 +144,7 @@ def _number(field: Field, found: JsonValue, broken: list[Broken], _arrived_at: i
     text = found.text().strip() if found.type is _STRING else found.source
     number = number_in(text)
     if number is None:
-        rule, limit = "not_number", "a JSON number"
+        rule, limit = "not_number", "a JSON number such as 19.99, or text that is one"
     elif math.isinf(number):
         rule, limit = "not_finite", "a finite number"
     elif number < field.minimum:

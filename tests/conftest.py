@@ -1,17 +1,23 @@
-"""One Spark session for the whole run, started when the first test asks for it."""
+"""One Spark session and one broker for the whole run, started when the first test asks for them."""
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lakehouse.broker import Broker
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
 from pipelines.catalog import TABLES
-from pipelines.session import Job
+from pipelines.session import NO_CODE_GENERATION, Job
 from pipelines.settings import CONF, Settings, load_settings
+
+os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Every Java of the tests lives for minutes on two cores: compiling well and collecting in parallel cost more."""
 
 DATA = Path(__file__).parent / "data"
 
@@ -27,13 +33,24 @@ def spark(tmp_path_factory):
         settings={
             "spark.sql.shuffle.partitions": "2",
             "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
-            # Compiling each query costs more than running it on a handful of rows; the demo's test compiles.
-            "spark.sql.codegen.wholeStage": "false",
-            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+            # Compiling each query costs more than running it on a handful of rows; the tests of spark-submit compile.
+            **NO_CODE_GENERATION,
         },
     )
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory) -> Iterator[str]:
+    """The bootstrap servers of a running embedded broker that belongs to this test run alone."""
+    kafka = Broker(tmp_path_factory.mktemp("kafka"))
+    try:
+        servers = kafka.start().bootstrap_servers
+        assert servers
+        yield servers
+    finally:
+        kafka.stop(timeout=10)
 
 
 @pytest.fixture

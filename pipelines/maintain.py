@@ -1,0 +1,122 @@
+"""Tables kept fast and small: small files put together, and files removed that no version in reach needs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+from pyspark.sql import functions as F
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from bronze.raw_events import BRONZE
+from lakehouse.errors import OutsideError, UsageError
+from lakehouse.streams import committed
+from lakehouse.table import Table
+from pipelines import aggregate
+from pipelines.catalog import TABLES
+from pipelines.console import bar, call, out, print_json
+from pipelines.jobs import AsJson
+from pipelines.session import Job, open_job
+
+SAFE_HOURS = 168
+"""For so long after a file was replaced, someone may still read it: Delta's own default."""
+
+
+@dataclass(frozen=True)
+class Maintained:
+    """What was done to one table: its data files before and after, and why old ones were kept, if they were."""
+
+    table: str
+    files_before: int
+    files_after: int
+    kept: str = ""
+
+
+def maintain(
+    retain_hours: Annotated[
+        float, typer.Option(help="Files that were replaced longer ago than this are removed.", min=0)
+    ] = SAFE_HOURS,
+    force: Annotated[
+        bool, typer.Option("--force", help="Allow fewer than 168 hours: readers and time travel may fail.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put small files together, and remove those that nothing needs any more; the streams may run meanwhile."""
+    check_hours(retain_hours, force=force)
+    done = run_maintain(open_job("maintain"), retain_hours=retain_hours, force=force)
+    if as_json:
+        print_json([asdict(one) for one in done])
+        return
+    grid = Grid("table", "files before", "after", "", box=None, padding=(0, 2))
+    for one in done:
+        grid.add_row(one.table, f"{one.files_before:,}", f"{one.files_after:,}", escape(one.kept))
+    out.print(grid)
+
+
+def check_hours(retain_hours: float, *, force: bool) -> None:
+    """Raises UsageError where files would go that someone may still read."""
+    if retain_hours < SAFE_HOURS and not force:
+        raise UsageError(
+            f"Whoever reads a version from up to {SAFE_HOURS} hours ago would fail with {retain_hours:g}.",
+            "Leave --retain-hours out, or add --force if nothing reads or streams now.",
+        )
+
+
+def run_maintain(job: Job, *, retain_hours: float = SAFE_HOURS, force: bool = False) -> list[Maintained]:
+    """Compacts every table that is there, and vacuums those that no stream lags behind on.
+
+    Each table's lock is held meanwhile, so that no commit is lost.
+    """
+    check_hours(retain_hours, force=force)
+    unsafe = "spark.databricks.delta.retentionDurationCheck.enabled"
+    done = []
+    with bar() as shown:
+        task = shown.add_task("maintain")
+        if force:
+            job.spark.conf.set(unsafe, "false")
+        try:
+            for table in TABLES.values():
+                if job.lake.exists(table):
+                    shown.update(task, description=f"maintain: {table.name}")
+                    done.append(_maintain(job, table, retain_hours))
+        finally:
+            job.spark.conf.unset(unsafe)
+    return done
+
+
+def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
+    lake = job.lake
+    with lake.writing(table):
+        before = lake.files(table)
+        lake.compact(table)
+        kept = _reader_behind(job, table, retain_hours)
+        if not kept:
+            lake.vacuum(table, retain_hours)
+        return Maintained(table.name, before, lake.files(table), kept)
+
+
+def _reader_behind(job: Job, table: Table, hours: float) -> str:
+    """Why a table's old files must stay: a stream has yet to read a version from before they could go."""
+    if table.name in {one.name for one in BRONZE.values()}:
+        name, checkpoint, place = f"silver.{table.short_name}", job.settings.checkpoints / "silver", 0
+        checkpoint /= table.short_name
+    elif table.name in (names := [one.name for one in aggregate.fed_by()]):
+        name, checkpoint, place = aggregate.STREAM, aggregate.checkpoint(job), names.index(table.name)
+    else:
+        return ""
+    try:
+        done = committed(checkpoint)
+    except OutsideError as error:
+        return f"old files stay: {error.message}"
+    if done is None:
+        return ""
+    next_version = done[place]["reservoirVersion"]
+    old = F.current_timestamp() - F.expr(f"INTERVAL {round(hours * 3600)} SECONDS")
+    late = job.lake.history(table).where((F.col("version") == next_version) & (F.col("timestamp") < old))
+    return "" if late.isEmpty() else f"old files stay: the stream {name} has yet to read version {next_version}"
+
+
+if __name__ == "__main__":
+    call(maintain)

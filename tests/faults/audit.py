@@ -1,0 +1,127 @@
+"""The audit after a fault: of what the tables' files hold, by readers that are not Spark and rules of its own.
+
+What Kafka acknowledged, and what the reference judge says of it, decide what must be there. delta-rs
+reads the tables, so that a file that Spark alone could read would show.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from producers.contract import EventType
+from producers.events import EVENTS
+from producers.identity import identity
+from producers.judge import judge
+from tests.faults.harness import Installation, Ledger, digest
+
+Place = tuple[Any, ...]
+"""Where a record is within its topic: topic_id, partition, offset."""
+
+_PLACE = ["topic_id", "partition", "offset"]
+
+
+def read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """A table's newest version, by delta-rs; it also sees that every file of it is there."""
+    return DeltaTable(path).to_pyarrow_table(columns=columns)
+
+
+def audit_bronze(installation: Installation, ledger: Ledger, *, complete: bool = True) -> Iterator[str]:
+    """What is wrong with bronze, in words: lost, doubled, altered or invented records, and gaps.
+
+    Where a driver died and was not started again, bronze may lack what it has not read
+    (``complete=False``), and nothing else may be wrong.
+    """
+    for topic in EVENTS:
+        if not (installation.table(f"bronze.{topic}") / "_delta_log").exists():
+            continue
+        rows = read(installation.table(f"bronze.{topic}"), [*_PLACE, "value"]).to_pydict()
+        places = list(zip(*(rows[name] for name in _PLACE), strict=True))
+        held = dict(zip(places, map(digest, rows["value"]), strict=True))
+        acknowledged = ledger.acknowledged(topic)
+        if complete and (lost := acknowledged.keys() - held.keys()):
+            yield f"{topic}: {len(lost)} acknowledged records are lost, as {min(lost)}"
+        if doubled := [place for place, times in Counter(places).items() if times > 1]:
+            yield f"{topic}: {len(doubled)} records are doubled, as {min(doubled)}"
+        if altered := [place for place in acknowledged.keys() & held.keys() if acknowledged[place] != held[place]]:
+            yield f"{topic}: {len(altered)} records are altered, as {min(altered)}"
+        if invented := set(held.values()) - ledger.sent(topic):
+            yield f"{topic}: {len(invented)} records were never sent"
+        for topic_id, partition in {place[:2] for place in places}:
+            found = {place[2] for place in places if place[:2] == (topic_id, partition)}
+            if len(found) != max(found) + 1:
+                yield f"{topic}: partition {partition} of {topic_id} has gaps"
+
+
+def audit_fates(installation: Installation, *, complete: bool = True) -> Iterator[str]:
+    """What is wrong with silver: rows of bronze without a fate or with two, and other fates than a judge finds."""
+    waiting = read(installation.table("silver.quarantine"), ["topic", *_PLACE, "value", "status"]).to_pylist()
+    repeated = read(installation.table("silver.duplicates"), ["topic", *_PLACE]).to_pylist()
+    for topic, event in EVENTS.items():
+        heard = read(installation.table(f"bronze.{topic}"), [*_PLACE, "value", "arrived_at"]).to_pylist()
+        kept = read(installation.table(f"silver.{topic}"), [*_PLACE, "identity"]).to_pylist()
+        fates: Counter[Place] = Counter()
+        for rows in (kept, *([row for row in part if row["topic"] == topic] for part in (waiting, repeated))):
+            once = Counter(tuple(row[name] for name in _PLACE) for row in rows)
+            if doubled := [place for place, times in once.items() if times > 1]:
+                yield f"{topic}: {len(doubled)} fates are doubled, as {min(doubled)}"
+            fates += once
+        places = {tuple(row[name] for name in _PLACE): row for row in heard}
+        if invented := fates.keys() - places.keys():
+            yield f"{topic}: {len(invented)} fates without a record, as {min(invented)}"
+        if not complete:
+            continue
+        if without := places.keys() - fates.keys():
+            yield f"{topic}: {len(without)} records without a fate, as {min(without)}"
+        if several := [place for place, times in fates.items() if times > 1]:
+            yield f"{topic}: {len(several)} records with several fates, as {min(several)}"
+        bad, firsts = _judged(event, places)
+        found = {tuple(row[name] for name in _PLACE) for row in waiting if row["topic"] == topic}
+        if wrong := found ^ bad:
+            yield f"{topic}: {len(wrong)} records are wrongly in quarantine or out of it, as {min(wrong)}"
+        if wrong := {tuple(row[name] for name in _PLACE) for row in kept} ^ firsts:
+            yield f"{topic}: {len(wrong)} records are wrongly kept or dropped, as {min(wrong)}"
+
+
+def _judged(event: EventType, places: Mapping[Place, Mapping[str, Any]]) -> tuple[set[Place], set[Place]]:
+    """The records that the reference judge finds bad, and the good ones that are the first of their event."""
+    bad: set[Place] = set()
+    firsts: dict[bytes, Place] = {}
+    for place, row in sorted(places.items(), key=lambda item: (item[1]["arrived_at"], item[0])):
+        verdict = judge(event, row["value"], int(row["arrived_at"].timestamp() * 1_000_000))
+        if verdict.broken:
+            bad.add(place)
+        else:
+            firsts.setdefault(identity(event, verdict.values), place)
+    return bad, set(firsts.values())
+
+
+def audit_sessions(installation: Installation) -> Iterator[str]:
+    """What is wrong with gold's sessions, by what DuckDB counts in silver."""
+    base = duckdb.connect()
+    for topic in EVENTS:
+        base.register(topic, read(installation.table(f"silver.{topic}")))
+    base.register("sessions", read(installation.table("gold.sessions")))
+    wrong = base.sql(
+        """
+        WITH events AS (
+            SELECT user_id, session_id, event_at, 1 AS views, false AS buys FROM page_views
+            UNION ALL SELECT user_id, session_id, event_at, 0, element_id = 'btn_buy' FROM clicks
+            UNION ALL SELECT user_id, session_id, event_at, 0, false FROM interactions),
+        wanted AS (
+            SELECT user_id, session_id, count(*)::BIGINT AS events, sum(views)::BIGINT AS page_views,
+                   bool_or(buys) AS bought, min(event_at) AS started_at FROM events GROUP BY ALL),
+        found AS (
+            SELECT user_id, session_id, events::BIGINT AS events, page_views::BIGINT AS page_views, bought, started_at
+            FROM sessions)
+        (FROM wanted EXCEPT ALL FROM found) UNION ALL (FROM found EXCEPT ALL FROM wanted)
+        """
+    ).fetchall()
+    if wrong:
+        yield f"gold: {len(wrong)} sessions are wrong, as {wrong[0]}"

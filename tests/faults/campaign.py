@@ -1,0 +1,191 @@
+"""Many kills in a row, seeded: the whole path from Kafka to gold, layer by layer, and an audit after each kill.
+
+Run: make test-faults ROUNDS=100 SEED=1
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gold.sessions import TABLE as SESSIONS
+from pipelines.aggregate import kept_up
+from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
+from tests.faults.harness import Driver, Installation, Ledger, Shoppers, Watch, Window, kill_when, until, windows
+
+JOBS = {"bronze": "ingest", "silver": "refine", "gold": "aggregate"}
+SMALL = {"CLICKSTREAM_STREAM__BYTES_PER_BATCH": "1b", "CLICKSTREAM_STREAM__RECORDS_PER_BATCH": "100"}
+"""Small batches, so that there are many to be killed in."""
+
+SHARES = {"bronze": 0.4, "silver": 0.35, "gold": 0.25}
+
+
+@dataclass
+class Tally:
+    """What one kind of kill has done: how often, what it broke, and how long it took to recover, in seconds."""
+
+    rounds: int = 0
+    lost: int = 0
+    doubled: int = 0
+    other: int = 0
+    recoveries: list[float] = field(default_factory=list)
+
+    def take(self, offences: list[str]) -> None:
+        """Counts what an audit found."""
+        self.lost += sum("lost" in offence or "without a fate" in offence for offence in offences)
+        self.doubled += sum("doubled" in offence or "several" in offence for offence in offences)
+        self.other += len(offences) - self.lost - self.doubled
+
+
+class Campaign:
+    """Kills of the jobs of one installation, at the windows asked for or at random."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.installation = Installation(folder)
+        self.installation.start_broker()
+        self.ledger = Ledger(folder / "ledger.sqlite", self.installation.servers)
+        self.shoppers = Shoppers(seed)
+        self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
+        self.offences: list[str] = []
+
+    def kill(self, layer: str, window: Window | None, *, recovered_first: bool) -> bool:
+        """One kill, at a window or at a random moment, and an audit of what is left; False if it was not reached.
+
+        Where ``recovered_first``, the batch that the last kill left open is finished before this one.
+        """
+        watched = window or Window("gold" if layer == "gold" else f"{layer}.clicks", "planned")
+        watch = Watch(self.installation, watched)
+        opened, _ = watch.batches()
+        if layer == "bronze":
+            self.ledger.send(self.shoppers.take(400))
+        driver = self.installation.drive(JOBS[layer], "--continuous", **SMALL)
+        if recovered_first:
+            until(lambda: watch.batches()[1] >= max(opened, 0) or not driver.alive, "the recovery")
+            self.tallies[layer].recoveries.append(time.monotonic() - driver.began)
+            if layer == "bronze":
+                self.ledger.send(self.shoppers.take(400))
+        if window is None:
+            delay = self.random.uniform(0, 30 if not recovered_first else 10)
+            self._kill_after(driver, delay)
+            name = f"{layer}, at a random moment"
+        elif not kill_when(driver, watch.reached, str(window), limit=120):
+            self.offences.append(f"{window}: the driver ended by itself: {driver.ended(-1).said}")
+            return False
+        else:
+            found = watch.found()
+            name = f"{layer}, {found}" if found != "done" else f"{layer}, at a random moment"
+        self._audit(name)
+        return True
+
+    def _kill_after(self, driver: Driver, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and driver.alive:
+            time.sleep(0.002)
+        if not driver.alive:
+            self.offences.append(f"the driver ended by itself: {driver.ended(-1).said}")
+        driver.kill()
+
+    def _audit(self, name: str) -> None:
+        found = list(audit_bronze(self.installation, self.ledger, complete=False))
+        if (self.installation.table("silver.duplicates") / "_delta_log").exists():
+            found += audit_fates(self.installation, complete=False)
+        tally = self.tallies[name]
+        tally.rounds += 1
+        tally.take(found)
+        self.offences += [f"{name}: {offence}" for offence in found]
+
+    def settle(self, layer: str) -> None:
+        """Lets the layer's job finish what is there, and audits all that it has done."""
+        done = self.installation.run(JOBS[layer], "--json")
+        found = [] if done.code == 0 else [f"the last {JOBS[layer]} ended with {done.code}: {done.said}"]
+        audits = {"bronze": (audit_bronze, self.installation, self.ledger), "silver": (audit_fates, self.installation)}
+        audit, *what = audits.get(layer, (audit_sessions, self.installation))
+        found += list(audit(*what))
+        self.tallies[f"{layer}, at the end"].take(found)
+        self.offences += [f"{layer} at the end: {offence}" for offence in found]
+
+    def verify(self) -> None:
+        """Lets ``clickstream verify`` prove the whole, gold against a rebuild included."""
+        done = self.installation.run("verify", "--json", limit=600)
+        checks = json.loads(done.output) if done.output else []
+        self.offences += [f"verify: {check['name']}: {check['offence']}" for check in checks if not check["ok"]]
+        if done.code or not checks:
+            self.offences.append(f"verify ended with {done.code}: {done.said}")
+
+
+def gold_windows() -> list[Window]:
+    """The windows of gold: around the writes of its first table and of its last."""
+    return windows("gold", [SESSIONS.name, kept_up()[-1].name])
+
+
+def run(folder: Path, rounds: int, seed: int) -> Iterator[Campaign]:
+    """The campaign, after each of its kills."""
+    campaign = Campaign(folder, seed)
+    try:
+        for layer, share in SHARES.items():
+            every: list[Window | None] = [*(gold_windows() if layer == "gold" else windows(layer))]
+            every += [None] * max(len(every) // 4, 1)
+            chosen: list[Window | None] = []
+            while len(chosen) < round(rounds * share):
+                campaign.random.shuffle(every)
+                chosen += every
+            for window in chosen[: round(rounds * share)]:
+                campaign.kill(layer, window, recovered_first=campaign.random.random() < 0.5)
+                yield campaign
+            campaign.settle(layer)
+        campaign.verify()
+        yield campaign
+    finally:
+        campaign.installation.close()
+
+
+def table(campaign: Campaign) -> str:
+    """What came of it, as a Markdown table."""
+    lines = ["| killed | rounds | lost | doubled | otherwise wrong |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {name} | {tally.rounds} | {tally.lost} | {tally.doubled} | {tally.other} |"
+        for name, tally in sorted(campaign.tallies.items())
+        if tally.rounds
+    ]
+    lines += ["", "| job | recoveries timed | median | worst |", "|---|---|---|---|"]
+    lines += [
+        f"| {JOBS[name]} | {len(tally.recoveries)} | {statistics.median(tally.recoveries):.0f} s "
+        f"| {max(tally.recoveries):.0f} s |"
+        for name, tally in campaign.tallies.items()
+        if tally.recoveries
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Runs a campaign and prints its table; exit code 1 if anything was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        for campaign in run(Path(folder), asked.rounds, asked.seed):
+            kills = sum(tally.rounds for tally in campaign.tallies.values())
+            print(f"{kills} kills in {time.monotonic() - began:.0f} s, {len(campaign.offences)} offences", flush=True)
+            for offence in campaign.offences[-3:]:
+                print(f"  {offence}", flush=True)
+    kills = sum(tally.rounds for tally in campaign.tallies.values())
+    print(f"\nSeed {asked.seed}, {kills} kills, {(time.monotonic() - began) / 60:.0f} minutes\n")
+    print(table(campaign))
+    if campaign.offences:
+        raise SystemExit(1)
+    print(f"\nWith no failure in {kills} kills, the chance of one is below {3 / kills:.1%} (95 %).")
+
+
+if __name__ == "__main__":
+    main()

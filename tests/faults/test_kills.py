@@ -1,0 +1,76 @@
+"""Every window of a batch's life, hit once by SIGKILL, from Kafka to gold; nothing is lost and nothing doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
+from tests.faults.campaign import Campaign, gold_windows
+from tests.faults.harness import until, windows
+
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
+
+CLICKS = [window for layer in ("bronze", "silver") for window in windows(layer) if window.stream.endswith("clicks")]
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory):
+    made = Campaign(tmp_path_factory.mktemp("kills"), seed=11)
+    try:
+        yield made
+    finally:
+        made.installation.close()
+
+
+@pytest.mark.parametrize("layer", ["bronze", "silver", "gold"])
+def test_killed_in_every_window_of_a_layer(campaign, layer):
+    chosen = gold_windows() if layer == "gold" else [window for window in CLICKS if window.stream.startswith(layer)]
+    for window in chosen:
+        assert campaign.kill(layer, window, recovered_first=False), campaign.offences
+    campaign.settle(layer)
+    assert campaign.offences == []
+    hit = {name.partition(", ")[2] for name, tally in campaign.tallies.items() if name.startswith(layer)}
+    assert {"planned", "written", "committed"} <= hit
+
+
+def test_the_audit_of_all_that_was_killed_is_green(campaign):
+    campaign.verify()
+    assert campaign.offences == []
+
+
+def test_python_killed_alone_does_not_let_a_second_driver_beside_its_java(campaign):
+    installation = campaign.installation
+    campaign.ledger.send(campaign.shoppers.take(300))
+    driver = installation.drive("ingest", "--continuous")
+    lock = installation.state / "locks" / "bronze.clicks.lock"
+    until(lambda: f'"pid": {driver.process.pid}}}' in lock.read_text(), "the driver's lock")
+    driver.signal(signal.SIGKILL)
+    driver.process.wait()
+    done = installation.run("ingest", "--json")
+    assert done.code == 0, done.said
+    assert not driver.children()
+    assert list(audit_bronze(installation, campaign.ledger)) == []
+
+
+def test_java_killed_alone_is_one_sentence_and_nothing_is_lost(campaign):
+    installation = campaign.installation
+    campaign.ledger.send(campaign.shoppers.take(300))
+    driver = installation.drive("run")
+    until(lambda: driver.children() or not driver.alive, "Java")
+    watch = installation.state / "locks" / "silver.clicks.lock"
+    until(lambda: f'"pid": {driver.process.pid}}}' in watch.read_text(), "the second job")
+    for pid in driver.children():
+        os.kill(pid, signal.SIGKILL)
+    done = driver.finish(60)
+    assert done.code == 3
+    assert "Java, which runs Spark, has ended" in done.said
+    assert "Traceback" not in done.errors
+    assert installation.run("run").code == 0
+    assert [
+        *audit_bronze(installation, campaign.ledger),
+        *audit_fates(installation),
+        *audit_sessions(installation),
+    ] == []

@@ -1,0 +1,58 @@
+"""SIGTERM and SIGINT, at any moment, once and twice: the job ends by itself, and the next goes on where it stopped."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from tests.faults.audit import audit_bronze, audit_fates
+from tests.faults.harness import Ledger, Shoppers
+
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
+
+SECONDS = 30
+"""How long a job may take to end once it is told to."""
+
+
+def test_told_to_stop_at_random_moments_a_job_ends_in_time_and_loses_nothing(installation, tmp_path):
+    chance = random.Random(2)
+    ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(6)
+    signals = {
+        "SIGTERM at the start": (("ingest", "--continuous"), [signal.SIGTERM], (1, 4)),
+        "SIGTERM": (("ingest", "--continuous"), [signal.SIGTERM], (10, 35)),
+        "SIGTERM twice": (("refine", "--continuous"), [signal.SIGTERM, signal.SIGTERM], (15, 40)),
+        "SIGINT": (("refine",), [signal.SIGINT], (15, 40)),
+    }
+    for name, (command, numbers, (low, high)) in signals.items():
+        ledger.send(shoppers.take(1_000))
+        driver = installation.drive(*command, CLICKSTREAM_STREAM__RECORDS_PER_BATCH="40")
+        time.sleep(chance.uniform(low, high))
+        told = time.monotonic()
+        for number in numbers:
+            driver.signal(number)
+            time.sleep(0.5)
+        done = driver.finish(SECONDS + 15)
+        assert done.code == 0, (name, done.said)
+        assert time.monotonic() - told < SECONDS, name
+        time.sleep(1)
+        assert driver.children() == [], name
+        assert "Traceback" not in done.errors
+    for job in ("ingest", "refine"):
+        assert installation.run(job).code == 0
+    assert [*audit_bronze(installation, ledger), *audit_fates(installation)] == []
+
+
+def test_a_signal_to_java_as_well_is_a_clean_stop(installation, tmp_path):
+    ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(7)
+    ledger.send(shoppers.take(500))
+    driver = installation.drive("ingest", "--continuous", CLICKSTREAM_STREAM__RECORDS_PER_BATCH="20")
+    time.sleep(25)
+    os.killpg(driver.process.pid, signal.SIGTERM)
+    done = driver.finish(SECONDS)
+    assert done.code == 0, done.said
+    assert installation.run("ingest").code == 0
+    assert list(audit_bronze(installation, ledger)) == []

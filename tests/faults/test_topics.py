@@ -1,0 +1,82 @@
+"""Topics that change under a stream, records of every size, and clocks that are wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewPartitions
+
+from bronze.raw_events import BRONZE
+from lakehouse.broker import Broker
+from lakehouse.storage import Lake
+from pipelines.ingest import run_ingest
+from pipelines.refine import run_refine
+from pipelines.session import Job
+from pipelines.settings import load_settings
+from pipelines.verify import run_verify
+from producers.events import EVENTS
+from producers.kafka import Sender, ensure_topics
+from silver.events import SILVER
+from silver.quarantine import QUARANTINE
+from tests.records import rows, value
+
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    broker = Broker(tmp_path_factory.mktemp("topics"))
+    try:
+        found = broker.start().bootstrap_servers
+        ensure_topics(found, EVENTS, 1)
+        yield found
+    finally:
+        broker.stop(timeout=10)
+
+
+def test_more_partitions_sizes_up_to_the_limit_and_wrong_clocks(spark, servers, tmp_path):
+    settings = load_settings(
+        lake=str(tmp_path / "lake"), state=tmp_path / "state", kafka={"bootstrap_servers": servers}
+    )
+    job = Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    with Sender(servers) as sender:
+        sender.send("interactions", b"a", value("interactions"))
+    run_ingest(job)
+
+    AdminClient({"bootstrap.servers": servers}).create_partitions([NewPartitions("interactions", 3)])[
+        "interactions"
+    ].result(30)
+    sent = 0
+    with Sender(servers) as sender:
+        for number in range(60):
+            sender.send("interactions", str(number).encode(), value("interactions", session_id=f"s{number}"))
+        large = value("interactions", details="x" * 900_000)
+        sender.send("interactions", b"large", large)
+        sender.send("interactions", b"too large", value("interactions", details="x" * 1_100_000))
+    sent = sender.delivery.total
+    assert [failure.key for failure in sender.delivery.failed] == ["too large"]
+    assert sent == 61
+
+    now = datetime.now(UTC)
+    producer = Producer({"bootstrap.servers": servers})
+    for days in (-365, 365):
+        at = now + timedelta(days=days)
+        body = value("interactions", user_id=f"skewed{days}", timestamp=at.isoformat())
+        # The sender's clock is as wrong as the visitor's: the broker's counts.
+        producer.produce("interactions", body, b"clock", timestamp=int(at.timestamp() * 1_000))
+    producer.flush(30)
+
+    run_ingest(job)
+    heard = job.lake.read(BRONZE["interactions"])
+    assert heard.count() == 1 + sent + 2
+    assert heard.select("partition").distinct().count() == 3
+    assert heard.where(f"length(value) = {len(large)}").count() == 1
+    hour = timedelta(hours=1)
+    assert heard.where(f"arrived_at NOT BETWEEN '{now - hour}' AND '{now + hour}'").count() == 0
+
+    run_refine(job)
+    assert rows(job.lake.read(QUARANTINE), "rules") == [(["details_too_long"],), (["timestamp_in_future"],)]
+    assert job.lake.read(SILVER["interactions"]).where("user_id = 'skewed-365'").count() == 1
+    assert [check for check in run_verify(job, quick=True) if not check.ok] == []
