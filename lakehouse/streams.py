@@ -292,6 +292,10 @@ def _make_ready(stream: Stream) -> None:
             if path.is_dir():
                 shutil.rmtree(path)
         adopt(stream)
+    for path in stream.checkpoint.glob("*/.*.crc"):
+        # The sum of a file that is gone would keep Spark from writing that file again.
+        if not path.with_name(path.name.removeprefix(".").removesuffix(".crc")).exists():
+            path.unlink()
 
 
 def committed(checkpoint: Path) -> list[dict[str, Any]] | None:

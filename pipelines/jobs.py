@@ -103,6 +103,11 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
             RECOVER,
         ),
         (
+            r"(OutOfMemoryError\S*|Out of space in CodeCache|StackOverflowError)",
+            "Java had too little memory for {stream} ({found}).",
+            "Raise spark.driver_memory, or lower stream.bytes_per_batch and stream.records_per_batch, and run it again.",
+        ),
+        (
             r"(No space left on device)",
             "The disk is full: {stream} stopped with nothing lost ({found}).",
             "Make room and run the job again.",
@@ -110,7 +115,9 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
     ):
         if match := re.search(pattern, text):
             return OutsideError(sentence.format(stream=stream, found=match.group(1).strip()), cure)
-    # Behind the wall of a Python function's stack trace, its last line says what went wrong.
-    last = re.findall(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception)(?:: .*)?)$", text, re.MULTILINE)
+    # Behind the wall of a Python function's stack trace, its last line says what went wrong, or Java's first one.
+    last = re.findall(r"^: (?:[\w.$]+\.)?(\w+(?:Error|Exception)\b.*)$", text, re.MULTILINE) or re.findall(
+        r"^(?:[\w.]+\.)?(\w+(?:Error|Exception)(?:: .*)?)$", text, re.MULTILINE
+    )
     first = last[-1][:300] if last else (text.strip().splitlines() or [type(error).__name__])[0][:300]
-    return OutsideError(f"{stream} stopped: {first}.", "Run it again; with --debug for the whole story.")
+    return OutsideError(f"{stream} stopped: {first.rstrip('.')}.", "Run it again; with --debug for the whole story.")

@@ -15,6 +15,7 @@ from rich.table import Table as Grid
 
 from bronze.raw_events import COORDINATES
 from lakehouse.errors import DataError, UsageError
+from lakehouse.frames import union
 from pipelines.console import out, print_json
 from pipelines.fates import settle
 from pipelines.jobs import AsJson
@@ -266,6 +267,21 @@ def _write_down(job: Job, event: EventType, judged: DataFrame) -> None:
             .select(*QUARANTINE.column_names)
         )
         job.lake.merge(QUARANTINE, rows)
+
+
+def replayed_halfway(job: Job) -> DataFrame:
+    """Open rows whose records have their place already: a replay settled them and died before it said so."""
+    for table in (*SILVER.values(), QUARANTINE, DUPLICATES):
+        job.lake.ensure(table)
+    placed = union([job.lake.read(table).select(_COORDINATES) for table in (*SILVER.values(), DUPLICATES)])
+    return job.lake.read(QUARANTINE).where("status = 'open'").join(placed, _COORDINATES, "left_semi")
+
+
+def finish_replay(job: Job) -> None:
+    """Says of such rows that they were replayed."""
+    with job.lake.writing(QUARANTINE):
+        done = {"status": F.lit("replayed"), "last_judged_at": F.current_timestamp()}
+        job.lake.merge(QUARANTINE, replayed_halfway(job).withColumns(done))
 
 
 @app.command()

@@ -14,12 +14,13 @@ from bronze.raw_events import BRONZE
 from lakehouse.errors import LakehouseError, UsageError
 from lakehouse.locks import OneWriter
 from lakehouse.streams import Stream, adopt, check, resume_from
-from pipelines import aggregate, ingest, refine
+from pipelines import aggregate, ingest, quarantine, refine
 from pipelines.broker import bootstrap_servers
 from pipelines.console import call, out, print_json
 from pipelines.jobs import AsJson
 from pipelines.session import Job, open_job
 from producers import kafka
+from silver.quarantine import QUARANTINE
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,19 @@ def run_recover(job: Job, *, apply: bool = False, only: str = "") -> list[Findin
                 resume_from(stream.checkpoint, "")
                 adopt(stream)
             findings.append(Finding(stream.name, problem, remedy))
+        findings.append(_replay(job, apply=apply))
     return findings
+
+
+def _replay(job: Job, *, apply: bool) -> Finding:
+    """Whether a replay from quarantine was interrupted; finishes it if ``apply``."""
+    count = quarantine.replayed_halfway(job).count()
+    if not count:
+        return Finding(QUARANTINE.name)
+    if apply:
+        quarantine.finish_replay(job)
+    problem = f"a replay was interrupted: {count:,} records are in silver and still wait here"
+    return Finding(QUARANTINE.name, problem, "they are marked as replayed")
 
 
 def all_streams(job: Job) -> list[Stream]:

@@ -10,6 +10,9 @@ from lakehouse.session import start_session
 from lakehouse.storage import Lake
 from pipelines.settings import Settings, conf_folder, load_settings
 
+COMPILE_QUICKLY = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
+"""What makes Java compile quickly rather than well, with the usual room for what it compiles."""
+
 NO_CODE_GENERATION = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 """What makes Spark run its queries without compiling them."""
 
@@ -36,7 +39,7 @@ def open_job(name: str, settings: Settings | None = None, *, short: bool = False
         master=settings.spark.master,
         driver_memory=settings.spark.driver_memory,
         log=settings.logs / "spark.log",
-        java_options="-XX:TieredStopAtLevel=1" if short else "",
+        java_options=COMPILE_QUICKLY if short else "",
         settings=NO_CODE_GENERATION if short else None,
     )
     return Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))

@@ -13,10 +13,10 @@ from lakehouse.broker import Broker
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
 from pipelines.catalog import TABLES
-from pipelines.session import NO_CODE_GENERATION, Job
+from pipelines.session import COMPILE_QUICKLY, NO_CODE_GENERATION, Job
 from pipelines.settings import CONF, Settings, load_settings
 
-os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+os.environ["JAVA_TOOL_OPTIONS"] = f"{COMPILE_QUICKLY} -XX:+UseSerialGC"
 """Every Java of the tests lives for minutes on two cores: compiling well and collecting in parallel cost more."""
 
 DATA = Path(__file__).parent / "data"

@@ -7,13 +7,20 @@ import signal
 
 import pytest
 
+from gold.sessions import TABLE as SESSIONS
 from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
-from tests.faults.campaign import Campaign, gold_windows
-from tests.faults.harness import until, windows
+from tests.faults.campaign import MOMENTS, Campaign
+from tests.faults.harness import Window, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
 
-CLICKS = [window for layer in ("bronze", "silver") for window in windows(layer) if window.stream.endswith("clicks")]
+WINDOWS = {
+    "bronze": [Window("bronze.clicks", moment) for moment in MOMENTS],
+    # Of the tables that a batch of silver writes, the first and the last.
+    "silver": [Window("silver.clicks", "committed", "silver.quarantine")]
+    + [Window("silver.clicks", moment) for moment in MOMENTS],
+    "gold": [Window("gold", moment, SESSIONS.name) for moment in MOMENTS],
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +32,13 @@ def campaign(tmp_path_factory):
         made.installation.close()
 
 
-@pytest.mark.parametrize("layer", ["bronze", "silver", "gold"])
+@pytest.mark.parametrize("layer", WINDOWS)
 def test_killed_in_every_window_of_a_layer(campaign, layer):
-    chosen = gold_windows() if layer == "gold" else [window for window in CLICKS if window.stream.startswith(layer)]
-    for window in chosen:
-        assert campaign.kill(layer, window, recovered_first=False), campaign.offences
+    for window in WINDOWS[layer]:
+        # A window lasts for milliseconds: on a busy machine it is missed now and then.
+        assert any(campaign.kill(layer, window, recovered_first=False) for _ in range(3)), str(window)
     campaign.settle(layer)
     assert campaign.offences == []
-    hit = {name.partition(", ")[2] for name, tally in campaign.tallies.items() if name.startswith(layer)}
-    assert {"planned", "written", "committed"} <= hit
 
 
 def test_the_audit_of_all_that_was_killed_is_green(campaign):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import sys
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from gold.data_quality import TABLE as QUALITY
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.locks import OneWriter
-from pipelines import quality, quarantine, verify
+from pipelines import quality, quarantine, recover, verify
 from pipelines.aggregate import kept_up, run_aggregate
 from pipelines.rebuild import Layer, content_hash, run_rebuild
 from pipelines.refine import run_refine
@@ -99,6 +100,24 @@ def test_what_waits_enters_silver_once_the_list_has_grown_and_a_rebuild_gives_th
     ]
     with pytest.raises(UsageError, match="reason"):
         quarantine.run_discard(job, reason=" ", rule="json_invalid")
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_replay_that_was_interrupted_is_finished_by_recover(job, monkeypatch):
+    land(job.lake, "interactions", [record("interactions", 0, value("interactions", interaction_type="teleport"))])
+    run_refine(job)
+    grown = dataclasses.replace(EVENTS["interactions"], fields=tuple(map(with_teleport, EVENTS["interactions"].fields)))
+    with monkeypatch.context() as patched:
+        patched.setattr(quarantine, "EVENTS", {**EVENTS, "interactions": grown})
+        patched.setattr(quarantine, "_write_down", lambda *_: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            quarantine.run_replay(job)
+    assert quarantine.replayed_halfway(job).count() == 1
+    monkeypatch.setattr(recover, "all_streams", lambda _: [])
+    (finding,) = recover.run_recover(job, apply=True)
+    assert "1 records are in silver" in finding.problem
+    assert rows(job.lake.read(QUARANTINE), "status") == [("replayed",)]
+    assert recover.run_recover(job) == [recover.Finding(QUARANTINE.name)]
 
 
 def with_teleport(field: Field) -> Field:
