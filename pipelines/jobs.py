@@ -105,7 +105,7 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
         (
             r"(OutOfMemoryError\S*|Out of space in CodeCache|StackOverflowError)",
             "Java had too little memory for {stream} ({found}).",
-            "Raise spark.driver_memory, or lower stream.bytes_per_batch and stream.records_per_batch, and run it again.",
+            "Raise spark.driver_memory or lower stream.bytes_per_batch and records_per_batch, and run it again.",
         ),
         (
             r"(No space left on device)",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -15,7 +17,7 @@ from lakehouse.errors import OutsideError, UsageError
 from lakehouse.streams import committed
 from lakehouse.table import Table
 from pipelines import aggregate
-from pipelines.catalog import TABLES
+from pipelines.catalog import TABLES, table_named
 from pipelines.console import bar, call, out, print_json
 from pipelines.jobs import AsJson
 from pipelines.session import Job, open_job
@@ -35,6 +37,7 @@ class Maintained:
 
 
 def maintain(
+    name: Annotated[str, typer.Argument(help="One table, as in silver.clicks; all of them without.")] = "",
     retain_hours: Annotated[
         float, typer.Option(help="Files that were replaced longer ago than this are removed.", min=0)
     ] = SAFE_HOURS,
@@ -45,7 +48,8 @@ def maintain(
 ) -> None:
     """Put small files together, and remove those that nothing needs any more; the streams may run meanwhile."""
     check_hours(retain_hours, force=force)
-    done = run_maintain(open_job("maintain"), retain_hours=retain_hours, force=force)
+    tables = [table_named(name)] if name else list(TABLES.values())
+    done = run_maintain(open_job("maintain"), tables, retain_hours=retain_hours, force=force)
     if as_json:
         print_json([asdict(one) for one in done])
         return
@@ -64,10 +68,12 @@ def check_hours(retain_hours: float, *, force: bool) -> None:
         )
 
 
-def run_maintain(job: Job, *, retain_hours: float = SAFE_HOURS, force: bool = False) -> list[Maintained]:
-    """Compacts every table that is there, and vacuums those that no stream lags behind on.
+def run_maintain(
+    job: Job, tables: Iterable[Table], *, retain_hours: float = SAFE_HOURS, force: bool = False
+) -> list[Maintained]:
+    """Compacts those of the tables that are there, and vacuums them where no stream lags behind.
 
-    Each table's lock is held meanwhile, so that no commit is lost.
+    Each table's lock is held while it is compacted, so that no commit is lost.
     """
     check_hours(retain_hours, force=force)
     unsafe = "spark.databricks.delta.retentionDurationCheck.enabled"
@@ -77,7 +83,7 @@ def run_maintain(job: Job, *, retain_hours: float = SAFE_HOURS, force: bool = Fa
         if force:
             job.spark.conf.set(unsafe, "false")
         try:
-            for table in TABLES.values():
+            for table in tables:
                 if job.lake.exists(table):
                     shown.update(task, description=f"maintain: {table.name}")
                     done.append(_maintain(job, table, retain_hours))
@@ -91,10 +97,13 @@ def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
     with lake.writing(table):
         before = lake.files(table)
         lake.compact(table)
-        kept = _reader_behind(job, table, retain_hours)
-        if not kept:
+        after = lake.files(table)
+    kept = _reader_behind(job, table, retain_hours)
+    if not kept:
+        # No file that a writer has in hand is as old as the safe hours; a forced run must keep writers away.
+        with lake.writing(table) if retain_hours < SAFE_HOURS else nullcontext():
             lake.vacuum(table, retain_hours)
-        return Maintained(table.name, before, lake.files(table), kept)
+    return Maintained(table.name, before, after, kept)
 
 
 def _reader_behind(job: Job, table: Table, hours: float) -> str:

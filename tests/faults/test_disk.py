@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,10 @@ def small_disk(folder: Path, size: str):
 def fill(folder: Path) -> Path:
     """Takes all the room that is left."""
     filler = folder / "filler"
-    with filler.open("wb") as file:
-        try:
-            while True:
-                file.write(b"\0" * 4_096)
-                file.flush()
-        except OSError:
-            return filler
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"\0" * 4_096)
+    return filler
 
 
 def send(sender: Sender, body: bytes, count: int) -> None:
@@ -63,7 +61,7 @@ def test_a_full_disk_stops_the_job_with_a_sentence_and_room_is_the_cure(spark, n
         lake, state = (disk, tmp_path / "state") if under == "tables" else (tmp_path / "lake", disk)
         settings = load_settings(lake=str(lake / "in"), state=state / "in")
         job = Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
-        subprocess.run(["cp", "-r", no_rows, settings.lake_root], check=True)
+        shutil.copytree(no_rows, settings.lake_root)
         run_refine(job)
         land(job.lake, "clicks", [record("clicks", number, value("clicks", x_coord=number)) for number in range(500)])
         before = DeltaTable(job.lake.path(SILVER["clicks"])).version()
@@ -85,8 +83,7 @@ def test_a_full_disk_under_the_broker_loses_nothing_that_it_acknowledged(tmp_pat
             ensure_topics(servers, EVENTS, 1)
             body = value("clicks", details="x" * 50_000)
             sender = Sender(servers, {"delivery.timeout.ms": "8000", "compression.type": "none"})
-            with pytest.raises(OutsideError):
-                send(sender, body, 2_000)
+            send(sender, body, 2_000)
             assert sender.delivery.failed
             acknowledged = sender.delivery.total
             enlarge("256m")

@@ -45,10 +45,8 @@ def test_more_partitions_sizes_up_to_the_limit_and_wrong_clocks(spark, servers, 
         sender.send("interactions", b"a", value("interactions"))
     run_ingest(job)
 
-    AdminClient({"bootstrap.servers": servers}).create_partitions([NewPartitions("interactions", 3)])[
-        "interactions"
-    ].result(30)
-    sent = 0
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_partitions([NewPartitions("interactions", 3)])["interactions"].result(30)
     with Sender(servers) as sender:
         for number in range(60):
             sender.send("interactions", str(number).encode(), value("interactions", session_id=f"s{number}"))

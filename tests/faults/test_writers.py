@@ -12,11 +12,14 @@ import pytest
 from deltalake import DeltaTable
 
 from bronze.raw_events import BRONZE
+from lakehouse.storage import Lake
+from lakehouse.table import Table
+from pipelines.jobs import run_streams
 from pipelines.maintain import run_maintain
-from pipelines.refine import run_refine
+from pipelines.refine import streams
 from silver.events import SILVER
 from tests.faults.harness import ROOT, Ledger, Shoppers
-from tests.records import bronze_rows, record, rows, value
+from tests.records import bronze_rows, record, value
 
 pytestmark = [pytest.mark.faults, pytest.mark.spark]
 
@@ -32,6 +35,10 @@ def test_of_two_drivers_started_together_one_is_refused(installation, tmp_path):
     assert "never write the same stream" in refused.said
 
 
+def offsets(lake: Lake, table: Table) -> list[int]:
+    return sorted(row["offset"] for row in lake.read(table).collect())
+
+
 APPEND = """
 import sys
 sys.path.insert(0, "tests")
@@ -41,7 +48,7 @@ from bronze.raw_events import BRONZE
 
 job = open_job("append", short=True)
 print("ready", flush=True)
-for number in range(1_000, 1_012):
+for number in range(1_000, 1_006):
     with job.lake.writing(BRONZE["clicks"]):
         land(job.lake, "clicks", [record("clicks", number, value("clicks", x_coord=number))])
     print(number, flush=True)
@@ -72,8 +79,8 @@ def test_a_job_and_a_compaction_of_its_table_in_another_process_lose_no_commit(j
                 tables.compact(table)
             written += 1
     assert other.returncode == 0
-    assert written > 3
-    assert rows(tables.read(table), "offset") == [(number,) for number in (*range(written), *range(1_000, 1_012))]
+    assert written > 2
+    assert offsets(tables, table) == [*range(written), *range(1_000, 1_006)]
     log = DeltaTable(tables.path(table))
     assert log.version() == len(log.history()) - 1
 
@@ -85,6 +92,7 @@ def test_maintenance_and_readers_while_silver_is_written(job, tables):
     def read() -> None:
         while not stop.is_set():
             counts.append(DeltaTable(tables.path(SILVER["clicks"])).to_pyarrow_table().num_rows)
+            stop.wait(0.2)
 
     with ThreadPoolExecutor() as threads:
         reader = threads.submit(read)
@@ -92,12 +100,14 @@ def test_maintenance_and_readers_while_silver_is_written(job, tables):
             for step in range(3):
                 new = [record("clicks", step * 10 + n, value("clicks", x_coord=step * 10 + n)) for n in range(10)]
                 tables.append(BRONZE["clicks"], bronze_rows(tables, "clicks", new))
-                upkeep = threads.submit(run_maintain, job)
-                run_refine(job)
+                upkeep = threads.submit(run_maintain, job, [SILVER["clicks"]])
+                run_streams(
+                    job, "refine", [one for one in streams(job) if one.name == "silver.clicks"], continuous=False
+                )
                 upkeep.result(240)
         finally:
             stop.set()
         reader.result(60)
     assert len(counts) > 3
     assert counts == sorted(counts)
-    assert rows(tables.read(SILVER["clicks"]), "offset") == [(number,) for number in range(30)]
+    assert offsets(tables, SILVER["clicks"]) == list(range(30))
