@@ -19,13 +19,14 @@ setup: java $(STAMP) ## make .venv with everything that is needed, pinned by has
 demo: setup ## run the whole pipeline, small, from simulated shoppers to a report
 	@.venv/bin/clickstream demo
 
-test: setup lint ## lint, and run every test, with real Spark and real Kafka
-	@.venv/bin/python -m pytest
+test: setup lint ## lint, and run the tests, with real Spark and real Kafka
+	@.venv/bin/python -m pytest -m "not long"
 
 test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
 	@.venv/bin/python -m pytest -m "not spark and not kafka and not faults"
 
 test-faults: $(STAMP) ## kill the jobs ROUNDS times, seeded by SEED, and audit what is left (100 take an hour or more)
+	@.venv/bin/python -m pytest -m long
 	@.venv/bin/python -m tests.faults.campaign --rounds $(ROUNDS) --seed $(SEED)
 
 lint: $(STAMP) ## check style, types and who may import whom

@@ -44,3 +44,7 @@ class OutsideError(LakehouseError):
     """Something that this program depends on failed: a broker, a disk, a store."""
 
     exit_code = 3
+
+
+class StoppedError(BaseException):
+    """Told to stop where nobody looks for it; no error that anyone may catch in passing."""

@@ -18,9 +18,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
-from lakehouse.errors import LakehouseError, OutsideError
+from lakehouse.errors import LakehouseError, OutsideError, StoppedError
 from lakehouse.locks import OneWriter
-from lakehouse.session import java_is_gone
 
 RECOVER = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
 """The cure for a checkpoint that does not fit."""
@@ -82,6 +81,7 @@ def run(
     """
     progress = {stream.name: Progress() for stream in streams}
     with ExitStack() as held, stopping() as stop:
+        held.enter_context(stop.heeded())
         for stream in streams:
             held.callback(OneWriter(locks, stream.name, spark).release)
         for stream in streams:
@@ -99,9 +99,10 @@ def run(
                 _finish(queries, stop_seconds)
             _look(queries, progress, explain)
             watch(progress)
-        except Exception as error:
-            # A signal to the whole group ends Java as well: its batch in flight is done again at the next start.
-            if not (stop.is_set() and java_is_gone(error)):
+        except Exception:
+            # Whatever a batch dies of while it is stopped (a signal to the whole group ends Java as well), it is
+            # done again at the next start.
+            if not stop.is_set():
                 raise
         finally:
             for query in queries.values():
@@ -152,6 +153,22 @@ class Stop:
 
     def __init__(self) -> None:
         self._told = False
+        self._heeded = False
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Within, someone looks whether it is time to stop; elsewhere a signal ends what is being done."""
+        before, self._heeded = self._heeded, True
+        try:
+            yield
+        finally:
+            self._heeded = before
+
+    def hear(self) -> None:
+        """What a signal does. Raises StoppedError where nobody looks."""
+        first, self._told = not self._told, True
+        if first and not self._heeded:
+            raise StoppedError
 
     def set(self) -> None:
         """Says that it is time to stop."""
@@ -174,18 +191,24 @@ _stops: list[Stop] = []  # what SIGTERM tells now, if anything
 
 @contextmanager
 def stopping() -> Iterator[Stop]:
-    """SIGTERM and SIGINT tell it to stop, in place of ending the process at once; within another, that one's."""
+    """SIGTERM and SIGINT tell it to stop, in place of ending the process at once; within another, that one's.
+
+    A signal while nobody heeds it ends the block. That is a clean end too: what was under way is
+    done again by the next start, as after a kill.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield Stop()
         return
-    if _stops:
-        yield _stops[-1]
-        return
-    stop = Stop()
+    outermost = not _stops
+    stop = Stop() if outermost else _stops[-1]
     _stops.append(stop)
-    before = {one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGTERM, signal.SIGINT)}
+    # Within another one as well: Spark has put its own handler of SIGINT in place meanwhile.
+    before = {one: signal.signal(one, lambda *_: stop.hear()) for one in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
+    except StoppedError:
+        if not outermost:
+            raise
     finally:
         _stops.pop()
         for one, handler in before.items():

@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from lakehouse.errors import LakehouseError, OutsideError
-from lakehouse.session import java_is_gone
+from lakehouse.errors import LakehouseError, OutsideError, StoppedError
 from pipelines.settings import refuse_unknown
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -45,9 +44,11 @@ def fail(error: BaseException) -> NoReturn:
     """Says one sentence with the cure, and exits with the code that the error stands for."""
     if debugging():
         err.print_exception()
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt | StoppedError):
         err.print("stopped")
-        raise SystemExit(130)
+        raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 143)
+    from lakehouse.session import java_is_gone  # only now: commands without Spark need not wait for it
+
     if java_is_gone(error):
         error = OutsideError(
             "Java, which runs Spark, has ended: it was killed, or ran out of memory.",
@@ -74,6 +75,6 @@ def call(command: Callable[..., Any]) -> NoReturn:
             app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
             app.command()(command)
             app(standalone_mode=True)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before a person
+    except (Exception, KeyboardInterrupt, StoppedError) as error:  # noqa: BLE001 - the last stop before a person
         fail(error)
     raise SystemExit(0)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
+from lakehouse.errors import StoppedError
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
+from lakehouse.streams import stopping
 from pipelines.settings import Settings, conf_folder, load_settings
 
 COMPILE_QUICKLY = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
@@ -33,13 +35,17 @@ def open_job(name: str, settings: Settings | None = None, *, short: bool = False
     write and compile a program for each query, which costs more than running it.
     """
     settings = settings or load_settings()
-    spark = start_session(
-        f"clickstream-{name}",
-        conf_folder() / "spark-defaults.conf",
-        master=settings.spark.master,
-        driver_memory=settings.spark.driver_memory,
-        log=settings.logs / "spark.log",
-        java_options=COMPILE_QUICKLY if short else "",
-        settings=NO_CODE_GENERATION if short else None,
-    )
+    # A Java that is left while it starts would wait for ever for somebody to talk to it.
+    with stopping() as stop, stop.heeded():
+        spark = start_session(
+            f"clickstream-{name}",
+            conf_folder() / "spark-defaults.conf",
+            master=settings.spark.master,
+            driver_memory=settings.spark.driver_memory,
+            log=settings.logs / "spark.log",
+            java_options=COMPILE_QUICKLY if short else "",
+            settings=NO_CODE_GENERATION if short else None,
+        )
+    if stop.is_set():
+        raise StoppedError
     return Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -166,7 +167,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         for campaign in run(Path(folder), asked.rounds, asked.seed):
             kills = sum(tally.rounds for tally in campaign.tallies.values())
             print(f"{kills} kills in {time.monotonic() - began:.0f} s, {len(campaign.offences)} offences", flush=True)

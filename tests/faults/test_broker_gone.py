@@ -11,7 +11,7 @@ import pytest
 from tests.faults.audit import audit_bronze
 from tests.faults.harness import Ledger, Shoppers, until
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
+pytestmark = [pytest.mark.long, pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
 
 
 def landed(installation, ledger) -> bool:
