@@ -99,11 +99,6 @@ def run(
                 _finish(queries, stop_seconds)
             _look(queries, progress, explain)
             watch(progress)
-        except Exception:
-            # Whatever a batch dies of while it is stopped (a signal to the whole group ends Java as well), it is
-            # done again at the next start.
-            if not stop.is_set():
-                raise
         finally:
             for query in queries.values():
                 # Java may be gone, or a batch may not heed its interruption in time: it is done again.
@@ -193,8 +188,8 @@ _stops: list[Stop] = []  # what SIGTERM tells now, if anything
 def stopping() -> Iterator[Stop]:
     """SIGTERM and SIGINT tell it to stop, in place of ending the process at once; within another, that one's.
 
-    A signal while nobody heeds it ends the block. That is a clean end too: what was under way is
-    done again by the next start, as after a kill.
+    A signal while nobody heeds it ends the outermost block. That is a clean end too: what was
+    under way is done again by the next start, as after a kill.
     """
     if threading.current_thread() is not threading.main_thread():
         yield Stop()
@@ -206,8 +201,10 @@ def stopping() -> Iterator[Stop]:
     before = {one: signal.signal(one, lambda *_: stop.hear()) for one in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
-    except StoppedError:
-        if not outermost:
+    except (Exception, StoppedError):
+        # Whatever it dies of once it is told to stop (a signal to the whole group ends Java as well), the next
+        # start does it again.
+        if not (outermost and stop.is_set()):
             raise
     finally:
         _stops.pop()

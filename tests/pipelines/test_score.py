@@ -15,6 +15,7 @@ from gold.session_predictions import TABLE as PREDICTIONS
 from gold.training_examples import TABLE
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.storage import Lake, struct
+from lakehouse.streams import Stop
 from pipelines.registry import Registry
 from pipelines.score import run_score
 from pipelines.session import Job
@@ -149,7 +150,7 @@ def test_a_run_that_died_between_the_two_tables_is_completed(job):
 
 def test_changes_are_scored_as_they_come(job, monkeypatch):
     fill(job, [example(1, 1, keen=False, bought=None)])
-    stop = threading.Event()
+    stop = Stop()
 
     class Stopping:
         def __enter__(self):
