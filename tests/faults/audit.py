@@ -39,7 +39,9 @@ def audit_bronze(installation: Installation, ledger: Ledger, *, complete: bool =
     (``complete=False``), and nothing else may be wrong.
     """
     for topic in EVENTS:
-        if not (installation.table(f"bronze.{topic}") / "_delta_log").exists():
+        if not (installation.table(f"bronze.{topic}") / "_delta_log" / f"{0:020}.json").exists():
+            if complete and ledger.acknowledged(topic):
+                yield f"{topic}: its records are lost, there is no table"
             continue
         rows = read(installation.table(f"bronze.{topic}"), [*_PLACE, "value"]).to_pydict()
         places = list(zip(*(rows[name] for name in _PLACE), strict=True))
