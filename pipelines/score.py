@@ -49,8 +49,10 @@ def score(continuous: Continuous = False, as_json: AsJson = False) -> None:
     with stopping():
         with err.status("score"):
             job = open_job("score")
-        result = run_score(job, continuous=continuous)
-    seconds = time.monotonic() - began
+        _report(run_score(job, continuous=continuous), time.monotonic() - began, as_json=as_json)
+
+
+def _report(result: ScoreResult, seconds: float, *, as_json: bool) -> None:
     if as_json:
         print_json({"job": "score", "seconds": round(seconds, 3), **asdict(result)})
         return

@@ -46,6 +46,16 @@ def test_told_to_stop_at_random_moments_a_job_ends_in_time_and_loses_nothing(ins
     assert [*audit_bronze(installation, ledger), *audit_fates(installation)] == []
 
 
+@pytest.mark.parametrize("job", ["ingest", "refine", "aggregate", "score", "run"])
+def test_told_to_stop_while_spark_starts_every_job_ends_cleanly(installation, job):
+    driver = installation.drive(job)
+    until(lambda: driver.children() or not driver.alive, "Java")
+    driver.signal(signal.SIGTERM)
+    done = driver.finish(SECONDS + 15)
+    assert done.code == 0, done.said
+    assert "error" not in done.said
+
+
 def test_a_signal_to_java_as_well_is_a_clean_stop(installation, tmp_path):
     ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(7)
     ledger.send(shoppers.take(500))
