@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -43,22 +44,18 @@ _here: dict[Path, _Here] = {}
 _guard = Lock()
 
 
-class _JavaLock:
-    """A file's lock, held by the Java of a Spark session."""
-
-    def __init__(self, path: Path, spark: SparkSession) -> None:
-        # A file of its own: on some systems the two kinds of locks see each other.
-        java: Any = spark._jvm  # noqa: SLF001
-        self._file = java.java.io.RandomAccessFile(f"{path}.java", "rw")
-        self._channel = self._file.getChannel()
-
-    def take(self) -> bool:
-        """Takes it, unless another process has it."""
-        return self._channel.tryLock() is not None
-
-    def release(self) -> None:
-        """Lets it go."""
-        self._file.close()
+def _java_holds(held: ExitStack, path: Path, spark: SparkSession, seconds: float = math.inf) -> bool:
+    """Has the Java of a session hold the lock too, until ``held`` ends; False if another had it for so long."""
+    java: Any = spark._jvm  # noqa: SLF001
+    # A file of its own: on some systems the two kinds of locks see each other.
+    file = java.java.io.RandomAccessFile(f"{path}.java", "rw")
+    held.callback(file.close)
+    channel, end = file.getChannel(), time.monotonic() + seconds
+    while channel.tryLock() is None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(_LOOK_SECONDS)
+    return True
 
 
 @contextmanager
@@ -79,10 +76,7 @@ def exclusive(folder: Path, name: str, spark: SparkSession | None = None) -> Ite
             held.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if spark is not None:
-                java = _JavaLock(path, spark)
-                held.callback(java.release)
-                while not java.take():
-                    time.sleep(_LOOK_SECONDS)
+                _java_holds(held, path, spark)
             mine.held = True
             held.callback(setattr, mine, "held", False)
             yield
@@ -105,14 +99,8 @@ class OneWriter:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise _taken(name, f"Another process{_holder(descriptor)}") from error
-            if spark is not None:
-                java = _JavaLock(path, spark)
-                held.callback(java.release)
-                end = time.monotonic() + DYING_SECONDS
-                while not java.take():
-                    if time.monotonic() > end:
-                        raise _taken(name, f"The Java of a driver that is gone{_holder(descriptor)}")
-                    time.sleep(_LOOK_SECONDS)
+            if spark is not None and not _java_holds(held, path, spark, DYING_SECONDS):
+                raise _taken(name, f"The Java of a driver that is gone{_holder(descriptor)}")
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps({"pid": os.getpid()}).encode(), 0)
             self._held = held.pop_all()

@@ -106,7 +106,7 @@ class Lake:
         """
         on = " AND ".join([f"t.`{column}` <=> s.`{column}`" for column in table.key] + ([within] if within else []))
         values = {f"`{name}`": f"s.`{name}`" for name in table.column_names}
-        merging = DeltaTable.forPath(self.spark, self.path(table)).alias("t").merge(rows.alias("s"), on)
+        merging = self._delta(table).alias("t").merge(rows.alias("s"), on)
         if gone:
             merging = merging.whenMatchedDelete(f"s.`{gone}`")
         merging = merging.whenMatchedUpdate(set=values)
@@ -115,19 +115,22 @@ class Lake:
 
     def compact(self, table: Table) -> None:
         """Puts small files together, clustered where the table is. The caller holds the table's lock."""
-        DeltaTable.forPath(self.spark, self.path(table)).optimize().executeCompaction()
+        self._delta(table).optimize().executeCompaction()
 
     def vacuum(self, table: Table, hours: float) -> None:
-        """Removes the files that no version of the last ``hours`` needs. The caller holds the table's lock."""
-        DeltaTable.forPath(self.spark, self.path(table)).vacuum(hours)
+        """Removes the files that no version of the last ``hours`` needs; no commit.
+
+        Fewer hours than a writer may take need the table's lock.
+        """
+        self._delta(table).vacuum(hours)
 
     def files(self, table: Table) -> int:
         """How many data files the newest version has."""
-        return int(DeltaTable.forPath(self.spark, self.path(table)).detail().first()["numFiles"])
+        return int(self._delta(table).detail().first()["numFiles"])
 
     def history(self, table: Table) -> DataFrame:
         """One row per version: its number, when it was written, by which operation, and more."""
-        frame: DataFrame = DeltaTable.forPath(self.spark, self.path(table)).history()
+        frame: DataFrame = self._delta(table).history()
         return frame
 
     def version(self, table: Table) -> int:
@@ -137,6 +140,9 @@ class Lake:
     def table_id(self, table: Table) -> str:
         """Delta's own id of the table, which a table made anew does not share."""
         return str(self._snapshot(table).metadata().id())
+
+    def _delta(self, table: Table) -> DeltaTable:
+        return DeltaTable.forPath(self.spark, self.path(table))
 
     def _snapshot(self, table: Table) -> Any:
         """Delta's own view of the newest version: DESCRIBE DETAIL and HISTORY run Spark jobs to say the same."""

@@ -226,7 +226,8 @@ def check(stream: Stream) -> None:
             raise OutsideError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).", RECOVER)
         return
     # Without its metadata Spark would give the stream a new id, by which no batch is known to be written already.
-    found = [_read(stream.name, path) for path in (mark.with_name("metadata"), mark)][1]
+    _read(stream.name, mark.with_name("metadata"))
+    found = _read(stream.name, mark)
     for name, what in (
         ("stream", "to another stream"),
         ("target_id", "to a table that is gone: the one that is there was made later"),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -20,7 +21,7 @@ from lakehouse.errors import DeclarationError, OutsideError
 from lakehouse.frames import union
 from lakehouse.incremental import Span, refresh
 from lakehouse.storage import struct
-from lakehouse.streams import Progress, Stream, resume_from, resumes_at, stopping
+from lakehouse.streams import Progress, Stream, committed, resume_from, resumes_at, stopping
 from lakehouse.table import Source, Table
 from pipelines.broker import bootstrap_servers
 from pipelines.catalog import GOLD, TABLES
@@ -148,6 +149,11 @@ def checkpoint(job: Job) -> Path:
     declared = [[table.name for table in fed_by()], *([one.name, one.ddl, dict(one.scope)] for one in kept_up())]
     version = hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
     return job.settings.checkpoints / STREAM / version
+
+
+def positions(job: Job) -> dict[str, dict[str, Any]]:
+    """Where the stream stands in each of silver's tables, as Delta's source writes it; none before its first batch."""
+    return dict(zip((table.name for table in fed_by()), committed(checkpoint(job)) or (), strict=False))
 
 
 def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stream:

@@ -42,12 +42,17 @@ def streams(job: Job) -> list[Stream]:
     return [_stream(job, table, servers, topics[name]) for name, table in BRONZE.items()]
 
 
-def offsets_after(job: Job, table: Table, topic: kafka.TopicInfo) -> dict[str, int]:
-    """From where each partition of a topic goes on after what bronze holds, as Spark's Kafka source wants it."""
+def held(job: Job, table: Table, topic_id: str) -> dict[int, int]:
+    """The offset after the highest one that bronze holds, of each partition that it has a record of."""
     from pyspark.sql import functions as F
 
-    rows = job.lake.read(table).where(F.col("topic_id") == topic.topic_id)
-    after = {row[0]: row[1] + 1 for row in rows.groupBy("partition").agg(F.max("offset")).collect()}
+    rows = job.lake.read(table).where(F.col("topic_id") == topic_id)
+    return {row[0]: row[1] + 1 for row in rows.groupBy("partition").agg(F.max("offset")).collect()}
+
+
+def offsets_after(job: Job, table: Table, topic: kafka.TopicInfo) -> dict[str, int]:
+    """From where each partition of a topic goes on after what bronze holds, as Spark's Kafka source wants it."""
+    after = held(job, table, topic.topic_id)
     # -2 is Kafka's word for the earliest offset that is still there.
     return {str(partition): after.get(partition, -2) for partition in range(topic.partitions)}
 
@@ -103,7 +108,7 @@ def _stream(job: Job, table: Table, servers: str, topic: kafka.TopicInfo) -> Str
 
     stream = Stream(
         name=table.name,
-        checkpoint=job.settings.checkpoints / table.layer / table.short_name,
+        checkpoint=job.checkpoint(table),
         prepare=prepare,
         source_id=topic.topic_id,
         target_id=job.lake.table_id(table),

@@ -12,15 +12,14 @@ from pyspark.sql import functions as F
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from bronze.raw_events import BRONZE
 from lakehouse.errors import OutsideError, UsageError
-from lakehouse.streams import committed
 from lakehouse.table import Table
-from pipelines import aggregate
+from pipelines import aggregate, refine
 from pipelines.catalog import TABLES, table_named
 from pipelines.console import bar, call, out, print_json
 from pipelines.jobs import AsJson
 from pipelines.session import Job, open_job
+from silver.events import SILVER
 
 SAFE_HOURS = 168
 """For so long after a file was replaced, someone may still read it: Delta's own default."""
@@ -108,20 +107,16 @@ def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
 
 def _reader_behind(job: Job, table: Table, hours: float) -> str:
     """Why a table's old files must stay: a stream has yet to read a version from before they could go."""
-    if table.name in {one.name for one in BRONZE.values()}:
-        name, checkpoint, place = f"silver.{table.short_name}", job.settings.checkpoints / "silver", 0
-        checkpoint /= table.short_name
-    elif table.name in (names := [one.name for one in aggregate.fed_by()]):
-        name, checkpoint, place = aggregate.STREAM, aggregate.checkpoint(job), names.index(table.name)
-    else:
-        return ""
     try:
-        done = committed(checkpoint)
+        if table.layer == "bronze":
+            name, at = SILVER[table.short_name].name, refine.position(job, table.short_name)
+        else:
+            name, at = aggregate.STREAM, aggregate.positions(job).get(table.name)
     except OutsideError as error:
         return f"old files stay: {error.message}"
-    if done is None:
+    if at is None:
         return ""
-    next_version = done[place]["reservoirVersion"]
+    next_version = at["reservoirVersion"]
     old = F.current_timestamp() - F.expr(f"INTERVAL {round(hours * 3600)} SECONDS")
     late = job.lake.history(table).where((F.col("version") == next_version) & (F.col("timestamp") < old))
     return "" if late.isEmpty() else f"old files stay: the stream {name} has yet to read version {next_version}"

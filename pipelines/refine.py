@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from bronze.raw_events import BRONZE
-from lakehouse.streams import Progress, Stream, stopping
+from lakehouse.streams import Progress, Stream, committed, stopping
 from pipelines.console import call
 from pipelines.fates import settle
 from pipelines.jobs import AsJson, Continuous, report, run_streams
@@ -39,6 +40,12 @@ def streams(job: Job) -> list[Stream]:
     return [_stream(job, event) for event in EVENTS.values()]
 
 
+def position(job: Job, name: str) -> dict[str, Any] | None:
+    """Where an event's stream stands in bronze, as Delta's source writes it; None before its first batch."""
+    done = committed(job.checkpoint(SILVER[name]))
+    return done[0] if done else None
+
+
 def _stream(job: Job, event: EventType) -> Stream:
     lake, source, target = job.lake, BRONZE[event.name], SILVER[event.name]
     judge = judge_records(event)
@@ -58,7 +65,7 @@ def _stream(job: Job, event: EventType) -> Stream:
 
     return Stream(
         name=target.name,
-        checkpoint=job.settings.checkpoints / target.layer / target.short_name,
+        checkpoint=job.checkpoint(target),
         prepare=prepare,
         source_id=lake.table_id(source),
         target_id=lake.table_id(target),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -10,6 +12,7 @@ from lakehouse.errors import StoppedError
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
 from lakehouse.streams import stopping
+from lakehouse.table import Table
 from pipelines.settings import Settings, conf_folder, load_settings
 
 COMPILE_QUICKLY = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
@@ -25,7 +28,15 @@ class Job:
 
     settings: Settings
     spark: SparkSession
-    lake: Lake
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The installation's tables."""
+        return Lake(self.spark, self.settings.lake_root, self.settings.locks)
+
+    def checkpoint(self, table: Table) -> Path:
+        """The checkpoint folder of the stream that feeds a table of bronze or silver."""
+        return self.settings.checkpoints / table.layer / table.short_name
 
 
 def open_job(name: str, settings: Settings | None = None, *, short: bool = False) -> Job:
@@ -48,4 +59,4 @@ def open_job(name: str, settings: Settings | None = None, *, short: bool = False
         )
     if stop.is_set():
         raise StoppedError
-    return Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    return Job(settings, spark)

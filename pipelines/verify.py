@@ -134,9 +134,9 @@ def check_kafka(job: Job, name: str) -> Check:
     except OutsideError as error:
         return Check(title, ok=False, offence=f"Kafka could not be asked: {error}")
     rows = job.lake.read(table).where(F.col("topic_id") == topic_id)
-    read = (committed(job.settings.checkpoints / table.layer / name) or [{}])[0].get(name, {})
+    read = (committed(job.checkpoint(table)) or [{}])[0].get(name, {})
     # A stream that was recovered has no finished batch yet, but the rows of those before.
-    held = {row[0]: row[1] + 1 for row in rows.groupBy("partition").agg(F.max("offset")).collect()}
+    held = ingest.held(job, table, topic_id)
     missing, explained, lag, offence = 0, 0, 0, ""
     for (_, partition), (earliest, end) in ends.items():
         next_offset = max(int(read.get(str(partition), 0)), held.get(partition, 0))
@@ -190,10 +190,8 @@ def _fate_rows(job: Job, name: str) -> DataFrame:
 def _judged(job: Job, name: str) -> DataFrame:
     """The bronze rows that silver's stream has read: those of the versions below the one it reads next."""
     table = BRONZE[name]
-    done = committed(job.settings.checkpoints / "silver" / name)
-    if not done:
-        return job.lake.empty(table)
-    return _up_to(job, table, done[0])
+    at = refine.position(job, name)
+    return _up_to(job, table, at) if at else job.lake.empty(table)
 
 
 def _up_to(job: Job, table: Table, offset: dict[str, Any], *, at_least: int = -1) -> DataFrame:
@@ -309,9 +307,8 @@ def _clock(job: Job) -> DataFrame:
 
 def _taken(job: Job, table: Table) -> DataFrame:
     """The rows of a silver table that gold's stream has read."""
-    done = committed(aggregate.checkpoint(job))
-    names = [one.name for one in aggregate.fed_by()]
+    at = aggregate.positions(job).get(table.name)
     built = aggregate.built_from(job).get(table.name, -1)
-    if done:
-        return _up_to(job, table, done[names.index(table.name)], at_least=built)
+    if at:
+        return _up_to(job, table, at, at_least=built)
     return job.lake.read(table, built) if built >= 0 else job.lake.empty(table)

@@ -1,15 +1,13 @@
-"""One Spark session and one broker for the whole run, started when the first test asks for them."""
+"""One Spark session for the whole run, started when the first test asks for it."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lakehouse.broker import Broker
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
 from pipelines.catalog import TABLES
@@ -41,18 +39,6 @@ def spark(tmp_path_factory):
     session.stop()
 
 
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory) -> Iterator[str]:
-    """The bootstrap servers of a running embedded broker that belongs to this test run alone."""
-    kafka = Broker(tmp_path_factory.mktemp("kafka"))
-    try:
-        servers = kafka.start().bootstrap_servers
-        assert servers
-        yield servers
-    finally:
-        kafka.stop(timeout=10)
-
-
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     """An installation of its own."""
@@ -62,7 +48,7 @@ def settings(tmp_path) -> Settings:
 @pytest.fixture
 def job(spark, settings) -> Job:
     """What a job works with, in an installation of its own."""
-    return Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    return Job(settings, spark)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Kafka records made by hand, for tests that need no broker."""
+"""Kafka records made by hand, and silver made of them, for tests that need no broker."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from pyspark.sql import DataFrame
 
 from bronze.raw_events import BRONZE
 from lakehouse.storage import Lake
+from lakehouse.streams import Stream
+from pipelines.jobs import run_streams
+from pipelines.refine import streams
+from pipelines.session import Job
+from silver.events import SILVER
 
 NOON = datetime(2026, 10, 15, 12, tzinfo=UTC)
 
@@ -71,6 +76,17 @@ def land(lake: Lake, event: str, records: Iterable[tuple[Any, ...]]) -> None:
     """Writes records into bronze."""
     lake.ensure(BRONZE[event])
     lake.append(BRONZE[event], bronze_rows(lake, event, records))
+
+
+def refine_only(job: Job, event: str) -> list[int]:
+    """Lets one event's stream judge what there is, for the others only take time; gives the offsets that silver has."""
+    run_streams(job, "refine", only(job, event), continuous=False)
+    return [row[0] for row in rows(job.lake.read(SILVER[event]), "offset")]
+
+
+def only(job: Job, event: str) -> list[Stream]:
+    """The stream of silver that judges one kind of event."""
+    return [stream for stream in streams(job) if stream.name == SILVER[event].name]
 
 
 def rows(frame: DataFrame, *columns: str) -> list[tuple[Any, ...]]:

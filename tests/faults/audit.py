@@ -63,7 +63,7 @@ def audit_bronze(installation: Installation, ledger: Ledger, *, complete: bool =
 
 def audit_fates(installation: Installation, *, complete: bool = True) -> Iterator[str]:
     """What is wrong with silver: rows of bronze without a fate or with two, and other fates than a judge finds."""
-    waiting = read(installation.table("silver.quarantine"), ["topic", *_PLACE, "value", "status"]).to_pylist()
+    waiting = read(installation.table("silver.quarantine"), ["topic", *_PLACE]).to_pylist()
     repeated = read(installation.table("silver.duplicates"), ["topic", *_PLACE]).to_pylist()
     for topic, event in EVENTS.items():
         heard = read(installation.table(f"bronze.{topic}"), [*_PLACE, "value", "arrived_at"]).to_pylist()

@@ -43,9 +43,10 @@ class Tally:
 
     def take(self, offences: list[str]) -> None:
         """Counts what an audit found."""
-        self.lost += sum("lost" in offence or "without a fate" in offence for offence in offences)
-        self.doubled += sum("doubled" in offence or "several" in offence for offence in offences)
-        self.other += len(offences) - self.lost - self.doubled
+        lost = sum("lost" in offence or "without a fate" in offence for offence in offences)
+        doubled = sum("doubled" in offence or "several" in offence for offence in offences)
+        self.lost, self.doubled = self.lost + lost, self.doubled + doubled
+        self.other += len(offences) - lost - doubled
 
 
 class Campaign:
@@ -101,9 +102,11 @@ class Campaign:
         """Lets the layer's job finish what is there, and audits all that it has done."""
         done = self.installation.run(JOBS[layer], "--json")
         found = [] if done.code == 0 else [f"the last {JOBS[layer]} ended with {done.code}: {done.said}"]
-        audits = {"bronze": (audit_bronze, self.installation, self.ledger), "silver": (audit_fates, self.installation)}
-        audit, *what = audits.get(layer, (audit_sessions, self.installation))
-        found += list(audit(*what))
+        found += {
+            "bronze": lambda: audit_bronze(self.installation, self.ledger),
+            "silver": lambda: audit_fates(self.installation),
+            "gold": lambda: audit_sessions(self.installation),
+        }[layer]()
         self.tallies[f"{layer}, at the end"].take(found)
         self.offences += [f"{layer} at the end: {offence}" for offence in found]
 

@@ -46,7 +46,7 @@ def until(condition: Callable[[], bool], what: str, *, limit: float = LIMIT, ste
 class Installation:
     """A whole installation in one folder: a lake, a state, and a broker of its own."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lake, self.state = folder / "lake", folder / "state"
         self.broker = Broker(self.state / "kafka")
@@ -64,7 +64,6 @@ class Installation:
             "CLICKSTREAM_STREAM__TRIGGER_SECONDS": "0.2",
             # A driver lives for a minute: compiling costs more than it saves.
             "JAVA_TOOL_OPTIONS": f"{COMPILE_QUICKLY} -XX:+UseSerialGC",
-            **settings,
         }
 
     def close(self) -> None:
@@ -73,12 +72,11 @@ class Installation:
             driver.kill()
         self.broker.stop(timeout=10)
 
-    def start_broker(self) -> str:
-        """Starts the broker, with the topics; gives its address."""
+    def start_broker(self) -> None:
+        """Starts the broker, with the topics."""
         status = self.broker.start()
         self.servers, self._broker_pid = status.bootstrap_servers or "", status.pid or 0
         ensure_topics(self.servers, EVENTS, 2)
-        return self.servers
 
     def signal_broker(self, number: signal.Signals) -> None:
         """Sends a signal to the broker's whole process group."""
@@ -132,6 +130,7 @@ class Driver:
         logs.mkdir(parents=True, exist_ok=True)
         number = next(self._numbers)
         self._output, self._errors = logs / f"{number}.out", logs / f"{number}.err"
+        self._locks = installation.state / "locks"
         self.began = time.monotonic()
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
@@ -148,6 +147,11 @@ class Driver:
     def alive(self) -> bool:
         """Whether the command has not ended yet."""
         return self.process.poll() is None
+
+    def writes(self, stream: str) -> bool:
+        """Whether it holds a stream's lock."""
+        lock = self._locks / f"{stream}.lock"
+        return lock.exists() and f'"pid": {self.process.pid}}}' in lock.read_text()
 
     def signal(self, number: signal.Signals) -> None:
         """Sends the command itself a signal, not its children."""

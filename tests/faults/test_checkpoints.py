@@ -9,20 +9,18 @@ from uuid import uuid4
 import pytest
 
 from lakehouse.errors import OutsideError
-from lakehouse.storage import Lake
-from lakehouse.streams import Stream, check
+from lakehouse.streams import check
 from pipelines import refine
-from pipelines.jobs import run_streams
 from pipelines.recover import run_recover
 from pipelines.session import Job
 from pipelines.settings import load_settings
 from silver.events import SILVER
-from tests.records import land, record, rows, value
+from tests.records import land, only, record, refine_only, value
 
 pytestmark = [pytest.mark.faults, pytest.mark.spark]
 
 
-NAME = "silver.page_views"
+EVENT = "page_views"
 
 
 def newest(folder: Path) -> Path:
@@ -57,20 +55,9 @@ DAMAGES = {
 }
 
 
-def only(job: Job) -> list[Stream]:
-    """The one stream that the tests are about: the others would only take time."""
-    return [stream for stream in refine.streams(job) if stream.name == NAME]
-
-
-def go_on(job: Job) -> list[tuple[object, ...]]:
-    """Lets the stream finish what there is; gives the offsets that silver holds."""
-    run_streams(job, "refine", only(job), continuous=False)
-    return rows(job.lake.read(SILVER["page_views"]), "offset")
-
-
 def installation(spark, folder: Path) -> Job:
     settings = load_settings(lake=str(folder / "lake"), state=folder / "state")
-    return Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    return Job(settings, spark)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +77,7 @@ def made(spark, no_rows, tmp_path_factory):
 def lost(spark, made, tmp_path, monkeypatch):
     """A copy of it, to be damaged."""
     shutil.copytree(made, tmp_path / "copy")
-    monkeypatch.setattr("pipelines.recover.all_streams", only)
+    monkeypatch.setattr("pipelines.recover.all_streams", lambda job: only(job, EVENT))
     return installation(spark, tmp_path / "copy")
 
 
@@ -99,11 +86,11 @@ def test_a_damaged_checkpoint_stops_the_job_and_recover_sets_it_right(lost, dama
     checkpoint = lost.settings.checkpoints / "silver" / "page_views"
     DAMAGES[damage](checkpoint)
     with pytest.raises(OutsideError, match=r"checkpoint.*clickstream recover"):
-        go_on(lost)
-    assert [finding.stream for finding in run_recover(lost, apply=True) if finding.problem] == [NAME]
-    check(*only(lost))
+        refine_only(lost, EVENT)
+    assert [finding.stream for finding in run_recover(lost, apply=True) if finding.problem] == ["silver.page_views"]
+    check(*only(lost, EVENT))
     if damage in ("truncated offsets", "all deleted"):
-        assert go_on(lost) == [(0,), (1,), (2,), (3,)]
+        assert refine_only(lost, EVENT) == [0, 1, 2, 3]
         assert not any(finding.problem for finding in run_recover(lost))
 
 
@@ -117,7 +104,7 @@ def test_what_a_killed_driver_leaves_needs_no_cure(lost, left):
         last.unlink()
     if left == "no commit":
         last.with_name(f".{last.name}.crc").unlink(missing_ok=True)
-    assert go_on(lost) == [(0,), (1,), (2,), (3,)]
+    assert refine_only(lost, EVENT) == [0, 1, 2, 3]
 
 
 def test_a_driver_killed_before_its_first_batch_was_planned_is_started_again(job, tables):
@@ -125,12 +112,12 @@ def test_a_driver_killed_before_its_first_batch_was_planned_is_started_again(job
     offsets = job.settings.checkpoints / "silver" / "page_views" / "offsets"
     offsets.mkdir(parents=True)
     (offsets / f".0.{uuid4()}.tmp").write_bytes(b"v1")
-    assert go_on(job) == [(0,)]
+    assert refine_only(job, EVENT) == [0]
 
 
 def test_a_table_that_was_deleted_with_its_checkpoint_alive_stops_the_job(lost):
     shutil.rmtree(lost.lake.path(SILVER["page_views"]))
     with pytest.raises(OutsideError, match=r"silver.page_views.*a table that is gone.*clickstream recover"):
-        go_on(lost)
+        refine_only(lost, EVENT)
     run_recover(lost, apply=True)
-    assert go_on(lost) == [(0,), (1,), (2,), (3,)]
+    assert refine_only(lost, EVENT) == [0, 1, 2, 3]

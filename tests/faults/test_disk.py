@@ -12,7 +12,6 @@ from deltalake import DeltaTable
 
 from lakehouse.broker import Broker
 from lakehouse.errors import OutsideError
-from lakehouse.storage import Lake
 from pipelines.refine import run_refine
 from pipelines.session import Job
 from pipelines.settings import load_settings
@@ -60,7 +59,7 @@ def test_a_full_disk_stops_the_job_with_a_sentence_and_room_is_the_cure(spark, n
     with small_disk(disk, "64m"):
         lake, state = (disk, tmp_path / "state") if under == "tables" else (tmp_path / "lake", disk)
         settings = load_settings(lake=str(lake / "in"), state=state / "in")
-        job = Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+        job = Job(settings, spark)
         shutil.copytree(no_rows, settings.lake_root)
         run_refine(job)
         land(job.lake, "clicks", [record("clicks", number, value("clicks", x_coord=number)) for number in range(500)])

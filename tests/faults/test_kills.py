@@ -50,8 +50,7 @@ def test_python_killed_alone_does_not_let_a_second_driver_beside_its_java(campai
     installation = campaign.installation
     campaign.ledger.send(campaign.shoppers.take(300))
     driver = installation.drive("ingest", "--continuous")
-    lock = installation.state / "locks" / "bronze.clicks.lock"
-    until(lambda: f'"pid": {driver.process.pid}}}' in lock.read_text(), "the driver's lock")
+    until(lambda: driver.writes("bronze.clicks"), "the driver's lock")
     driver.signal(signal.SIGKILL)
     driver.process.wait()
     done = installation.run("ingest", "--json")
@@ -64,9 +63,7 @@ def test_java_killed_alone_is_one_sentence_and_nothing_is_lost(campaign):
     installation = campaign.installation
     campaign.ledger.send(campaign.shoppers.take(300))
     driver = installation.drive("run")
-    until(lambda: driver.children() or not driver.alive, "Java")
-    watch = installation.state / "locks" / "silver.clicks.lock"
-    until(lambda: f'"pid": {driver.process.pid}}}' in watch.read_text(), "the second job")
+    until(lambda: driver.writes("silver.clicks"), "the second job")
     for pid in driver.children():
         os.kill(pid, signal.SIGKILL)
     done = driver.finish(60)

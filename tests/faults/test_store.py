@@ -6,7 +6,6 @@ import pytest
 
 from gold.prediction_log import TABLE as LOG
 from lakehouse.errors import OutsideError
-from lakehouse.storage import Lake
 from pipelines.registry import Registry, open_registry
 from pipelines.score import run_score
 from pipelines.session import Job
@@ -42,7 +41,7 @@ def test_a_store_that_goes_away_during_training_leaves_the_champion_and_says_so(
 
 def test_a_damaged_store_stops_scoring_before_anything_is_written(spark, tmp_path):
     settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state")
-    damaged = Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    damaged = Job(settings, spark)
     settings.mlflow_home.mkdir(parents=True)
     (settings.mlflow_home / "mlflow.db").write_bytes(b"no database" * 1_000)
     with pytest.raises(OutsideError, match=r"MLflow store in .* failed"):

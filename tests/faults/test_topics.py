@@ -10,7 +10,6 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from bronze.raw_events import BRONZE
 from lakehouse.broker import Broker
-from lakehouse.storage import Lake
 from pipelines.ingest import run_ingest
 from pipelines.refine import run_refine
 from pipelines.session import Job
@@ -40,7 +39,7 @@ def test_more_partitions_sizes_up_to_the_limit_and_wrong_clocks(spark, servers, 
     settings = load_settings(
         lake=str(tmp_path / "lake"), state=tmp_path / "state", kafka={"bootstrap_servers": servers}
     )
-    job = Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    job = Job(settings, spark)
     with Sender(servers) as sender:
         sender.send("interactions", b"a", value("interactions"))
     run_ingest(job)

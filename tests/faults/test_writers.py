@@ -14,12 +14,10 @@ from deltalake import DeltaTable
 from bronze.raw_events import BRONZE
 from lakehouse.storage import Lake
 from lakehouse.table import Table
-from pipelines.jobs import run_streams
 from pipelines.maintain import run_maintain
-from pipelines.refine import streams
 from silver.events import SILVER
 from tests.faults.harness import ROOT, Ledger, Shoppers
-from tests.records import bronze_rows, record, value
+from tests.records import bronze_rows, record, refine_only, value
 
 pytestmark = [pytest.mark.faults, pytest.mark.spark]
 
@@ -101,9 +99,7 @@ def test_maintenance_and_readers_while_silver_is_written(job, tables):
                 new = [record("clicks", step * 10 + n, value("clicks", x_coord=step * 10 + n)) for n in range(10)]
                 tables.append(BRONZE["clicks"], bronze_rows(tables, "clicks", new))
                 upkeep = threads.submit(run_maintain, job, [SILVER["clicks"]])
-                run_streams(
-                    job, "refine", [one for one in streams(job) if one.name == "silver.clicks"], continuous=False
-                )
+                refine_only(job, "clicks")
                 upkeep.result(240)
         finally:
             stop.set()

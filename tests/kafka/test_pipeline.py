@@ -17,7 +17,6 @@ from deltalake import DeltaTable
 from bronze.raw_events import BRONZE
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import OutsideError
-from lakehouse.storage import Lake
 from pipelines.aggregate import run_aggregate
 from pipelines.catalog import TABLES
 from pipelines.ingest import run_ingest
@@ -58,7 +57,7 @@ def empty_topics(broker):
 
 def installation(spark, folder: Path, servers: str) -> Job:
     settings = load_settings(lake=str(folder / "lake"), state=folder / "state", kafka={"bootstrap_servers": servers})
-    return Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    return Job(settings, spark)
 
 
 def everything(job: Job) -> None:

@@ -6,27 +6,18 @@ import pytest
 
 from bronze.raw_events import BRONZE
 from lakehouse.errors import UsageError
-from pipelines.jobs import run_streams
 from pipelines.maintain import check_hours, run_maintain
-from pipelines.refine import streams
-from silver.events import SILVER
-from tests.records import land, record, rows, value
+from tests.records import land, record, refine_only, value
 
 pytestmark = pytest.mark.spark
 
 TABLE = BRONZE["clicks"]
 
 
-def refine(job) -> list[tuple[int]]:
-    only = [stream for stream in streams(job) if stream.name == "silver.clicks"]
-    run_streams(job, "refine", only, continuous=False)
-    return rows(job.lake.read(SILVER["clicks"]), "offset")
-
-
 def test_small_files_become_one_and_the_stream_goes_on_without_reading_again(job, tables):
     for number in range(4):
         land(tables, "clicks", [record("clicks", number, value("clicks", x_coord=number))])
-    assert refine(job) == [(0,), (1,), (2,), (3,)]
+    assert refine_only(job, "clicks") == [0, 1, 2, 3]
     before = tables.version(TABLE)
     (done,) = run_maintain(job, [TABLE])
     assert (done.files_before, done.files_after, done.kept) == (4, 1, "")
@@ -35,7 +26,7 @@ def test_small_files_become_one_and_the_stream_goes_on_without_reading_again(job
     land(tables, "clicks", [record("clicks", 4, value("clicks", x_coord=4))])
     (done,) = run_maintain(job, [TABLE], retain_hours=0, force=True)
     assert "the stream silver.clicks has yet to read version" in done.kept
-    assert refine(job) == [(0,), (1,), (2,), (3,), (4,)]
+    assert refine_only(job, "clicks") == [0, 1, 2, 3, 4]
 
 
 def test_fewer_hours_than_are_safe_need_force():
@@ -46,7 +37,7 @@ def test_fewer_hours_than_are_safe_need_force():
 
 def test_a_column_that_someone_adds_to_bronze_changes_nothing(job, tables):
     land(tables, "clicks", [record("clicks", 0, value("clicks"))])
-    assert refine(job) == [(0,)]
+    assert refine_only(job, "clicks") == [0]
     job.spark.sql(f"ALTER TABLE delta.`{tables.path(TABLE)}` ADD COLUMNS (kafka_headers STRING)")
     land(tables, "clicks", [record("clicks", 1, value("clicks", x_coord=1))])
-    assert refine(job) == [(0,), (1,)]
+    assert refine_only(job, "clicks") == [0, 1]

@@ -14,7 +14,7 @@ from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.training_examples import TABLE
 from lakehouse.errors import DataError, OutsideError
-from lakehouse.storage import Lake, struct
+from lakehouse.storage import struct
 from lakehouse.streams import Stop
 from pipelines.registry import Registry
 from pipelines.score import run_score
@@ -39,7 +39,7 @@ def job(spark, tmp_path_factory):
     """An installation with a champion."""
     home = tmp_path_factory.mktemp("scored")
     settings = load_settings(lake=str(home / "lake"), state=home / "state", stream={"trigger_seconds": 0.5})
-    job = Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    job = Job(settings, spark)
     rng = random.Random(5)
     rows = []
     for user in range(150):
@@ -183,7 +183,7 @@ def _until(holds, seconds=90):
 
 def test_without_a_champion_nothing_is_scored(spark, tmp_path):
     settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state")
-    fresh = Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    fresh = Job(settings, spark)
     with pytest.raises(DataError, match="clickstream train"):
         run_score(fresh)
     assert not (tmp_path / "lake").exists()

@@ -13,7 +13,7 @@ import pytest
 from gold.features import NUMBERS
 from gold.training_examples import TABLE
 from lakehouse.errors import DataError
-from lakehouse.storage import Lake, struct
+from lakehouse.storage import struct
 from pipelines.purchase_model import INPUTS, with_probability
 from pipelines.registry import Registry, Version, open_registry, tracking_uri
 from pipelines.session import Job
@@ -58,7 +58,7 @@ def trained(spark, tmp_path_factory):
     """An installation with one model."""
     home = tmp_path_factory.mktemp("trained")
     settings = load_settings(lake=str(home / "lake"), state=home / "state")
-    job = Job(settings, spark, Lake(spark, settings.lake_root, settings.locks))
+    job = Job(settings, spark)
     fill(job, examples(buys=noisy))
     return job, run_train(job)
 
