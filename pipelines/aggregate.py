@@ -63,13 +63,16 @@ def clock_frame(job: Job, as_of: datetime) -> DataFrame:
 
 def run_aggregate(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     """Brings gold up to what silver holds; on and on if ``continuous``."""
-    gold = _Gold(job)
+    gold, before = _Gold(job), built_from(job)
     with stopping() as stop:
         result = run_streams(
             job, "aggregate", [stream(job, gold.take)], continuous=continuous, tick=gold.close_sessions
         )
         if not stop.is_set():
             gold.close_sessions()
+    built = {} if before else built_from(job)
+    # What gold was built from as a whole has not come by the stream.
+    result[STREAM].rows += sum(job.lake.read(table, built[table.name]).count() for table in fed_by() if built)
     return result
 
 

@@ -15,7 +15,7 @@ from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.locks import OneWriter
 from pipelines import quality, quarantine, recover, verify
-from pipelines.aggregate import kept_up, run_aggregate
+from pipelines.aggregate import STREAM, kept_up, run_aggregate
 from pipelines.rebuild import Layer, content_hash, run_rebuild
 from pipelines.refine import run_refine
 from producers.contract import Field
@@ -157,7 +157,8 @@ def test_a_day_with_too_many_bad_records_fails(job, tables):
     land(tables, "clicks", [record("clicks", n, value("clicks", price=-1 if n < 3 else n)) for n in range(4)])
     land(tables, "page_views", [record("page_views", 0, value("page_views"))])
     run_refine(job)
-    run_aggregate(job)
+    assert run_aggregate(job)[STREAM].rows == 5
+    assert run_aggregate(job)[STREAM].rows == 0
     found = {(day.event, day.received, day.kept, day.quarantined, day.verdict) for day in quality.run_quality(job)}
     assert found == {("clicks", 4, 1, 3, "fail"), ("page_views", 1, 1, 0, "ok")}
     rules = tables.read(QUALITY).where("rule != 'all'")
