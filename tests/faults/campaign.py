@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import statistics
 import tempfile
 import time
@@ -170,6 +171,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     began = time.monotonic()
+    # Told to stop, it still says what it has found.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         for campaign in run(Path(folder), asked.rounds, asked.seed):
             kills = sum(tally.rounds for tally in campaign.tallies.values())
