@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 def training_examples(
     page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, sessions: DataFrame
 ) -> DataFrame:
-    """One row per (session, cut) reached before the first purchase; labelled once the session is closed."""
+    """One row per (session, cut) reached before the first purchase; labelled once the session is closed.
+
+    Sessions that no human made are left out, so that nothing learns from them or scores them.
+    """
     from pyspark.sql import functions as F
 
-    outcomes = sessions.select(
+    outcomes = sessions.where(~F.col("is_suspect")).select(
         *SESSION, F.when(F.col("is_closed"), F.col("bought")).alias("bought_later"), "started_on", "started_at"
     )
     return features(timeline(page_views, clicks, interactions)).join(outcomes, list(SESSION))
@@ -27,7 +30,8 @@ def training_examples(
 
 TABLE = Table(
     name="gold.training_examples",
-    doc="One row per (user_id, session_id, cut): what was known at the cut, and how the session ended.",
+    doc="One row per (user_id, session_id, cut): what was known at the cut, and how the session ended. "
+    "Without suspect sessions.",
     columns=(
         Column("user_id", "STRING", "The visitor.", required=True),
         Column("session_id", "STRING", "The visit; unique within a user.", required=True),
