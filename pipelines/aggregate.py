@@ -16,6 +16,7 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from gold.clock import CLOCK
 from gold.sessions import TABLE as SESSIONS
+from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DeclarationError, OutsideError
 from lakehouse.frames import union
 from lakehouse.incremental import Span, refresh
@@ -44,8 +45,18 @@ def aggregate(continuous: Continuous = False, as_json: AsJson = False) -> None:
 
 
 def kept_up() -> list[Table]:
-    """The gold tables that this job keeps up: those that a function builds from other tables."""
-    return [table for table in GOLD.values() if table.build is not None]
+    """The gold tables that this job keeps up: those that a function builds from other tables.
+
+    Each stands after those that it reads, and what scoring waits for before the others.
+    """
+    first = _made_from(EXAMPLES)
+    return sorted((table for table in GOLD.values() if table.build is not None), key=lambda one: one.name not in first)
+
+
+def _made_from(table: Source) -> set[str]:
+    """The names of the table and of all that it is made from."""
+    reads = table.reads.values() if isinstance(table, Table) else ()
+    return {table.name}.union(*map(_made_from, reads))
 
 
 def fed_by() -> list[Table]:
@@ -103,6 +114,7 @@ class _Gold:
                 also={SESSIONS.name: due},
                 sources={CLOCK.name: clock_frame(self._job, as_of)},
                 span=SPAN,
+                journal=journal(self._job),
             )
 
 
@@ -148,6 +160,11 @@ def checkpoint(job: Job) -> Path:
     declared = [[table.name for table in fed_by()], *([one.name, one.ddl, dict(one.scope)] for one in kept_up())]
     version = hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
     return job.settings.checkpoints / STREAM / version
+
+
+def journal(job: Job) -> Path:
+    """The file that tells of a refresh that was interrupted."""
+    return checkpoint(job) / "refresh.json"
 
 
 def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stream:
@@ -213,6 +230,7 @@ def build(job: Job) -> dict[str, int]:
     for table in kept_up():
         with lake.writing(table):
             lake.overwrite(table, table.make({name: frame(source) for name, source in table.reads.items()}))
+    journal(job).unlink(missing_ok=True)
     return versions
 
 
