@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gold.clock import CLOCK
-from gold.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, referrer_kind, timeline
+from gold.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, host, referrer_kind, timeline
 from lakehouse.table import Column, Table
 from producers.events import EVENTS
 
@@ -99,6 +99,7 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
             F.col("_landing.page_url").alias("landing_page"),
             F.col("_exit.page_url").alias("exit_page"),
             F.expr(referrer_kind("_referrer.referrer_url", "_referrer.page_url")).alias("referrer_kind"),
+            F.expr(f"nullif({host('_referrer.referrer_url')}, '')").alias("referrer_host"),
             "duration_seconds",
             F.expr("if(duration_seconds > 0, events * 60 / duration_seconds, 0D)").alias("events_per_minute"),
             (F.col("purchases") > 0).alias("bought"),
@@ -144,6 +145,7 @@ TABLE = Table(
         Column(
             "referrer_kind", "STRING", "Where the first page's visitor came from: direct, internal, search, …", True
         ),
+        Column("referrer_host", "STRING", "The host that the first page's visitor came from; null for none."),
         Column("duration_seconds", "DOUBLE", "From the first event to the last, in seconds; 0 for one event.", True),
         Column("events_per_minute", "DOUBLE", "Events per minute of duration; 0 where the duration is 0.", True),
         Column("bought", "BOOLEAN", "Whether there was a purchase.", required=True),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import duckdb
 import pytest
 from deltalake import DeltaTable
 
 from lakehouse.storage import Lake
-from pipelines.aggregate import run_aggregate
+from pipelines.aggregate import kept_up, run_aggregate
 from pipelines.session import Job
 from pipelines.settings import load_settings
+from silver.events import SILVER
 from tests.gold.events import keep
 from tests.gold.visits import VISITS
 
@@ -31,10 +31,10 @@ def shop(spark, no_rows, tmp_path_factory) -> Job:
 
 @pytest.fixture(scope="session")
 def sql(shop):
-    """Plain SQL on the files of the lake, by DuckDB: tables are called silver_clicks, gold_sessions and so on."""
+    """Plain SQL on the files of the lake, by DuckDB: its tables are called clicks, sessions and so on."""
     connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    for layer in ("silver", "gold"):
-        for folder in sorted((Path(shop.lake.root) / layer).iterdir()):
-            connection.register(f"{layer}_{folder.name}", DeltaTable(folder).to_pyarrow_dataset())
-    return lambda query: connection.execute(query).fetchall()
+    for table in (*SILVER.values(), *kept_up()):
+        files = DeltaTable(shop.lake.path(table)).file_uris()
+        name = connection.sql(f"SELECT * FROM read_parquet({files})")  # noqa: S608
+        name.create_view(table.short_name)
+    return lambda query: connection.sql(query).fetchall()

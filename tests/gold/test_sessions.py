@@ -19,7 +19,7 @@ def test_each_visit_is_one_row(sql):
     assert sql(
         """SELECT user_id, session_id, events, page_views, product_views, clicks, cart_adds, purchases, revenue,
                   referrer_kind, duration_seconds, events_per_minute, is_closed, suspect_rule, started_on, ended_on
-           FROM gold_sessions ORDER BY ALL"""
+           FROM sessions ORDER BY ALL"""
     ) == [
         ("anna", "s1", 10, 6, 3, 2, 1, 1, Decimal("50.00"), "search", 160, 3.75, True, None, day(14), day(14)),
         ("anna", "s2", 2, 2, 1, 0, 0, 0, Decimal("0.00"), "direct", 420, 2 / 7, True, None, day(15), day(16)),
