@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gold.features import FEATURES, features
+from gold.session_history import TABLE as SESSION_HISTORY
 from gold.sessions import TABLE as SESSIONS
 from gold.timeline import EVENTS_OF_A_SESSION, SESSION, timeline
 from lakehouse.table import Column, Table
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
 
 def training_examples(
-    page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, sessions: DataFrame
+    page_views: DataFrame,
+    clicks: DataFrame,
+    interactions: DataFrame,
+    sessions: DataFrame,
+    session_history: DataFrame,
 ) -> DataFrame:
     """One row per (session, cut) reached before the first purchase; labelled once the session is closed.
 
@@ -25,7 +30,7 @@ def training_examples(
     outcomes = sessions.where(~F.col("is_suspect")).select(
         *SESSION, F.when(F.col("is_closed"), F.col("bought")).alias("bought_later"), "started_on", "started_at"
     )
-    return features(timeline(page_views, clicks, interactions)).join(outcomes, list(SESSION))
+    return features(timeline(page_views, clicks, interactions), session_history).join(outcomes, list(SESSION))
 
 
 TABLE = Table(
@@ -43,7 +48,7 @@ TABLE = Table(
         Column("cut_at", "TIMESTAMP", "When the cut's event happened, in UTC.", required=True),
     ),
     key=("user_id", "session_id", "cut"),
-    reads={**EVENTS_OF_A_SESSION, "sessions": SESSIONS},
+    reads={**EVENTS_OF_A_SESSION, "sessions": SESSIONS, "session_history": SESSION_HISTORY},
     build=training_examples,
     scope={name: name for name in SESSION},
     rules={"a_cut_counts_from_one": "cut >= 1"},
