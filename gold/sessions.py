@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gold.clock import CLOCK
-from gold.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, referrer_kind, timeline
+from gold.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, host, referrer_kind, timeline
 from lakehouse.table import Column, Table
 from producers.events import EVENTS
 
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
 INTERACTION_TYPES = next(field.choices for field in EVENTS["interactions"].fields if field.choices)
 """The kinds of interaction that the contract lists; each one is counted in a column of its own."""
+
+SUSPECT = {
+    "too_many_events": "events >= 2000",
+    "never_rests": "duration_seconds >= 86400 AND active_hours >= hours_spanned",
+    "too_fast": "page_views >= 30 AND page_views > duration_seconds",
+}
+"""What no human does, by the rule's name; the first rule that a visit meets is named.
+
+In words: two thousand events; at least a day without one clock hour of rest; thirty or more pages
+shown, on average more than one a second.
+"""
 
 
 def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, clock: DataFrame) -> DataFrame:
@@ -58,13 +69,17 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
             F.min(F.when(F.col("is_purchase"), F.col("event_at"))).alias("bought_at"),
             rested_since.alias("_rested_since"),
             F.max("arrived_at").alias("last_arrived_at"),
+            F.size(F.collect_set(F.date_trunc("hour", "event_at"))).alias("active_hours"),
         )
     )
     seconds = "timestampdiff(MICROSECOND, started_at, ended_at) / 1e6D"
+    hours = "timestampdiff(HOUR, date_trunc('HOUR', started_at), date_trunc('HOUR', ended_at)) + 1"
+    suspect_rule = " ".join(f"WHEN {condition} THEN '{rule}'" for rule, condition in SUSPECT.items())
     closes_at = "timestampadd(MICROSECOND, CAST(closes_after_seconds * 1e6D AS BIGINT), _rested_since)"
     return (
         rows.crossJoin(F.broadcast(clock))
         .withColumn("duration_seconds", F.expr(seconds))
+        .withColumn("hours_spanned", F.expr(hours))
         .withColumn("closes_at", F.expr(closes_at))
         .select(
             *SESSION,
@@ -84,11 +99,13 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
             F.col("_landing.page_url").alias("landing_page"),
             F.col("_exit.page_url").alias("exit_page"),
             F.expr(referrer_kind("_referrer.referrer_url", "_referrer.page_url")).alias("referrer_kind"),
+            F.expr(f"nullif({host('_referrer.referrer_url')}, '')").alias("referrer_host"),
             "duration_seconds",
             F.expr("if(duration_seconds > 0, events * 60 / duration_seconds, 0D)").alias("events_per_minute"),
             (F.col("purchases") > 0).alias("bought"),
             F.coalesce("_revenue", F.lit(0)).cast("DECIMAL(18,2)").alias("revenue"),
             (F.col("closes_at") <= F.col("as_of")).alias("is_closed"),
+            F.expr(f"CASE {suspect_rule} END").alias("suspect_rule"),
             F.to_date("started_at").alias("started_on"),
             F.to_date("ended_at").alias("ended_on"),
             "started_at",
@@ -97,6 +114,7 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
             "closes_at",
             "last_arrived_at",
         )
+        .withColumn("is_suspect", F.col("suspect_rule").isNotNull())
     )
 
 
@@ -127,11 +145,21 @@ TABLE = Table(
         Column(
             "referrer_kind", "STRING", "Where the first page's visitor came from: direct, internal, search, …", True
         ),
+        Column("referrer_host", "STRING", "The host that the first page's visitor came from; null for none."),
         Column("duration_seconds", "DOUBLE", "From the first event to the last, in seconds; 0 for one event.", True),
         Column("events_per_minute", "DOUBLE", "Events per minute of duration; 0 where the duration is 0.", True),
         Column("bought", "BOOLEAN", "Whether there was a purchase.", required=True),
         Column("revenue", "DECIMAL(18,2)", "The sum of the purchases' prices, in the shop's currency.", required=True),
         Column("is_closed", "BOOLEAN", "Whether it had rested long enough when this row was last computed.", True),
+        Column(
+            "is_suspect", "BOOLEAN", "Whether no human does this; it is counted here, and nothing learns from it.", True
+        ),
+        Column(
+            "suspect_rule",
+            "STRING",
+            "Why it is suspect: too_many_events (2000 or more), never_rests (a day or longer, with events in every "
+            "clock hour of it), too_fast (30 or more pages, on average more than one a second); null if it is not.",
+        ),
         Column("started_on", "DATE", "The day of started_at, in UTC.", required=True),
         Column("ended_on", "DATE", "The day of ended_at, in UTC.", required=True),
         Column("started_at", "TIMESTAMP", "When its first event happened, in UTC.", required=True),
@@ -147,6 +175,7 @@ TABLE = Table(
     rules={
         "a_session_has_events": "events > 0",
         "it_does_not_end_before_it_starts": "ended_at >= started_at",
+        "a_suspect_has_a_rule": "is_suspect = (suspect_rule IS NOT NULL)",
         "a_buyer_has_a_purchase": "bought = (purchases > 0) AND bought = (bought_at IS NOT NULL)",
     },
     cluster_by=("started_on",),

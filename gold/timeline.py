@@ -55,32 +55,54 @@ def timeline(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) 
         ]
     )
     is_view = F.col("kind") == "page_view"
-    is_product = is_view & (
-        F.col("price").isNotNull() | F.coalesce(F.col("page_url").rlike(PRODUCT_PAGE), F.lit(False))
-    )
+    is_on_product = F.col("price").isNotNull() | F.coalesce(F.col("page_url").rlike(PRODUCT_PAGE), F.lit(False))
     return events.select(
         "*",
-        is_product.alias("is_product_view"),
+        is_on_product.alias("is_on_product"),
+        (is_view & is_on_product).alias("is_product_view"),
         ((F.col("kind") == "click") & (F.col("action") == BUY)).alias("is_purchase"),
         F.coalesce(F.col("action").isin("add_to_cart", "btn_add_to_cart"), F.lit(False)).alias("is_cart_add"),
     )
 
 
-def referrer_kind(url: str, page: str) -> str:
+def page(url: str) -> str:
+    """SQL for a page's address without what follows a question mark or a hash."""
+    return f"regexp_extract({url}, '^[^?#]*', 0)"
+
+
+def page_kind(url: str) -> str:
+    """SQL for what kind of page an address is: home, category, product, search, cart, checkout, order or other."""
+    path = f"lower(regexp_extract({url}, '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1))"
+    return f"""CASE
+        WHEN {path} RLIKE '/(p|products?|items?)/[^/]' THEN 'product'
+        WHEN {path} RLIKE '^/?(index[.][a-z]+)?$' THEN 'home'
+        WHEN {path} RLIKE '/(c|category|categories)(/|$)' THEN 'category'
+        WHEN {path} RLIKE '/search(/|$)' THEN 'search'
+        WHEN {path} RLIKE '/(cart|basket)(/|$)' THEN 'cart'
+        WHEN {path} RLIKE '/checkout(/|$)' THEN 'checkout'
+        WHEN {path} RLIKE '/orders?(/|$)' THEN 'order'
+        ELSE 'other' END"""
+
+
+def host(url: str) -> str:
+    """SQL for the host of an address, in lower case; empty where it has none."""
+    return f"lower(regexp_extract({url}, '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1))"
+
+
+def referrer_kind(url: str, page_url: str) -> str:
     """SQL for where a visitor came from: direct, internal, search, social, email or other.
 
-    ``url`` and ``page`` are SQL expressions for the referrer and for the page it led to.
+    ``url`` and ``page_url`` are SQL expressions for the referrer and for the page it led to.
     """
-    host = f"lower(regexp_extract({url}, '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1))"
-    own = f"lower(regexp_extract({page}, '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1))"
+    came_from, own = host(url), host(page_url)
     search = r"(^|\\.)(google|bing|duckduckgo|yahoo|ecosia|baidu|yandex|startpage|qwant)\\."
     social = r"(^|\\.)(facebook|instagram|twitter|x|t|tiktok|pinterest|reddit|youtube|linkedin)\\.(com|co|net)$"
     email = r"(^|\\.)(mail|e?mail|newsletter|outlook|gmx)\\."
     return f"""CASE
         WHEN {url} IS NULL THEN 'direct'
-        WHEN {host} = '' THEN 'other'
-        WHEN {host} = {own} THEN 'internal'
-        WHEN {host} RLIKE '{email}' THEN 'email'
-        WHEN {host} RLIKE '{search}' THEN 'search'
-        WHEN {host} RLIKE '{social}' THEN 'social'
+        WHEN {came_from} = '' THEN 'other'
+        WHEN {came_from} = {own} THEN 'internal'
+        WHEN {came_from} RLIKE '{email}' THEN 'email'
+        WHEN {came_from} RLIKE '{search}' THEN 'search'
+        WHEN {came_from} RLIKE '{social}' THEN 'social'
         ELSE 'other' END"""

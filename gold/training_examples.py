@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from gold.features import FEATURES, features
 from gold.sessions import TABLE as SESSIONS
 from gold.timeline import EVENTS_OF_A_SESSION, SESSION, timeline
+from gold.user_history import BOUGHT_NEXT
+from gold.user_history import TABLE as USER_HISTORY
 from lakehouse.table import Column, Table
 
 if TYPE_CHECKING:
@@ -14,32 +16,43 @@ if TYPE_CHECKING:
 
 
 def training_examples(
-    page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, sessions: DataFrame
+    page_views: DataFrame,
+    clicks: DataFrame,
+    interactions: DataFrame,
+    sessions: DataFrame,
+    user_history: DataFrame,
 ) -> DataFrame:
-    """One row per (session, cut) reached before the first purchase; labelled once the session is closed."""
+    """One row per (session, cut) reached before the first purchase, with the answers to both questions once known.
+
+    Sessions that no human made are left out, so that nothing learns from them or scores them.
+    """
     from pyspark.sql import functions as F
 
-    outcomes = sessions.select(
+    outcomes = sessions.where(~F.col("is_suspect")).select(
         *SESSION, F.when(F.col("is_closed"), F.col("bought")).alias("bought_later"), "started_on", "started_at"
     )
-    return features(timeline(page_views, clicks, interactions)).join(outcomes, list(SESSION))
+    following = user_history.select(*SESSION, BOUGHT_NEXT.name)
+    rows = features(timeline(page_views, clicks, interactions), user_history)
+    return rows.join(outcomes, list(SESSION)).join(following, list(SESSION))
 
 
 TABLE = Table(
     name="gold.training_examples",
-    doc="One row per (user_id, session_id, cut): what was known at the cut, and how the session ended.",
+    doc="One row per (user_id, session_id, cut): what was known at the cut, and how the session ended. "
+    "Without suspect sessions.",
     columns=(
         Column("user_id", "STRING", "The visitor.", required=True),
         Column("session_id", "STRING", "The visit; unique within a user.", required=True),
         Column("cut", "INT", "After how many events of the session it is looked at.", required=True),
         *FEATURES,
         Column("bought_later", "BOOLEAN", "Whether the session ended in a purchase; null while it is open."),
+        BOUGHT_NEXT,
         Column("started_on", "DATE", "The day of started_at, in UTC.", required=True),
         Column("started_at", "TIMESTAMP", "When the session's first event happened, in UTC.", required=True),
         Column("cut_at", "TIMESTAMP", "When the cut's event happened, in UTC.", required=True),
     ),
     key=("user_id", "session_id", "cut"),
-    reads={**EVENTS_OF_A_SESSION, "sessions": SESSIONS},
+    reads={**EVENTS_OF_A_SESSION, "sessions": SESSIONS, "user_history": USER_HISTORY},
     build=training_examples,
     scope={name: name for name in SESSION},
     rules={"a_cut_counts_from_one": "cut >= 1"},

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -44,6 +45,7 @@ def refresh(
     also: Mapping[str, DataFrame],
     sources: Mapping[str, DataFrame],
     span: Span,
+    journal: Path,
 ) -> None:
     """Recomputes, in each of the tables, the rows whose input has changed.
 
@@ -52,38 +54,67 @@ def refresh(
     what the tables' scopes say, in columns named by the scopes' SQL. ``also`` has,
     by the name of a table, scopes to recompute although no input row changed. ``sources`` has
     what is read and is no table of the lake. Doing it again changes nothing.
+
+    ``journal`` is a file that is there while tables are written. The next refresh finds it where
+    this one was interrupted, and tells from it which rows the finished tables had before: what is
+    made from those tables has yet to follow.
     """
     changed = dict(changes)
-    days = ""
-    with ExitStack() as held:
+    begun = read_journal(journal)
+    written = bool(begun)
+    for table in tables:
+        if table.name in begun and begun[table.name] != lake.version(table):
+            changed[table.name] = _computed(_differing(table, lake.read(table, begun[table.name]), lake.read(table)))
+        touched = _touched(table, changed, also)
+        if touched is None:
+            continue
+        touched = _computed(touched.distinct())
+        if touched.isEmpty():
+            continue
+        within = _within(lake, touched, changed, span) if table.scope == span.table.scope else ""
+        limits = _limits(table, touched)
+        frames = {
+            name: sources[source.name]
+            if source.name in sources
+            else _part(lake, source, table, touched, limits, within, span)
+            for name, source in table.reads.items()
+        }
+        there = _there(lake, table, touched, limits, within)
+        differing = _computed(_differing(table, there, table.make(frames)))
+        if differing.isEmpty():
+            continue
+        if not written:
+            write_journal(journal, {one.name: lake.version(one) for one in tables})
+            written = True
+        _put(lake, table, differing)
+        earlier = [changed[table.name]] if table.name in changed else []
+        changed[table.name] = union([differing, *earlier])
+    journal.unlink(missing_ok=True)
 
-        def keep(frame: DataFrame) -> DataFrame:
-            frame = frame.persist()
-            held.callback(frame.unpersist)
-            return frame
 
-        for table in tables:
-            touched = _touched(table, changed, also)
-            if touched is None:
-                continue
-            touched = keep(touched.distinct())
-            if touched.isEmpty():
-                continue
-            within = ""
-            if table.scope == span.table.scope:
-                # Known from before the first of these tables is written: a session may lose days by it.
-                days = days or _within(lake, touched, changed, span)
-                within = days
-            frames = {
-                name: sources[source.name]
-                if source.name in sources
-                else _part(lake, source, table, touched, within, span)
-                for name, source in table.reads.items()
-            }
-            rows = keep(table.make(frames))
-            there = keep(_there(lake, table, touched, within))
-            _put(lake, table, rows, there)
-            changed[table.name] = rows.unionByName(there.select(*rows.columns))
+def _computed(rows: DataFrame) -> DataFrame:
+    """The rows, computed now and kept without the plan that made them.
+
+    A write to what they were made from does not change them, and what is made from them, table
+    after table, does not carry their plans along.
+    """
+    return rows.localCheckpoint()
+
+
+def read_journal(journal: Path) -> dict[str, int]:
+    """The versions of the tables before a refresh that was interrupted; none if none was."""
+    try:
+        return json.loads(journal.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    except FileNotFoundError:
+        return {}
+
+
+def write_journal(journal: Path, versions: Mapping[str, int]) -> None:
+    """Writes the versions whole or not at all."""
+    new = journal.with_suffix(".new")
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    new.write_text(json.dumps(dict(versions)), encoding="utf-8")
+    new.replace(journal)
 
 
 def _touched(table: Table, changed: Mapping[str, DataFrame], also: Mapping[str, DataFrame]) -> DataFrame | None:
@@ -107,25 +138,46 @@ def _within(lake: Lake, touched: DataFrame, changed: Mapping[str, DataFrame], sp
     """A condition on a day (written as {day}) that holds for all input rows of the touched scopes.
 
     A scope's rows lie on the days of the rows that changed, and between the first and the last
-    day that it had before.
+    day that it has, or had before it changed.
     """
     table = span.table
-    before = _of_scope(lake.read(table).select(*table.scope, span.first, span.last), table, touched, table.scope)
-    parts = [before.select(F.explode(F.sequence(span.first, span.last)).alias("day"))]
+    spans = [_of_scope(lake.read(table).select(*table.scope, span.first, span.last), table, touched, table.scope)]
+    if table.name in changed:
+        spans.append(changed[table.name])
+    parts = [one.select(F.explode(F.sequence(span.first, span.last)).alias("day")) for one in spans]
     parts += [frame.select(F.col(span.day).alias("day")) for frame in changed.values() if span.day in frame.columns]
-    days = union(parts).where("day IS NOT NULL").distinct()
+    return _days(union(parts)) or "false"
+
+
+def _limits(table: Table, touched: DataFrame) -> dict[str, str]:
+    """By those columns of a table's scope that are days: a condition on {day} that holds for all touched rows."""
+    days = {column.name for column in table.columns if column.type == "DATE" and column.required}
+    return {name: _days(touched.select(F.col(name).alias("day"))) for name in table.scope if name in days}
+
+
+def _days(days: DataFrame) -> str:
+    """A condition that holds for the days in the column ``day`` and few others; empty where there are none."""
+    days = days.where("day IS NOT NULL").distinct()
     found = [row["day"] for row in days.limit(MANY_DAYS + 1).collect()]
     if len(found) > MANY_DAYS:
         ends = days.agg(F.min("day"), F.max("day")).first()
         return f"{{day}} BETWEEN {_literal(ends[0])} AND {_literal(ends[1])}"  # type: ignore[index]
-    return f"{{day}} IN ({', '.join(_literal(day) for day in sorted(found))})" if found else "false"
+    return f"{{day}} IN ({', '.join(_literal(day) for day in sorted(found))})" if found else ""
 
 
 def _literal(day: date) -> str:
     return f"DATE'{day.isoformat()}'"
 
 
-def _part(lake: Lake, source: Source, table: Table, touched: DataFrame, within: str, span: Span) -> DataFrame:
+def _part(
+    lake: Lake,
+    source: Source,
+    table: Table,
+    touched: DataFrame,
+    limits: Mapping[str, str],
+    within: str,
+    span: Span,
+) -> DataFrame:
     """The rows of an input that belong to the touched scopes of a table."""
     if not isinstance(source, Table):
         raise DeclarationError(f"{table.name} reads {source.name}, which nothing provides.")
@@ -137,15 +189,19 @@ def _part(lake: Lake, source: Source, table: Table, touched: DataFrame, within: 
             rows = rows.where(
                 (F.col(instant[1]) >= F.lit(ends[0])) & (F.col(instant[1]) < F.date_add(F.lit(ends[1]), 1))  # type: ignore[index]
             )
+        elif name in limits and sql in source.column_names:
+            rows = rows.where(limits[name].format(day=f"`{sql}`"))
     day = span.day if span.day in source.column_names else (*source.cluster_by, "")[0]
     if within and day in (span.day, span.first):
         rows = rows.where(within.format(day=f"`{day}`"))
     return _of_scope(rows, table, touched, table.scope)
 
 
-def _there(lake: Lake, table: Table, touched: DataFrame, within: str) -> DataFrame:
-    """The rows of a table itself that belong to touched scopes."""
+def _there(lake: Lake, table: Table, touched: DataFrame, limits: Mapping[str, str], within: str) -> DataFrame:
+    """Those rows of a table itself that belong to touched scopes."""
     rows = lake.read(table)
+    for name, condition in limits.items():
+        rows = rows.where(condition.format(day=f"`{name}`"))
     if within and table.cluster_by:
         rows = rows.where(within.format(day=f"`{table.cluster_by[0]}`"))
     return _of_scope(rows, table, touched, {name: f"`{name}`" for name in table.scope})
@@ -164,17 +220,29 @@ def _of_scope(rows: DataFrame, table: Table, touched: DataFrame, scope: Mapping[
     return rows.join(wanted, conditions, "left_semi")
 
 
-def _put(lake: Lake, table: Table, rows: DataFrame, there: DataFrame) -> None:
-    """Puts the rows in place of those that are there; what is there and not among them goes."""
+def _differing(table: Table, before: DataFrame, after: DataFrame) -> DataFrame:
+    """The rows that only one of the two has; ``_is_new`` says of each whether it is the later one."""
+    columns = table.column_names
+    sides = union([before.select(*columns, F.lit(-1).alias("_side")), after.select(*columns, F.lit(1).alias("_side"))])
+    return (
+        sides.groupBy(*columns)
+        .agg(F.sum("_side").alias("_sides"))
+        .where("_sides != 0")
+        .select(*columns, (F.col("_sides") > 0).alias("_is_new"))
+    )
+
+
+def _put(lake: Lake, table: Table, differing: DataFrame) -> None:
+    """Puts the new rows in place of the old ones; an old one whose key no new one has goes."""
+    new, old = differing.where("_is_new"), differing.where("NOT _is_new")
     with lake.writing(table):
-        if there.isEmpty():
-            lake.append(table, rows)
+        if old.isEmpty():
+            lake.append(table, new.drop("_is_new"))
             return
-        gone = there.join(rows.select(*table.key), list(table.key), "left_anti").withColumn("_gone", F.lit(True))
+        gone = old.join(new.select(*table.key), list(table.key), "left_anti")
         within = ""
-        if table.cluster_by and dict(there.dtypes)[table.cluster_by[0]] == "date":
+        if table.cluster_by and dict(old.dtypes)[table.cluster_by[0]] == "date":
             by = table.cluster_by[0]
-            found = sorted(row[0] for row in there.select(by).distinct().limit(MANY_DAYS + 1).collect())
-            if len(found) <= MANY_DAYS:
-                within = f"t.`{by}` IN ({', '.join(_literal(day) for day in found)})"
-        lake.merge(table, rows.withColumn("_gone", F.lit(False)).unionByName(gone), gone="_gone", within=within)
+            within = _days(old.select(F.col(by).alias("day"))).format(day=f"t.`{by}`")
+        rows = union([new, gone]).withColumn("_gone", ~F.col("_is_new"))
+        lake.merge(table, rows, gone="_gone", within=within)

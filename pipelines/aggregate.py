@@ -17,6 +17,7 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from gold.clock import CLOCK
 from gold.sessions import TABLE as SESSIONS
+from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DeclarationError, OutsideError
 from lakehouse.frames import union
 from lakehouse.incremental import Span, refresh
@@ -45,8 +46,18 @@ def aggregate(continuous: Continuous = False, as_json: AsJson = False) -> None:
 
 
 def kept_up() -> list[Table]:
-    """The gold tables that this job keeps up: those that a function builds from other tables."""
-    return [table for table in GOLD.values() if table.build is not None]
+    """The gold tables that this job keeps up: those that a function builds from other tables.
+
+    Each stands after those that it reads, and what scoring waits for before the others.
+    """
+    first = _made_from(EXAMPLES)
+    return sorted((table for table in GOLD.values() if table.build is not None), key=lambda one: one.name not in first)
+
+
+def _made_from(table: Source) -> set[str]:
+    """The names of the table and of all that it is made from."""
+    reads = table.reads.values() if isinstance(table, Table) else ()
+    return {table.name}.union(*map(_made_from, reads))
 
 
 def fed_by() -> list[Table]:
@@ -107,6 +118,7 @@ class _Gold:
                 also={SESSIONS.name: due},
                 sources={CLOCK.name: clock_frame(self._job, as_of)},
                 span=SPAN,
+                journal=journal(self._job),
             )
 
 
@@ -157,6 +169,11 @@ def checkpoint(job: Job) -> Path:
 def positions(job: Job) -> dict[str, dict[str, Any]]:
     """Where the stream stands in each of silver's tables, as Delta's source writes it; none before its first batch."""
     return dict(zip((table.name for table in fed_by()), committed(checkpoint(job)) or (), strict=False))
+
+
+def journal(job: Job) -> Path:
+    """The file that tells of a refresh that was interrupted."""
+    return checkpoint(job) / "refresh.json"
 
 
 def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stream:
@@ -222,6 +239,7 @@ def build(job: Job) -> dict[str, int]:
     for table in kept_up():
         with lake.writing(table):
             lake.overwrite(table, table.make({name: frame(source) for name, source in table.reads.items()}))
+    journal(job).unlink(missing_ok=True)
     return versions
 
 

@@ -31,7 +31,7 @@ def example(user, cut, *, keen, bought, category="shoes", session="visit"):
     at = START + timedelta(hours=user)
     numbers = {one.name: 1.0 for one in NUMBERS} | {"cart_adds": float(keen), "price_last": None}
     ends = (bought, at.date(), at, at + timedelta(minutes=cut))
-    return (f"user{user:05}", session, cut, *numbers.values(), "direct", "page_view", category, *ends)
+    return (f"user{user:05}", session, cut, *numbers.values(), "direct", "page_view", category, "product", *ends)
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def examples(users=220, *, buys=lambda keen, _: keen, closed=lambda _: True, see
             numbers["cart_adds"] = float(keen * cut)
             if cut == 1:
                 numbers |= dict.fromkeys(("price_mean", "price_spread", "price_last", "seconds_since_previous"))
-            texts = ("direct", "page_view", rng.choice(["shoes", "bags", None]))
+            texts = ("direct", "page_view", rng.choice(["shoes", "bags", None]), "product")
             ends = (bought, at.date(), at, at + timedelta(minutes=cut))
             rows.append((f"visitor-{user:05}", "visit", cut, *numbers.values(), *texts, *ends))
     return rows
@@ -136,7 +136,7 @@ def test_unknown_categories_and_nulls_get_a_probability(trained):
     job, _ = trained
     registry = open_registry(job.settings)
     nothing = job.spark.createDataFrame(
-        [(1, *[None] * len(NUMBERS), "carrier pigeon", None, "hats")],
+        [(1, *[None] * len(NUMBERS), "carrier pigeon", None, "hats", None)],
         ", ".join(f"`{column.name}` {column.type}" for column in INPUTS),
     )
     assert 0 <= with_probability(registry.load(registry.live()), nothing).first()["probability"] <= 1

@@ -1,0 +1,83 @@
+"""Gold: what is looked at, put into carts and bought, by category."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gold.timeline import EVENTS_OF_A_SESSION, SESSION, timeline
+from lakehouse.table import Column, Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+CATEGORY = "coalesce(category, '(none)')"
+"""SQL for the category of an event."""
+
+
+def category_performance(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) -> DataFrame:
+    """One row per day and category."""
+    from pyspark.sql import functions as F
+
+    events = timeline(page_views, clicks, interactions)
+    session = F.struct(*SESSION)
+    price = F.col("price").cast("DECIMAL(18,2)")
+    return (
+        events.groupBy(F.to_date("event_at").alias("event_on"), F.expr(CATEGORY).alias("category"))
+        .agg(
+            F.count("*").alias("events"),
+            F.countDistinct("user_id").alias("visitors"),
+            F.countDistinct(session).alias("sessions"),
+            F.count_if("is_product_view").alias("product_views"),
+            F.count_if("is_cart_add").alias("cart_adds"),
+            F.count_if("is_purchase").alias("purchases"),
+            F.countDistinct(F.when(F.col("is_purchase"), session)).alias("purchase_sessions"),
+            F.coalesce(F.sum(F.when(F.col("is_purchase"), price)), F.lit(0)).cast("DECIMAL(18,2)").alias("revenue"),
+        )
+        .withColumn("conversion_rate", F.col("purchase_sessions") / F.col("sessions"))
+    )
+
+
+TABLE = Table(
+    name="gold.category_performance",
+    doc="One row per (event_on, category): what was looked at, put into carts and bought on the day. A purchase counts "
+    "for the category that its click names.",
+    columns=(
+        Column("category", "STRING", "The category that the event names; (none) where it names none.", True),
+        Column("events", "BIGINT", "COUNT(*) of page_views, clicks and interactions.", True),
+        Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of these events.", True),
+        Column("sessions", "BIGINT", "COUNT(DISTINCT user_id and session_id) of these events.", True),
+        Column(
+            "product_views",
+            "BIGINT",
+            "COUNT(*) of page_views WHERE price IS NOT NULL, or page_url is a product's address (/product/…, /p/…).",
+            True,
+        ),
+        Column(
+            "cart_adds",
+            "BIGINT",
+            "COUNT(*) of clicks WHERE element_id IN ('btn_add_to_cart', 'add_to_cart'), and of interactions WHERE "
+            "interaction_type = 'add_to_cart'.",
+            True,
+        ),
+        Column("purchases", "BIGINT", "COUNT(*) of clicks WHERE element_id = 'btn_buy'.", True),
+        Column(
+            "purchase_sessions",
+            "BIGINT",
+            "COUNT(DISTINCT user_id and session_id) of clicks WHERE element_id = 'btn_buy'.",
+            True,
+        ),
+        Column(
+            "revenue",
+            "DECIMAL(18,2)",
+            "SUM(price), each in whole cents, of clicks WHERE element_id = 'btn_buy', in the shop's currency.",
+            True,
+        ),
+        Column("conversion_rate", "DOUBLE", "purchase_sessions / sessions, 0 to 1.", True),
+        Column("event_on", "DATE", "The day of the events, in UTC.", True),
+    ),
+    key=("event_on", "category"),
+    reads=EVENTS_OF_A_SESSION,
+    build=category_performance,
+    scope={"event_on": "event_on", "category": CATEGORY},
+    cluster_by=("event_on",),
+)

@@ -1,0 +1,62 @@
+"""Gold: when the shop is busy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gold.timeline import EVENTS_OF_A_SESSION, SESSION, timeline
+from lakehouse.table import Column, Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def hourly_activity(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) -> DataFrame:
+    """One row per hour in which anything happened."""
+    from pyspark.sql import functions as F
+
+    price = F.when(F.col("is_purchase"), F.col("price").cast("DECIMAL(18,2)"))
+    return (
+        timeline(page_views, clicks, interactions)
+        .groupBy(F.to_date("event_at").alias("event_on"), F.hour("event_at").alias("hour_of_day"))
+        .agg(
+            F.count("*").alias("events"),
+            F.count_if(F.col("kind") == "page_view").alias("page_views"),
+            F.count_if(F.col("kind") == "click").alias("clicks"),
+            F.count_if(F.col("kind") == "interaction").alias("interactions"),
+            F.countDistinct("user_id").alias("visitors"),
+            F.countDistinct(F.struct(*SESSION)).alias("sessions"),
+            F.count_if("is_purchase").alias("purchases"),
+            F.coalesce(F.sum(price), F.lit(0)).cast("DECIMAL(18,2)").alias("revenue"),
+        )
+        .withColumn("day_of_week", F.weekday("event_on") + 1)
+    )
+
+
+TABLE = Table(
+    name="gold.hourly_activity",
+    doc="One row per (event_on, hour_of_day) in which anything happened: how busy the shop was.",
+    columns=(
+        Column("hour_of_day", "INT", "The hour of event_at, 0 to 23, in UTC.", True),
+        Column("day_of_week", "INT", "The day of event_on, 1 for Monday to 7 for Sunday.", True),
+        Column("events", "BIGINT", "COUNT(*) of page_views, clicks and interactions.", True),
+        Column("page_views", "BIGINT", "COUNT(*) of page_views.", True),
+        Column("clicks", "BIGINT", "COUNT(*) of clicks, purchases included.", True),
+        Column("interactions", "BIGINT", "COUNT(*) of interactions.", True),
+        Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of the events.", True),
+        Column("sessions", "BIGINT", "COUNT(DISTINCT user_id and session_id) of the events.", True),
+        Column("purchases", "BIGINT", "COUNT(*) of clicks WHERE element_id = 'btn_buy'.", True),
+        Column(
+            "revenue",
+            "DECIMAL(18,2)",
+            "SUM(price), each in whole cents, of clicks WHERE element_id = 'btn_buy', in the shop's currency.",
+            True,
+        ),
+        Column("event_on", "DATE", "The day of the events, in UTC.", True),
+    ),
+    key=("event_on", "hour_of_day"),
+    reads=EVENTS_OF_A_SESSION,
+    build=hourly_activity,
+    scope={"event_on": "event_on", "hour_of_day": "hour(event_at)"},
+    cluster_by=("event_on",),
+)

@@ -1,0 +1,39 @@
+"""One lake for all golden examples: a handful of visits, aggregated once."""
+
+from __future__ import annotations
+
+import shutil
+
+import duckdb
+import pytest
+from deltalake import DeltaTable
+
+from pipelines.aggregate import kept_up, run_aggregate
+from pipelines.session import Job
+from pipelines.settings import load_settings
+from silver.events import SILVER
+from tests.gold.events import keep
+from tests.gold.visits import VISITS
+
+
+@pytest.fixture(scope="session")
+def shop(spark, no_rows, tmp_path_factory) -> Job:
+    """An installation that holds VISITS, aggregated."""
+    home = tmp_path_factory.mktemp("shop")
+    shutil.copytree(no_rows, home / "lake")
+    settings = load_settings(lake=str(home / "lake"), state=home / "state")
+    job = Job(settings, spark)
+    keep(job.lake, VISITS)
+    run_aggregate(job)
+    return job
+
+
+@pytest.fixture(scope="session")
+def sql(shop):
+    """Plain SQL on the files of the lake, by DuckDB: its tables are called clicks, sessions and so on."""
+    connection = duckdb.connect()
+    for table in (*SILVER.values(), *kept_up()):
+        files = DeltaTable(shop.lake.path(table)).file_uris()
+        name = connection.sql(f"SELECT * FROM read_parquet({files})")  # noqa: S608
+        name.create_view(table.short_name)
+    return lambda query: connection.sql(query).fetchall()

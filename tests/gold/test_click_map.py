@@ -1,0 +1,48 @@
+"""Where people click."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from gold.timeline import page_kind
+
+pytestmark = pytest.mark.spark
+
+
+def day(number):
+    return date(2026, 10, number)
+
+
+def test_each_cell_that_was_clicked_is_one_row_and_a_click_with_half_its_coordinates_is_none(sql):
+    assert sql(
+        "SELECT event_on, page_kind, x_from, y_from, clicks, visitors, purchases FROM click_map ORDER BY ALL"
+    ) == [
+        (day(14), "checkout", 900, 700, 1, 1, 1),
+        (day(14), "product", 900, 500, 1, 1, 0),
+    ]
+
+
+def test_every_figure_is_what_its_column_says_of_the_clicks(sql):
+    columns = "event_on, x_from, y_from, sum(clicks), max(visitors), sum(purchases)"
+    assert sql(f"SELECT {columns} FROM click_map GROUP BY ALL ORDER BY ALL") == sql(  # noqa: S608
+        """SELECT event_on, floor(x_coord / 50) * 50, floor(y_coord / 50) * 50, count(*), count(DISTINCT user_id),
+                  count(*) FILTER (element_id = 'btn_buy')
+           FROM clicks WHERE x_coord IS NOT NULL AND y_coord IS NOT NULL GROUP BY ALL ORDER BY ALL"""
+    )
+
+
+ADDRESSES = [
+        ("https://shop.example", "home"), ("https://shop.example/?a=b", "home"), ("/", "home"), ("?a", "home"),
+        ("https://shop.example/index.html", "home"), ("https://shop.example/category/shoes", "category"),
+        ("https://shop.example/search?q=/product/1", "search"), ("http://x/de/Product/shoes/1#top", "product"),
+        ("/p/7", "product"), ("/products", "other"), ("https://cart.example/terms", "other"), ("/cart/", "cart"),
+        ("/checkout/payment", "checkout"), ("/order/confirmation", "order"), ("app://shop/item/9", "product"),
+        ("not an address", "other"), ("/a\nb/cart", "cart"),
+]  # fmt: skip
+
+
+def test_every_address_has_a_kind(spark):
+    urls = spark.createDataFrame([(url,) for url, _ in ADDRESSES], "url STRING").coalesce(1)
+    assert [tuple(row) for row in urls.selectExpr("url", page_kind("url")).collect()] == ADDRESSES

@@ -1,0 +1,104 @@
+"""Gold is what a rebuild gives, however its events came and whatever died on the way."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from datetime import timedelta
+
+import pytest
+
+from gold.sessions import TABLE as SESSIONS
+from gold.training_examples import TABLE as EXAMPLES
+from lakehouse.storage import Lake
+from pipelines import verify
+from pipelines.aggregate import journal, kept_up, run_aggregate
+from pipelines.session import Job
+from pipelines.settings import load_settings
+from silver.events import SILVER
+from tests.gold.events import DAY, at, keep, view
+from tests.gold.test_features import some_event
+from tests.gold.visits import ANNA_AT_MIDNIGHT, BEN_BOUNCES, VISITS
+
+pytestmark = pytest.mark.spark
+
+
+def gold_equals_a_rebuild(job):
+    wrong = [check for check in (verify.check_gold(job, table) for table in kept_up()) if not check.ok]
+    assert wrong == []
+
+
+def scattered(chance, users, count):
+    """Events of some users on four days, in no order."""
+    found = []
+    for _ in range(count):
+        who = f"u{chance.randrange(users)}/s{chance.randrange(3)}"
+        name, row = some_event(chance, who, DAY + timedelta(minutes=chance.randrange(4 * 24 * 60)))
+        found.append((name, {**row, "arrived_at": DAY + timedelta(days=4, seconds=len(found))}))
+    return found
+
+
+@pytest.fixture
+def another_shop(shop, tmp_path):
+    """A copy of the installation that holds VISITS, checkpoints included."""
+    shutil.copytree(shop.settings.lake_root, tmp_path / "lake")
+    shutil.copytree(shop.settings.state_root, tmp_path / "state")
+    settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state")
+    return Job(settings, shop.spark)
+
+
+class PowerCut(Lake):
+    """A lake whose machine dies when a table is about to be written."""
+
+    def __init__(self, lake: Lake, table: str) -> None:
+        self.__dict__.update(lake.__dict__)
+        self._table = table
+
+    def append(self, table, rows, **options):
+        self._dies(table)
+        super().append(table, rows, **options)
+
+    def merge(self, table, rows, **options):
+        self._dies(table)
+        super().merge(table, rows, **options)
+
+    def _dies(self, table):
+        if table.name == self._table:
+            raise OSError("the power is cut")
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_gold_equals_a_rebuild_whatever_comes_late_goes_or_dies(another_shop, seed):
+    """Any events, in any order and any batches; some go, some come again; one refresh dies halfway."""
+    job, lake = another_shop, another_shop.lake
+    chance = random.Random(seed)
+    events = scattered(chance, users=5, count=60)
+    # Anna's visit at midnight loses its first event, and with it its first day; Ben's changes its
+    # referrer. Others go too, as those do whose place an earlier one takes, and some come again.
+    gone = [ANNA_AT_MIDNIGHT[0], BEN_BOUNCES[0], *chance.sample(VISITS, 6)]
+    offsets = ", ".join(str(row["offset"]) for _, row in gone)
+    for table in SILVER.values():
+        job.spark.sql(f"DELETE FROM delta.`{lake.path(table)}` WHERE offset IN ({offsets})")  # noqa: S608
+    keep(lake, [view("ben/s1", at("10:31")), *gone[2:4], *events[:30]])
+    died = Job(job.settings, job.spark)
+    died.__dict__["lake"] = PowerCut(lake, "gold.user_history")
+    with pytest.raises(Exception, match="power is cut"):
+        run_aggregate(died)
+    assert journal(job).exists()
+    assert day_of_midnight(lake, SESSIONS) == day_of_midnight(lake, EXAMPLES) + timedelta(days=1)
+
+    keep(lake, events[30:])
+    run_aggregate(job)
+    assert not journal(job).exists()
+    assert day_of_midnight(lake, SESSIONS) == day_of_midnight(lake, EXAMPLES)
+    gold_equals_a_rebuild(job)
+
+
+def day_of_midnight(lake, table):
+    return lake.read(table).where("user_id = 'anna' AND session_id = 's2'").first()["started_on"]
+
+
+def test_doing_it_again_writes_nothing(shop):
+    before = {table.name: shop.lake.version(table) for table in kept_up()}
+    run_aggregate(shop)
+    assert {table.name: shop.lake.version(table) for table in kept_up()} == before

@@ -1,0 +1,16 @@
+"""What is learnt from."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.spark
+
+
+def test_a_visit_gives_a_row_at_each_cut_before_its_purchase_and_a_suspect_gives_none(sql):
+    assert sql("SELECT user_id, session_id, cut, bought_later FROM training_examples ORDER BY ALL") == [
+        ("anna", "s1", 1, True), ("anna", "s1", 2, True), ("anna", "s1", 3, True), ("anna", "s1", 5, True),
+        ("anna", "s1", 8, True),
+        ("anna", "s2", 1, False), ("anna", "s2", 2, False),
+        ("ben", "s1", 1, False),
+    ]  # fmt: skip
