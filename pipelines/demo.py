@@ -21,6 +21,7 @@ from gold.data_quality import TABLE as QUALITY
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import DataError, OutsideError
+from lakehouse.streams import Stop, stopping
 from lakehouse.table import Table
 from pipelines.broker import broker_of
 from pipelines.catalog import TABLES
@@ -46,6 +47,13 @@ def demo(
 ) -> None:
     """Run everything once, small: Kafka, all tables, a model, predictions, and a summary."""
     settings = load_settings()
+    with stopping() as stop:
+        _run(settings, sessions, seed, stop)
+    if stop.is_set():
+        _say("stopped; run it again to go on")
+
+
+def _run(settings: Settings, sessions: int, seed: int, stop: Stop) -> None:
     began = time.monotonic()
     with _kafka(settings) as servers:
         _say(f"Kafka runs at {servers}")
@@ -61,6 +69,8 @@ def demo(
         for name, step in STEPS:
             at = time.monotonic()
             rows = sum(one.rows for one in step(job).values())
+            if stop.is_set():
+                return
             _say(f"{name}: {rows:,} rows in {time.monotonic() - at:.1f} s")
         trained = _learn(job)
         if trained is not None:

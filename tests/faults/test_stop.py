@@ -56,6 +56,20 @@ def test_told_to_stop_while_spark_starts_every_job_ends_cleanly(installation, jo
     assert "error" not in done.said
 
 
+@pytest.mark.parametrize("command", [("run",), ("demo", "--sessions", "50")])
+def test_what_runs_several_jobs_does_not_go_on_to_the_next(installation, tmp_path, command):
+    ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(8)
+    ledger.send(shoppers.take(500))
+    driver = installation.drive(*command, CLICKSTREAM_STREAM__RECORDS_PER_BATCH="20")
+    until(lambda: driver.writes("bronze.clicks") or not driver.alive, "the first job")
+    driver.signal(signal.SIGTERM)
+    done = driver.finish(SECONDS)
+    assert done.code == 0, done.said
+    assert "stopped" in done.said
+    assert not installation.table("silver.clicks").exists()
+    assert installation.run("ingest").code == 0
+
+
 def test_a_signal_to_java_as_well_is_a_clean_stop(installation, tmp_path):
     ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(7)
     ledger.send(shoppers.take(500))

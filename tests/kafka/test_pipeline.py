@@ -204,6 +204,12 @@ def test_a_lost_checkpoint_is_recovered_from_bronze_with_nothing_lost_or_doubled
     assert job.lake.read(BRONZE["clicks"]).count() == 62
     assert [check for check in run_verify(job) if not check.ok] == []
     assert not any(finding.problem for finding in run_recover(job))
+    # recover's note outlives the batches that came after it: what bronze holds by now counts, not what it held then.
+    for batches in (job.settings.checkpoints / "bronze/clicks").iterdir():
+        if batches.is_dir():
+            shutil.rmtree(batches)
+    run_ingest(job)
+    assert job.lake.read(BRONZE["clicks"]).count() == 62
 
 
 def copy(job: Job, folder: Path) -> Job:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from bronze.raw_events import BRONZE
+from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import UsageError
+from pipelines.aggregate import run_aggregate
 from pipelines.maintain import check_hours, run_maintain
-from tests.records import land, record, refine_only, value
+from silver.events import SILVER
+from tests.records import land, record, refine_only, rows, value
 
 pytestmark = pytest.mark.spark
 
@@ -27,6 +30,16 @@ def test_small_files_become_one_and_the_stream_goes_on_without_reading_again(job
     (done,) = run_maintain(job, [TABLE], retain_hours=0, force=True)
     assert "the stream silver.clicks has yet to read version" in done.kept
     assert refine_only(job, "clicks") == [0, 1, 2, 3, 4]
+
+
+def test_gold_begins_with_what_silver_holds_though_older_files_are_gone(job, tables):
+    for number in range(2):
+        land(tables, "clicks", [record("clicks", number, value("clicks", x_coord=number))])
+        refine_only(job, "clicks")
+    (done,) = run_maintain(job, [SILVER["clicks"]], retain_hours=0, force=True)
+    assert (done.files_before, done.files_after, done.kept) == (2, 1, "")
+    run_aggregate(job)
+    assert rows(tables.read(SESSIONS), "events") == [(2,)]
 
 
 def test_fewer_hours_than_are_safe_need_force():
