@@ -5,6 +5,8 @@
 
 ROUNDS ?= 100
 SEED ?= 1
+# Spark plans in one thread, so two test processes fill two cores; each takes up to 6 GB.
+WORKERS ?= 2
 
 PYTHON ?= python3.13 python3.12 python3.11 python3
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -20,7 +22,7 @@ demo: setup ## run the whole pipeline, small, from simulated shoppers to a repor
 	@.venv/bin/clickstream demo
 
 test: setup lint ## lint, and run the tests, with real Spark and real Kafka
-	@.venv/bin/python -m pytest -m "not long"
+	@.venv/bin/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile
 
 test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
 	@.venv/bin/python -m pytest -m "not spark and not kafka and not faults"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -98,10 +99,58 @@ def test_the_real_sample_has_twenty_sessions_of_which_three_bought(otto):
     assert second_reader(otto, SESSIONS, "SELECT count(*) FROM TABLE WHERE is_closed") == [(20,)]
 
 
-def test_gold_can_be_opened_by_every_reader(otto):
-    for table in (SESSIONS,):
-        protocol = DeltaTable(otto.lake.path(table)).protocol()
-        assert protocol.min_reader_version == 1
+def gold(job: Job, name: str, sql: str):
+    return second_reader(job, TABLES[f"gold.{name}"], sql)
+
+
+def test_gold_says_of_the_real_sample_what_its_file_says(otto):
+    visits = [json.loads(line) for line in (DATA / "otto_sample.jsonl").read_text().splitlines()]
+    events = [
+        (visit["session"], datetime.fromtimestamp(one["ts"] / 1_000, UTC), one["type"], one["aid"])
+        for visit in visits
+        for one in visit["events"]
+    ]
+
+    def per(key, wanted=("clicks", "carts", "orders")):
+        return Counter(key(event) for event in events if event[2] in wanted)
+
+    whose, day, hour, page = (
+        lambda event: f"otto-{event[0]}",
+        lambda event: event[1].date(),
+        lambda event: (event[1].date(), event[1].hour),
+        lambda event: (event[1].date(), f"https://shop.example/product/{event[3]}"),
+    )
+    views, carts, orders = (per(whose, (kind,)) for kind in ("clicks", "carts", "orders"))
+    first = {name: min(event[1] for event in events if whose(event) == name) for name in per(whose)}
+    last = {name: max(event[1] for event in events if whose(event) == name) for name in first}
+    assert sorted(
+        gold(otto, "sessions", "SELECT user_id, events, page_views, cart_adds, purchases, duration_seconds FROM TABLE")
+    ) == sorted(
+        (name, count, views[name], carts[name], orders[name], (last[name] - first[name]).total_seconds())
+        for name, count in per(whose).items()
+    )
+    assert sorted(gold(otto, "users", "SELECT user_id, sessions, purchases FROM TABLE")) == sorted(
+        (name, 1, orders[name]) for name in first
+    )
+    began = Counter(at.date() for at in first.values())
+    bought = Counter(first[name].date() for name in orders)
+    assert sorted(
+        gold(otto, "daily_funnel", "SELECT started_on, referrer_kind, sessions, purchase_sessions FROM TABLE")
+    ) == sorted((one, "direct", count, bought[one]) for one, count in began.items())
+    assert sorted(gold(otto, "traffic_sources", "SELECT started_on, source, visitors FROM TABLE")) == sorted(
+        (one, "(none)", count) for one, count in began.items()
+    )
+    in_all, ordered = per(day), per(day, ("orders",))
+    assert sorted(
+        gold(otto, "category_performance", "SELECT event_on, category, events, purchases FROM TABLE")
+    ) == sorted((one, "(none)", count, ordered[one]) for one, count in in_all.items())
+    assert sorted(gold(otto, "hourly_activity", "SELECT event_on, hour_of_day, events FROM TABLE")) == sorted(
+        (*one, count) for one, count in per(hour).items()
+    )
+    seen, clicked = per(page, ("clicks",)), per(page, ("carts", "orders"))
+    assert sorted(gold(otto, "page_performance", "SELECT event_on, page, page_views, clicks FROM TABLE")) == sorted(
+        (*one, seen[one], clicked[one]) for one in per(page)
+    )
 
 
 def test_jobs_that_find_nothing_new_change_nothing(otto):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 import sys
-from datetime import timedelta
 
 import pytest
 
 from bronze.raw_events import BRONZE
 from gold.data_quality import TABLE as QUALITY
-from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.locks import OneWriter
 from pipelines import quality, quarantine, recover, verify
@@ -23,7 +20,7 @@ from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
-from tests.records import NOON, land, record, rows, value
+from tests.records import land, record, rows, value
 
 pytestmark = pytest.mark.spark
 
@@ -31,38 +28,6 @@ pytestmark = pytest.mark.spark
 def gold_equals_a_rebuild(job):
     wrong = [check for check in (verify.check_gold(job, table) for table in kept_up()) if not check.ok]
     assert wrong == []
-
-
-@pytest.mark.usefixtures("tables")
-def test_gold_equals_a_rebuild_whatever_comes_late_or_twice(job):
-    chance = random.Random(3)
-    sent = []
-    for step in range(2):
-        for event in EVENTS:
-            batch = []
-            for number in range(12):
-                offset = step * 100 + number
-                at = NOON - timedelta(minutes=chance.randrange(3 * 24 * 60))
-                body = value(
-                    event,
-                    user_id=chance.choice(["u1", "u2"]),
-                    session_id=chance.choice(["s1", "s2", "s3"]),
-                    price=chance.choice([1.5, 2.25, None, -1]),
-                    timestamp=at.isoformat(),
-                    **({"element_id": chance.choice(["btn_buy", "menu"])} if event == "clicks" else {}),
-                )
-                batch.append(record(event, offset, body))
-            if step:
-                batch.append(record(event, step * 100 + 50, chance.choice([row for row in sent if row[0] == event])[6]))
-            sent += batch
-            land(job.lake, event, batch)
-        run_refine(job)
-        run_aggregate(job)
-    gold_equals_a_rebuild(job)
-    assert job.lake.read(SESSIONS).count() == 6
-    sessions = job.lake.read(SESSIONS)
-    assert sessions.where("bought != (bought_at IS NOT NULL)").count() == 0
-    assert sessions.where(f"last_arrived_at > '{NOON + timedelta(days=1)}'").count() == 0
 
 
 def test_what_waits_enters_silver_once_the_list_has_grown_and_a_rebuild_gives_the_same(job, tables, monkeypatch):
