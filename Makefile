@@ -75,4 +75,6 @@ $(STAMP): requirements.lock pyproject.toml
 	@.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@echo "installing this project"
 	@.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "starting Spark once: it fetches its jars, and each later start is faster"
+	@.venv/bin/python -m pipelines.warm_up
 	@touch $@

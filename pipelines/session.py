@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from lakehouse.class_archive import starting_from
 from lakehouse.errors import StoppedError
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
@@ -39,11 +41,16 @@ class Job:
         return self.settings.checkpoints / table.layer / table.short_name
 
 
-def open_job(name: str, settings: Settings | None = None, *, short: bool = False) -> Job:
+CLASSES = Path(sys.prefix) / "share" / "clickstream" / "java-classes.jsa"
+"""The classes that Java has read before, which it starts from: `make setup` keeps them."""
+
+
+def open_job(name: str, settings: Settings | None = None, *, short: bool = False, java_options: str = "") -> Job:
     """Starts Spark, or takes the session that runs already.
 
     ``short`` is for little data: Java then compiles quickly rather than well, and Spark does not
-    write and compile a program for each query, which costs more than running it.
+    write and compile a program for each query, which costs more than running it. ``java_options``
+    are more of Java's.
     """
     settings = settings or load_settings()
     # A Java that is left while it starts would wait for ever for somebody to talk to it.
@@ -54,7 +61,7 @@ def open_job(name: str, settings: Settings | None = None, *, short: bool = False
             master=settings.spark.master,
             driver_memory=settings.spark.driver_memory,
             log=settings.logs / "spark.log",
-            java_options=COMPILE_QUICKLY if short else "",
+            java_options=" ".join([java_options or starting_from(CLASSES), *([COMPILE_QUICKLY] if short else [])]),
             settings=NO_CODE_GENERATION if short else None,
         )
     if stop.is_set():

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.class_archive import starting_from
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
 from pipelines.catalog import TABLES
-from pipelines.session import COMPILE_QUICKLY, NO_CODE_GENERATION, Job
+from pipelines.session import CLASSES, COMPILE_QUICKLY, NO_CODE_GENERATION, Job
 from pipelines.settings import CONF, Settings, load_settings
 
 os.environ["JAVA_TOOL_OPTIONS"] = f"{COMPILE_QUICKLY} -XX:+UseSerialGC"
@@ -27,6 +28,7 @@ def spark(tmp_path_factory):
         CONF / "spark-defaults.conf",
         master="local[2]",
         driver_memory="5g",
+        java_options=starting_from(CLASSES),
         log=tmp_path_factory.mktemp("logs") / "spark.log",
         settings={
             "spark.sql.shuffle.partitions": "2",

@@ -21,7 +21,7 @@ from pathlib import Path
 from gold.sessions import TABLE as SESSIONS
 from pipelines.aggregate import kept_up
 from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
-from tests.faults.harness import Installation, Ledger, Shoppers, Watch, Window, kill_when, until, windows
+from tests.faults.harness import LIMIT, Installation, Ledger, Shoppers, Watch, Window, kill_when, until, windows
 
 JOBS = {"bronze": "ingest", "silver": "refine", "gold": "aggregate"}
 MOMENTS = ("planned", "written", "committed")
@@ -83,7 +83,7 @@ class Campaign:
             if layer == "bronze":
                 self.ledger.send(self.shoppers.take(400))
         random_moment = self.random.uniform(0, 10 if recovered_first else 30)
-        reached, limit = (watch.reached, 90.0) if window else (lambda: False, random_moment)
+        reached, limit = (watch.reached, LIMIT) if window else (lambda: False, random_moment)
         if not kill_when(driver, reached, limit):
             self.offences.append(f"{window}: the driver ended by itself: {driver.ended(-1).said}")
         hit = window is not None and watch.found() == window.moment
