@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
@@ -159,14 +159,18 @@ def _days(rows: DataFrame) -> str:
 
 def unscored(examples: DataFrame, done: DataFrame, version: Version) -> DataFrame:
     """The newest cut of each session, where it has no score by the version on the features of today."""
-    hashed = F.xxhash64(*(F.coalesce(F.col(name).cast("STRING"), F.lit("")) for name in ("cut_at", *_names())))
     newest = (
         examples.withColumn("_place", F.row_number().over(Window.partitionBy(*SESSION).orderBy(F.desc("cut"))))
         .where(F.col("_place") == 1)
-        .select(*SESSION, "cut", *_names(), "started_on", "cut_at", hashed.alias("features_hash"))
+        .select(*SESSION, "cut", *_names(), "started_on", "cut_at", features_hash().alias("features_hash"))
     )
     known = done.where(F.col("model_version") == version.number).select(*SESSION, "cut", "features_hash")
     return newest.join(known, known.columns, "left_anti")
+
+
+def features_hash() -> Column:
+    """What tells whether a row of gold.training_examples has the features that a score was given on."""
+    return F.xxhash64(*(F.coalesce(F.col(name).cast("STRING"), F.lit("")) for name in ("cut_at", *_names())))
 
 
 def _names() -> list[str]:

@@ -16,11 +16,15 @@ from gold.training_examples import TABLE
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.storage import struct
 from lakehouse.streams import Stop
+from pipelines.aggregate import run_aggregate
 from pipelines.registry import Registry
-from pipelines.score import run_score
+from pipelines.score import features_hash, run_score
 from pipelines.session import Job
 from pipelines.settings import load_settings
 from pipelines.train import run_train
+from silver.events import SILVER
+from tests.gold.events import at, keep, view
+from tests.gold.visits import ANNA_BUYS
 
 pytestmark = pytest.mark.spark
 
@@ -30,7 +34,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 def example(user, cut, *, keen, bought, category="shoes", session="visit"):
     at = START + timedelta(hours=user)
     numbers = {one.name: 1.0 for one in NUMBERS} | {"cart_adds": float(keen), "price_last": None}
-    ends = (bought, at.date(), at, at + timedelta(minutes=cut))
+    ends = (bought, None, at.date(), at, at + timedelta(minutes=cut))
     return (f"user{user:05}", session, cut, *numbers.values(), "direct", "page_view", category, "product", *ends)
 
 
@@ -172,6 +176,21 @@ def test_changes_are_scored_as_they_come(job, monkeypatch):
         thread.join(60)
     assert results[0].scored == 2
     assert not list(job.settings.checkpoints.glob("score-*"))
+
+
+def test_a_closed_session_has_the_features_that_it_was_scored_on_while_it_was_open(job):
+    for table in SILVER.values():
+        job.lake.ensure(table)
+    keep(job.lake, ANNA_BUYS[:5])
+    run_aggregate(job)
+    run_score(job)
+    # The newest arrival is what closes sessions where no broker tells the time.
+    keep(job.lake, [*ANNA_BUYS[5:], view("ben/s1", at("12:00"))])
+    run_aggregate(job)
+    (given,) = rows_of(job, LOG)
+    (known,) = job.lake.read(TABLE).where("user_id = 'anna' AND cut = 5").select("*", features_hash()).collect()
+    assert (given["user_id"], given["cut"], known["bought_later"]) == ("anna", 5, True)
+    assert given["features_hash"] == known[-1]
 
 
 def _until(holds, seconds=90):

@@ -39,7 +39,7 @@ def examples(users=220, *, buys=lambda keen, _: keen, closed=lambda _: True, see
             if cut == 1:
                 numbers |= dict.fromkeys(("price_mean", "price_spread", "price_last", "seconds_since_previous"))
             texts = ("direct", "page_view", rng.choice(["shoes", "bags", None]), "product")
-            ends = (bought, at.date(), at, at + timedelta(minutes=cut))
+            ends = (bought, None, at.date(), at, at + timedelta(minutes=cut))
             rows.append((f"visitor-{user:05}", "visit", cut, *numbers.values(), *texts, *ends))
     return rows
 
