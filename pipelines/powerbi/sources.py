@@ -76,10 +76,12 @@ def _adls(path: str) -> GoldSource:
     return GoldSource(
         f"https://{host}/{container}",
         # Only the container's address is one that the service keeps a credential for; so folders are walked to.
+        # What a folder holds is in Content in a storage account, and in Data in OneLake.
         f"""(name as text) as table =>
     let
         Container = AzureStorage.DataLake(GoldRoot, [HierarchicalNavigation = true]),
-        Files = List.Accumulate({steps}, Container, (folder, step) => folder{{[Name = step]}}[Content]),
+        Open = (entry as record) => Record.FieldOrDefault(entry, "Content", Record.FieldOrDefault(entry, "Data")),
+        Files = List.Accumulate({steps}, Container, (folder, step) => Open(folder{{[Name = step]}})),
         Rows = DeltaLake.Table(Files)
     in
         Rows""",

@@ -127,13 +127,13 @@ def test_every_name_is_a_step_a_parameter_or_a_query_of_the_project(key):
     text = re.sub(r'"(?:[^"]|"")*"', "t", M[key])
     text = re.sub(r"type table \[[^\]]*\]|\[[^\[\]]*\]", "", text)
     steps = re.findall(r"^\s*(\w+) = ", text, flags=re.MULTILINE)
-    parameters = re.findall(r"(\w+) as (?:text|list|any)|\((\w+), (\w+)\) =>", text)
+    parameters = re.findall(r"(\w+) as (?:text|list|any|record)|\((\w+), (\w+)\) =>", text)
     known = {
         *steps,
         *(name for names in parameters for name in names if name),
         *("GoldRoot", "GoldTable", "Key", "Utc"),
         *("let", "in", "if", "then", "else", "each", "as", "is", "meta", "type", "null", "nullable", "t", "_"),
-        *("text", "table", "list", "any", "number", "date", "datetime", "datetimezone", "logical"),
+        *("text", "table", "list", "any", "record", "number", "date", "datetime", "datetimezone", "logical"),
     }
     names = re.findall(r"(?<![\w.#])([A-Za-z_]\w*)(?![\w.])", text)
     assert set(names) <= known, set(names) - known

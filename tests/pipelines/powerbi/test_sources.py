@@ -20,7 +20,7 @@ from pipelines.powerbi.sources import Kind, gold_source
             Kind.adls,
             "abfss://data@shop.dfs.core.windows.net/lake/gold",
             "https://shop.dfs.core.windows.net/data",
-            'List.Accumulate({"lake", "gold", name}, Container, (folder, step) => folder{[Name = step]}[Content])',
+            'List.Accumulate({"lake", "gold", name}, Container, (folder, step) => Open(folder{[Name = step]}))',
         ),
         (
             Kind.adls,
