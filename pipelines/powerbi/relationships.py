@@ -41,10 +41,11 @@ def key_column(dimension: Table) -> str:
 def dimensions(tables: Iterable[Table]) -> tuple[Table, ...]:
     """The tables that others may refer to, those with the longest key first.
 
-    Of several with the same key it is the one that the others come after.
+    Of several with the same key it is the one that is called by what the key's last id names, as users
+    by user_id; else the first.
     """
     found: dict[frozenset[str], Table] = {}
-    for table in tables:
+    for table in sorted(tables, key=lambda table: table.short_name != f"{table.key[-1].removesuffix('_id')}s"):
         if all(column.endswith("_id") for column in table.key):
             found.setdefault(frozenset(table.key), table)
     return tuple(sorted(found.values(), key=lambda table: -len(table.key)))

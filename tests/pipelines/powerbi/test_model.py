@@ -257,6 +257,12 @@ def test_a_new_table_refers_to_the_visits_that_it_names():
     ]
 
 
+def test_a_table_with_the_key_of_another_refers_to_the_one_that_the_key_names():
+    model = semantic_model((SEGMENTS, *GOLD.values()), gold_source(Kind.folder, ROOT))
+    to_users = {one.table for one in model.relationships if one.to_table == "users"}
+    assert to_users == {"a_segments", "sessions"}
+
+
 def test_ids_of_another_type_are_no_reference():
     model = model_of(declared("gold.tags", (("user_id", "BIGINT"), ("tag", "STRING")), ("tag",)))
     assert not [one for one in model.relationships if one.table == "tags"]
