@@ -12,6 +12,7 @@ from pipelines.demo import demo
 from pipelines.doctor import doctor
 from pipelines.ingest import ingest
 from pipelines.maintain import maintain
+from pipelines.powerbi.command import powerbi
 from pipelines.quality import quality
 from pipelines.rebuild import rebuild
 from pipelines.recover import recover
@@ -44,6 +45,7 @@ app.add_typer(quarantine.app, name="quarantine", help="What broke the contract: 
 app.command()(contract)
 app.command()(tables)
 app.command()(check)
+app.command()(powerbi)
 app.add_typer(serve.app, name="serve", help="The MLflow UI.")
 
 

@@ -1,0 +1,127 @@
+"""Visuals, and where they stand on a page: what it is about and what narrows it down, the figures, the rest in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+WIDTH, HEIGHT, MARGIN, GAP = 1280, 720, 24, 12
+"""A page, the space around it, and the space between two visuals, in pixels."""
+
+
+@dataclass(frozen=True)
+class Visual:
+    """A visual: its kind in Power BI, its heading, which fields stand in which of its roles, and where it stands.
+
+    ``heat`` shades the cells of a table, ``text`` is what a text box says, ``mode`` how a slicer is used.
+    """
+
+    kind: str
+    title: str
+    roles: dict[str, tuple[str, ...]]
+    sort: str = ""
+    ascending: bool = False
+    heat: bool = False
+    text: str = ""
+    mode: str = ""
+    x: int = 0
+    y: int = 0
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its visuals in their places, and which value of which columns it is restricted to."""
+
+    name: str
+    title: str
+    visuals: tuple[Visual, ...]
+    only: tuple[tuple[str, bool], ...] = ()
+
+
+def page(
+    name: str,
+    title: str,
+    says: str,
+    slicers: Sequence[Visual],
+    cards: Sequence[str],
+    rows: Sequence[Sequence[Visual]],
+    only: tuple[tuple[str, bool], ...] = (),
+) -> Page:
+    """A page from top to bottom: what it is beside what narrows it down, the figures, and the visuals in rows."""
+    heading = Visual("textbox", title, {}, text=says)
+    top, header, card, slicer = MARGIN, 68, 92, 220
+    left = WIDTH - 2 * MARGIN - len(slicers) * (slicer + GAP)
+    placed = [replace(heading, x=MARGIN, y=top, width=left, height=header)]
+    for position, one in enumerate(slicers):
+        x = MARGIN + left + GAP + position * (slicer + GAP)
+        placed.append(replace(one, x=x, y=top, width=slicer, height=header))
+    top += header + GAP
+    if cards:
+        placed.extend(_in_row([_card(measure) for measure in cards], top, card))
+        top += card + GAP
+    height = (HEIGHT - MARGIN - top - GAP * (len(rows) - 1)) // len(rows)
+    for row in rows:
+        placed.extend(_in_row(row, top, height))
+        top += height + GAP
+    return Page(name, title, tuple(placed), only)
+
+
+def _in_row(visuals: Sequence[Visual], y: int, height: int) -> list[Visual]:
+    width = (WIDTH - 2 * MARGIN - GAP * (len(visuals) - 1)) // len(visuals)
+    return [
+        replace(one, x=MARGIN + position * (width + GAP), y=y, width=width, height=height)
+        for position, one in enumerate(visuals)
+    ]
+
+
+def figures(names: Sequence[str]) -> tuple[str, ...]:
+    """Measures by their names, as fields."""
+    return tuple(f"[{name}]" for name in names)
+
+
+def between(column: str) -> Visual:
+    """A slicer from one value to another."""
+    return Visual("slicer", "", {"Values": (column,)}, mode="Between")
+
+
+def choice(column: str) -> Visual:
+    """A slicer that lists the values."""
+    return Visual("slicer", "", {"Values": (column,)}, mode="Dropdown")
+
+
+def lines(title: str, category: str, *measures: str) -> Visual:
+    """A line for each measure."""
+    return Visual("lineChart", title, {"Category": (category,), "Y": figures(measures)})
+
+
+def columns(title: str, category: str, *measures: str) -> Visual:
+    """Standing columns, in the order of the category."""
+    return Visual("clusteredColumnChart", title, {"Category": (category,), "Y": figures(measures)})
+
+
+def bars(title: str, category: str, measure: str) -> Visual:
+    """Lying bars, the longest first."""
+    roles = {"Category": (category,), "Y": figures((measure,))}
+    return Visual("clusteredBarChart", title, roles, sort=f"[{measure}]")
+
+
+def table(title: str, *fields: str, sort: str = "", ascending: bool = False) -> Visual:
+    """A table, each field a column."""
+    return Visual("tableEx", title, {"Values": fields}, sort=sort, ascending=ascending)
+
+
+def shaded(title: str, rows: str, across: str, measure: str) -> Visual:
+    """A table of two columns' values, each cell the darker the more it holds."""
+    roles = {"Rows": (rows,), "Columns": (across,), "Values": figures((measure,))}
+    return Visual("pivotTable", title, roles, heat=True)
+
+
+def list_of(title: str, *measures: str) -> Visual:
+    """Measures below each other."""
+    return Visual("multiRowCard", title, {"Values": figures(measures)})
+
+
+def _card(measure: str) -> Visual:
+    return Visual("card", "", {"Values": figures((measure,))})

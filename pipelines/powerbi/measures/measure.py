@@ -1,0 +1,47 @@
+"""What a figure is: its DAX for Power BI, and the same as SQL over the gold tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COUNT = "#,0"
+SHARE = "0.0%"
+NUMBER = "#,0.00"
+SCORE = "0.000"
+DAY = "yyyy-mm-dd"
+INSTANT = "yyyy-mm-dd hh:nn:ss"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure: its name, what it means, its DAX, the same in SQL, and how it is shown.
+
+    ``of`` is the gold table, or the SQL in its place, that ``value`` is an aggregate of, in DuckDB's
+    SQL. It says what the DAX means where nothing is selected, and is what the tests evaluate, because
+    DAX runs in Power BI alone. A change of one is a change of both.
+
+    A filter of the DAX stands in KEEPFILTERS, so that the figure by the column that it filters leaves
+    the other values blank instead of repeating itself.
+    """
+
+    name: str
+    doc: str
+    dax: str
+    of: str
+    value: str
+    format: str
+
+    @property
+    def sql(self) -> str:
+        """The query for the figure."""
+        return f"SELECT {self.value} FROM {self.of}"  # noqa: S608 - both are written beside the DAX
+
+
+def ratio(part: str, whole: str) -> str:
+    """The DAX of one measure divided by another: blank where there is nothing to divide by."""
+    return f"DIVIDE([{part}], [{whole}])"
+
+
+def only(*conditions: str) -> str:
+    """The DAX of filters that narrow down what is selected."""
+    return ", ".join(f"KEEPFILTERS({condition})" for condition in conditions)

@@ -1,0 +1,127 @@
+"""Which tables filter which, by the keys that they declare.
+
+A table whose key is made of ids alone, such as users, is a dimension: a table that has these ids
+refers to it. Every day refers to the calendar. Power BI joins by one column and compares text without
+regard to case, so the ids of a key are put into one column that holds their bytes in hexadecimal.
+
+Power BI refuses a model in which a filter can reach a table by two ways. So a relationship that would
+open a second way is not active, or is not made at all where an active one says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lakehouse.table import Column, Table
+
+CALENDAR = "dates"
+"""The table of days."""
+
+CALENDAR_DAY = "date"
+"""Its key."""
+
+
+@dataclass(frozen=True)
+class Relationship:
+    """Many rows of a table refer to one row of another, each by one column."""
+
+    table: str
+    column: str
+    to_table: str
+    to_column: str
+    active: bool = True
+
+
+def key_column(dimension: Table) -> str:
+    """What the column is called that stands for a dimension's key, there and where it is referred to."""
+    return f"{dimension.short_name}_key"
+
+
+def dimensions(tables: Iterable[Table]) -> tuple[Table, ...]:
+    """The tables that others may refer to, those with the longest key first.
+
+    Of several with the same key it is the one that is called by what the key's last id names, as users
+    by user_id; else the first.
+    """
+    found: dict[frozenset[str], Table] = {}
+    for table in sorted(tables, key=lambda table: table.short_name != f"{table.key[-1].removesuffix('_id')}s"):
+        if all(column.endswith("_id") for column in table.key):
+            found.setdefault(frozenset(table.key), table)
+    return tuple(sorted(found.values(), key=lambda table: -len(table.key)))
+
+
+def parents(table: Table, among: Iterable[Table]) -> tuple[Table, ...]:
+    """The dimensions that a table refers to, without those that it reaches through another."""
+    types = {column.name: column.type for column in table.columns}
+    is_dimension = table in among
+
+    def refers(one: Table) -> bool:
+        if one.name == table.name or (is_dimension and not set(one.key) < set(table.key)):
+            return False
+        own = {column.name: column.type for column in one.columns}
+        return all(types.get(name) == own[name] for name in one.key)
+
+    found = [one for one in among if refers(one)]
+    return tuple(one for one in found if not any(set(one.key) < set(other.key) for other in found))
+
+
+def days(table: Table) -> tuple[Column, ...]:
+    """The table's dates, the one that a row belongs to first: a part of the key, else the day it began."""
+    dates = [column for column in table.columns if column.type == "DATE"]
+    return tuple(sorted(dates, key=lambda column: (column.name not in table.key, column.name != "started_on")))
+
+
+def relationships(tables: Sequence[Table]) -> tuple[Relationship, ...]:
+    """All relationships of the gold tables, no two of which filter a table by different ways."""
+    among = dimensions(tables)
+    referred = {table.name: parents(table, among) for table in tables}
+    filters = _Filters()
+    found = []
+    for table in sorted(tables, key=lambda table: -_depth(table, referred)):
+        for one in referred[table.name]:
+            key = key_column(one)
+            if filters.may_add(one.short_name, table.short_name):
+                filters.add(one.short_name, table.short_name)
+                found.append(Relationship(table.short_name, key, one.short_name, key))
+    has_children = {one.name for ones in referred.values() for one in ones}
+
+    def order(table: Table) -> tuple[bool, int]:
+        # Visits belong to a day, their visitors to many: so whoever only others refer to comes last.
+        return (table.name in has_children and not referred[table.name], _depth(table, referred))
+
+    for table in sorted(tables, key=order):
+        for position, day in enumerate(days(table)):
+            active = position == 0 and filters.may_add(CALENDAR, table.short_name)
+            if active:
+                filters.add(CALENDAR, table.short_name)
+            found.append(Relationship(table.short_name, day.name, CALENDAR, CALENDAR_DAY, active))
+    return tuple(sorted(found, key=lambda one: (one.table, one.to_table, one.column)))
+
+
+def _depth(table: Table, referred: Mapping[str, tuple[Table, ...]]) -> int:
+    return max((1 + _depth(one, referred) for one in referred[table.name]), default=0)
+
+
+class _Filters:
+    """Which table filters which, through any number of relationships."""
+
+    def __init__(self) -> None:
+        self._filters: dict[str, set[str]] = {}
+
+    def may_add(self, one: str, many: str) -> bool:
+        """Whether no table would be reached by a second way."""
+        return not any(target in self._reached(source) for source in self._sources(one) for target in self._below(many))
+
+    def add(self, one: str, many: str) -> None:
+        """A relationship by which ``one`` filters ``many``."""
+        self._filters.setdefault(one, set()).add(many)
+
+    def _reached(self, table: str) -> set[str]:
+        return self._below(table) - {table}
+
+    def _below(self, table: str) -> set[str]:
+        return {table}.union(*(self._below(one) for one in self._filters.get(table, ())))
+
+    def _sources(self, table: str) -> set[str]:
+        return {table}.union(*(self._sources(one) for one, many in self._filters.items() if table in many))

@@ -1,0 +1,139 @@
+"""The M expressions: Microsoft's own parser takes them, and a check of our own that needs no Node."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipelines.catalog import GOLD
+from pipelines.powerbi.project import project_files
+from pipelines.powerbi.sources import Kind, gold_source
+from tests.pipelines.powerbi import tmdl_reader
+
+HERE = Path(__file__).parent / "powerquery"
+PLACES = {
+    Kind.folder: r"C:\lake\gold",
+    Kind.adls: "abfss://data@shop.dfs.core.windows.net/lake/gold",
+    Kind.sharing: "https://sharing.example/delta-sharing",
+    Kind.sql: "http://spark.example:10000/cliservice",
+}
+BROKEN = [
+    "let a = 1 in",
+    "let a = {1, 2 in a",
+    'let a = "x in a',
+    "let a = 1, in a",
+    "each [user_id & 1",
+    "(name as text) as table => Folder.Contents(name",
+]
+
+
+def expressions():
+    """Every M expression that a project has, of any kind of place."""
+    found = {}
+    for kind, path in PLACES.items():
+        for file, text in project_files(tuple(GOLD.values()), gold_source(kind, path)).items():
+            if not file.endswith(".tmdl"):
+                continue
+            for node in tmdl_reader.read(text).children:
+                if node.kind == "expression":
+                    found[kind, node.name] = node.expression
+                for partition in node.all("partition"):
+                    found[kind, partition.name] = partition.properties["source"]
+    return found
+
+
+M = expressions()
+
+
+def said_by_microsofts_parser(texts, folder):
+    """What the parser says of each text; fetched once by npm, pinned by the lock file's hashes."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not (node and npm):
+        pytest.skip("Node.js is not here, which Microsoft's parser of M runs on")
+    for name in ("package.json", "package-lock.json", "parse.js"):
+        shutil.copy(HERE / name, folder)
+    if not (folder / "node_modules" / ".package-lock.json").exists():
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        try:
+            subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            pytest.skip(f"npm cannot fetch Microsoft's parser of M: {error}")
+    done = subprocess.run(
+        [node, "parse.js"],
+        cwd=folder,
+        input=json.dumps(texts),
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return json.loads(done.stdout)
+
+
+def test_microsofts_parser_takes_every_expression_and_no_broken_one(pytestconfig):
+    folder = pytestconfig.cache.mkdir("powerquery")
+    said = said_by_microsofts_parser([*M.values(), *BROKEN], folder)
+    assert {key: wrong for key, wrong in zip(M, said, strict=False) if wrong} == {}
+    assert all(said[len(M) :])
+
+
+def test_the_lock_file_names_hashes_and_no_addresses():
+    lock = (HERE / "package-lock.json").read_text()
+    packages = {path: one for path, one in json.loads(lock)["packages"].items() if path}
+    assert len(packages) == 3
+    assert all(one["integrity"].startswith("sha512-") for one in packages.values())
+    assert "resolved" not in lock
+    assert "://" not in lock
+
+
+def wrong_with(text):
+    """What is plainly wrong with an expression of M; nothing if its strings, brackets and lets are whole."""
+    bare = re.sub(r'"(?:[^"]|"")*"', "t", text)
+    if '"' in bare:
+        return "a text without an end"
+    closing = []
+    for character in bare:
+        if character in "([{":
+            closing.append(dict(zip("([{", ")]}", strict=True))[character])
+        elif character in ")]}" and (not closing or closing.pop() != character):
+            return f"a {character} that closes nothing"
+    if closing:
+        return f"a {closing[-1]} is missing"
+    if len(re.findall(r"\blet\b", bare)) != len(re.findall(r"\bin\b", bare)):
+        return "a let without an in"
+    if re.search(r",\s*(?:in\b|[)\]}])|\bin\s*$|[=,]\s*$", bare):
+        return "something is missing"
+    return ""
+
+
+@pytest.mark.parametrize("key", M, ids=str)
+def test_strings_brackets_and_lets_are_whole(key):
+    assert wrong_with(M[key]) == ""
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_our_own_check_finds_what_is_broken(text):
+    assert wrong_with(text)
+
+
+@pytest.mark.parametrize("key", M, ids=str)
+def test_every_name_is_a_step_a_parameter_or_a_query_of_the_project(key):
+    """Names with a dot in them are the library's, which only Power BI has."""
+    text = re.sub(r'"(?:[^"]|"")*"', "t", M[key])
+    text = re.sub(r"type table \[[^\]]*\]|\[[^\[\]]*\]", "", text)
+    steps = re.findall(r"^\s*(\w+) = ", text, flags=re.MULTILINE)
+    parameters = re.findall(r"(\w+) as (?:text|list|any|record)|\((\w+), (\w+)\) =>", text)
+    known = {
+        *steps,
+        *(name for names in parameters for name in names if name),
+        *("GoldRoot", "GoldTable", "Key", "Utc"),
+        *("let", "in", "if", "then", "else", "each", "as", "is", "meta", "type", "null", "nullable", "t", "_"),
+        *("text", "table", "list", "any", "record", "number", "date", "datetime", "datetimezone", "logical"),
+    }
+    names = re.findall(r"(?<![\w.#])([A-Za-z_]\w*)(?![\w.])", text)
+    assert set(names) <= known, set(names) - known
