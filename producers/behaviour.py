@@ -7,7 +7,7 @@ the next step is in the state, the chance that a session ends in a purchase is k
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import NormalDist
 from typing import NamedTuple, TypeAlias
 
@@ -145,7 +145,7 @@ class Behaviour:
         self.will_buy: list[float] = self._ends[:, -1].tolist()
         """By state: the chance that the session's first purchase is still to come, if there was none yet."""
         self.moves = self._moves(slots)
-        """By state and slot: what happens next."""
+        """By state: which move each slot stands for, in a byte, and the moves; small enough for a processor's cache."""
 
     def moods(self, style: str, history: str) -> list[int]:
         """By slot: the mood that such a visitor comes in."""
@@ -219,19 +219,27 @@ class Behaviour:
                     begins[state_of(0, mood, place, past.cart, aisle)] = likely * share
         return begins
 
-    def _moves(self, slots: NDArray[np.int64]) -> list[list[Move]]:
+    def shares(self, state: int) -> Iterator[tuple[Move, int]]:
+        """Give what may happen next in a state, and how many slots it has."""
+        slots, moves = self.moves[state]
+        return ((move, slots.count(index)) for index, move in enumerate(moves))
+
+    def _moves(self, slots: NDArray[np.int64]) -> list[tuple[bytes, list[Move]]]:
+        paces = {1.0, *SLOWER.values()}
         pace = {
             (mood, patience, slow): pauses(mood, patience, slow)
             for mood in Mood
             for patience in Patience
-            for slow in {1.0, *SLOWER.values()}
+            for slow in paces
         }
+        rows = [bytearray() for _ in range(STATES)]
         moves: list[list[Move]] = [[] for _ in range(STATES)]
         each = zip(self._states.tolist(), self._acts.tolist(), self._after.tolist(), slots.tolist(), strict=True)
         for state, act, after, many in each:
-            mood, patience = Mood(state % _EACH // SEEN), KINDS[state // _EACH][1]
-            moves[state] += [(act, after, pace[mood, patience, SLOWER.get(Act(act), 1.0)])] * many
-        return moves
+            mood, patience = state % _EACH // SEEN, KINDS[state // _EACH][1]
+            rows[state] += bytes([len(moves[state])]) * many
+            moves[state].append((act, after, pace[mood, patience, SLOWER.get(act, 1.0)]))
+        return [(bytes(row), what) for row, what in zip(rows, moves, strict=True)]
 
 
 def median_seconds(mood: int, patience: int, slow: float) -> float:

@@ -223,7 +223,13 @@ LEADS_TO = {
 
 SECONDS: Chances = (4.0, 11.0, 20.0, 7.0)
 """The median before an act."""
-SLOWER = {Act.CLICK_FIELD: 1.8, Act.BUY: 1.6, Act.VIEW_CHECKOUT: 1.5, Act.ADD_TO_CART: 0.05, Act.VIEW_RESULTS: 0.2}
+SLOWER: dict[int, float] = {
+    Act.CLICK_FIELD: 1.8,
+    Act.BUY: 1.6,
+    Act.VIEW_CHECKOUT: 1.5,
+    Act.ADD_TO_CART: 0.05,
+    Act.VIEW_RESULTS: 0.2,
+}
 PACE = {Patience.HASTY: 0.75, Patience.PATIENT: 1.3}
 SPREAD = 0.85
 LONGEST_SECONDS = 900.0

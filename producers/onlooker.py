@@ -46,7 +46,7 @@ class Onlooker:
     """Makes up its mind, event by event; a belief is an array of shares by kind and style."""
 
     def __init__(self, behaviour: Behaviour) -> None:
-        self._moves = behaviour.moves
+        self._shares = behaviour.shares
         self._will_buy = np.array(behaviour.will_buy).reshape(len(KINDS), len(Mood), SEEN)
         self._passes: dict[tuple[int, int, int], Floats] = {}
         self._moods = {
@@ -101,9 +101,9 @@ class Onlooker:
         passes = np.zeros((len(KINDS), len(Mood), len(Mood)))
         for kind in range(len(KINDS)):
             for mood in Mood:
-                for does, to, _ in self._moves[(kind * len(Mood) + mood) * SEEN + before]:
+                for (does, to, _), slots in self._shares((kind * len(Mood) + mood) * SEEN + before):
                     if does == act and (to if to < 0 else to % SEEN) == after:
-                        passes[kind, mood, to % (len(Mood) * SEEN) // SEEN] += 1 / SLOTS
+                        passes[kind, mood, to % (len(Mood) * SEEN) // SEEN] += slots / SLOTS
         return passes
 
 

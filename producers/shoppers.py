@@ -182,7 +182,8 @@ class _Visits:
                 hidden, seen = self._behaviour.will_buy[state], onlooker.chance(state)
                 told.write(f'{head}"cut":{count},"probability":{hidden:.6f},"from_events":{seen:.6f}}}\n')
             before = state
-            act, state, pauses = moves[before][next(draw)]
+            slots, might = moves[before]
+            act, state, pauses = might[slots[next(draw)]]
             if not act:
                 self._leave(person, visit, before, t)
                 break

@@ -37,6 +37,7 @@ _DETAILS: dict[int, list[str]] = {
 _POPULAR = [min(int(20 * (slot / SLOTS) ** 1.7), 19) for slot in range(SLOTS)]
 _WITHIN = round(WANDERS / 2 / (1 - WANDERS / 2) * SLOTS)
 """How often a visitor whose aisle stays the same turns to any category of it: as many do so as change the aisle."""
+_AISLES, _IN_EACH = len(Aisle), len(AISLES) // len(Aisle)
 _PLACES = [place_of(state) for state in range(STATES)]
 
 
@@ -119,9 +120,9 @@ class Visit:
         )
 
     def _wander(self, state: int) -> None:
-        aisle = state % len(Aisle)
+        aisle = state % _AISLES
         if aisle != AISLES[self.category] or next(self._draw) < _WITHIN:
-            self.category = IN_AISLE[aisle][next(self._draw) % len(IN_AISLE[aisle])]
+            self.category = IN_AISLE[aisle][next(self._draw) % _IN_EACH]
 
     def _search(self, state: int) -> str:
         self._wander(state)
@@ -135,10 +136,11 @@ def _paid(products: list[Product]) -> str:
 
 
 class Clock:
-    """Writes instants as text, and remembers the minutes it wrote, which is several times faster."""
+    """Writes instants as text, from pieces that are few enough for a processor's cache."""
 
-    _TAILS = tuple(f"{slot // 1_000:02d}.{slot % 1_000:03d}Z" for slot in range(60_000))
-    _KEPT = 10_000
+    _SECONDS = tuple(f"{second:02d}." for second in range(60))
+    _THOUSANDTHS = tuple(f"{number:03d}Z" for number in range(1_000))
+    _KEPT = 4_096
 
     def __init__(self) -> None:
         self._minutes: dict[int, str] = {}
@@ -146,10 +148,12 @@ class Clock:
     def text(self, milliseconds: int) -> str:
         """Write milliseconds since 1970 as 2026-11-01T00:00:00.000Z."""
         minute, rest = divmod(milliseconds, 60_000)
-        return (self._minutes.get(minute) or self._minute(minute)) + self._TAILS[rest]
+        second = rest // 1_000
+        begin = self._minutes.get(minute) or self._minute(minute)
+        return f"{begin}{self._SECONDS[second]}{self._THOUSANDTHS[rest - 1_000 * second]}"
 
     def _minute(self, minute: int) -> str:
         if len(self._minutes) > self._KEPT:
             self._minutes.clear()
-        text = datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%M:")
+        text = datetime.fromtimestamp(minute * 60, UTC).isoformat()[:17]
         return self._minutes.setdefault(minute, text)

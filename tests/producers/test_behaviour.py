@@ -1,5 +1,3 @@
-from statistics import fmean
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,17 +16,18 @@ def behaviour() -> Behaviour:
 @given(state=STATE)
 def test_the_chance_to_buy_is_that_of_what_may_come_next(behaviour: Behaviour, state: int) -> None:
     bought = {Act.BUY: 1.0, Act.LEAVE: 0.0}
-    chances = [bought.get(act, behaviour.will_buy[after]) for act, after, _ in behaviour.moves[state]]
-    assert len(chances) == SLOTS
+    moves = list(behaviour.shares(state))
+    assert sum(slots for _, slots in moves) == SLOTS
+    chance = sum(bought.get(act, behaviour.will_buy[after]) * slots / SLOTS for (act, after, _), slots in moves)
     assert 0 <= behaviour.will_buy[state] <= 1
-    assert behaviour.will_buy[state] == pytest.approx(fmean(chances), abs=1e-9)
+    assert behaviour.will_buy[state] == pytest.approx(chance, abs=1e-9)
 
 
 @given(state=STATE)
 def test_device_and_patience_never_change_and_time_always_passes(behaviour: Behaviour, state: int) -> None:
     each = len(Mood) * SEEN
-    assert {after // each for act, after, _ in behaviour.moves[state] if act != Act.LEAVE} <= {state // each}
-    assert min(pauses[0] for *_, pauses in behaviour.moves[state]) > 0
+    assert {after // each for (act, after, _), _ in behaviour.shares(state) if act != Act.LEAVE} <= {state // each}
+    assert min(pauses[0] for (*_, pauses), _ in behaviour.shares(state)) > 0
 
 
 @pytest.mark.parametrize("mood", [Mood.CURIOUS, Mood.COMPARING, Mood.KEEN])
@@ -43,8 +42,9 @@ def test_visitors_weigh_price_and_category(behaviour: Behaviour, kind: int, mood
 
 def test_the_hasty_leave_sooner_and_wait_less(behaviour: Behaviour) -> None:
     def moves(patience: Patience) -> tuple[int, int]:
-        row = behaviour.moves[state_of(KINDS.index((Device.PHONE, patience)), Mood.CURIOUS, Place.FAIR, 0, 0)]
-        return sum(act == Act.LEAVE for act, *_ in row), row[-1][2][SLOTS // 2]
+        state = state_of(KINDS.index((Device.PHONE, patience)), Mood.CURIOUS, Place.FAIR, 0, Aisle.QUICK)
+        moves = {act: (slots, pauses[SLOTS // 2]) for (act, _, pauses), slots in behaviour.shares(state)}
+        return moves[Act.LEAVE]
 
     (hasty_leaves, hasty_pause), (patient_leaves, patient_pause) = map(moves, Patience)
     assert hasty_leaves > 1.2 * patient_leaves
