@@ -107,6 +107,7 @@ def simulate_command(
     rate: Annotated[float | None, typer.Option(help="Events per second; as fast as possible if not given.")] = None,
     dirty: Annotated[float, typer.Option(help="The share of records that are broken or odd.")] = 0.0,
     duplicates: Annotated[float, typer.Option(help="The share of records that are sent twice.")] = 0.0,
+    late: Annotated[float, typer.Option(help="The share of records that come after later ones.")] = 0.0,
     only: Annotated[str | None, typer.Option(help=f"One stream alone: {', '.join(EVENTS)}.")] = None,
     until: Annotated[
         str, typer.Option(help="When the visits end: an instant in ISO 8601, or now.")
@@ -129,6 +130,7 @@ def simulate_command(
         days,
         dirty,
         duplicates,
+        late=late,
         buy_rate=buy_rate,
         only=only,
         event_ids=event_ids,

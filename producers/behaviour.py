@@ -1,4 +1,4 @@
-"""How simulated shoppers behave: a Markov chain over hidden mood, place and cart, one event a step.
+"""How simulated shoppers behave: a Markov chain over what is hidden (mood, patience) and what is seen.
 
 A visitor's mood is never sent; it shows only in what he does and how fast. As everything that decides
 the next step is in the state, the chance that a session ends in a purchase is known exactly.
@@ -7,320 +7,324 @@ the next step is in the state, the chance that a session ends in a purchase is k
 from __future__ import annotations
 
 import math
-from enum import IntEnum
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import NormalDist
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lakehouse.errors import UsageError
+from producers.habits import (
+    BY_AISLE,
+    BY_DEVICE,
+    BY_PATIENCE,
+    BY_PLACE,
+    DEVICES,
+    HISTORIES,
+    LANDINGS,
+    LANDS_IN_CART,
+    LEADS_TO,
+    LONGEST_SECONDS,
+    MAX_CART,
+    MOOD_ON_DOING,
+    MOOD_ON_SEEING,
+    OFFERS,
+    PACE,
+    PATIENCES,
+    PRODUCTS,
+    SECONDS,
+    SLOWER,
+    SPREAD,
+    STYLES,
+    WANDERS,
+    Act,
+    Aisle,
+    Device,
+    Mood,
+    Patience,
+    Place,
+)
 
 SLOTS = 1_024
 """A draw is one integer below this; chances are rounded to so many parts."""
 
-MAX_CART = 3
-
-
-class Mood(IntEnum):
-    """What a visitor is up to; hidden."""
-
-    IDLE = 0
-    CURIOUS = 1
-    COMPARING = 2
-    KEEN = 3
-
-
-class Place(IntEnum):
-    """Where a visitor is, or what he is in the middle of."""
-
-    HOME = 0
-    CATEGORY = 1
-    TYPED = 2  # a search is typed, its results not shown yet
-    RESULTS = 3
-    DEAR = 4  # a product that costs much for its category
-    FAIR = 5
-    BARGAIN = 6
-    ADDING = 7  # the button was clicked, the cart not changed yet
-    ADDED = 8
-    CART = 9
-    CHECKOUT = 10
-    BOUGHT = 11
-    CONFIRMED = 12
-
-
-class Act(IntEnum):
-    """What a visitor does next; all but LEAVE are one event."""
-
-    LEAVE = 0
-    VIEW_HOME = 1
-    VIEW_CATEGORY = 2
-    VIEW_RESULTS = 3
-    VIEW_PRODUCT = 4
-    VIEW_CART = 5
-    VIEW_CHECKOUT = 6
-    VIEW_CONFIRMATION = 7
-    CLICK_FILTER = 8
-    CLICK_IMAGE = 9
-    CLICK_REVIEWS = 10
-    CLICK_SIZE = 11
-    CLICK_ADD = 12
-    CLICK_FIELD = 13
-    BUY = 14
-    SCROLL = 15
-    HOVER = 16
-    ZOOM = 17
-    ADD_TO_CART = 18
-    REMOVE_FROM_CART = 19
-    ADD_TO_WISHLIST = 20
-    SEARCH = 21
-    SHARE = 22
-    VIDEO_PLAY = 23
-
-
-_Chances: TypeAlias = tuple[float, float, float, float]
+Floats: TypeAlias = NDArray[np.float64]
 Move: TypeAlias = tuple[int, int, list[int]]
 """What is done, the state after it, and the milliseconds that pass before it, one per slot."""
 
-# How likely each act is at each place: idle, curious, comparing, keen.
-_OFFERS: dict[Place, dict[Act, _Chances]] = {
-    Place.HOME: {
-        Act.LEAVE: (0.45, 0.15, 0.10, 0.08),
-        Act.SCROLL: (0.20, 0.15, 0.08, 0.02),
-        Act.VIEW_CATEGORY: (0.25, 0.40, 0.35, 0.12),
-        Act.SEARCH: (0.06, 0.15, 0.30, 0.50),
-        Act.VIEW_PRODUCT: (0.05, 0.15, 0.15, 0.27),
-        Act.VIEW_CART: (0.00, 0.01, 0.03, 0.10),
-    },
-    Place.CATEGORY: {
-        Act.LEAVE: (0.35, 0.12, 0.08, 0.06),
-        Act.SCROLL: (0.20, 0.20, 0.15, 0.08),
-        Act.CLICK_FILTER: (0.02, 0.05, 0.17, 0.17),
-        Act.VIEW_PRODUCT: (0.30, 0.45, 0.50, 0.60),
-        Act.VIEW_CATEGORY: (0.10, 0.12, 0.06, 0.03),
-        Act.SEARCH: (0.02, 0.05, 0.06, 0.06),
-        Act.VIEW_CART: (0.00, 0.02, 0.03, 0.10),
-    },
-    Place.TYPED: {Act.VIEW_RESULTS: (0.95, 0.96, 0.97, 0.98), Act.LEAVE: (0.05, 0.04, 0.03, 0.02)},
-    Place.RESULTS: {
-        Act.LEAVE: (0.30, 0.12, 0.08, 0.05),
-        Act.SCROLL: (0.15, 0.15, 0.12, 0.06),
-        Act.VIEW_PRODUCT: (0.45, 0.60, 0.65, 0.75),
-        Act.SEARCH: (0.10, 0.13, 0.15, 0.14),
-    },
-    Place.FAIR: {
-        Act.LEAVE: (0.40, 0.16, 0.10, 0.06),
-        Act.SCROLL: (0.24, 0.18, 0.12, 0.04),
-        Act.HOVER: (0.12, 0.14, 0.10, 0.05),
-        Act.ZOOM: (0.02, 0.08, 0.10, 0.14),
-        Act.CLICK_IMAGE: (0.04, 0.10, 0.08, 0.12),
-        Act.CLICK_REVIEWS: (0.01, 0.04, 0.22, 0.12),
-        Act.CLICK_SIZE: (0.005, 0.02, 0.05, 0.24),
-        Act.CLICK_ADD: (0.005, 0.018, 0.040, 0.190),
-        Act.BUY: (0.0002, 0.001, 0.002, 0.025),
-        Act.ADD_TO_WISHLIST: (0.010, 0.030, 0.020, 0.005),
-        Act.SHARE: (0.010, 0.015, 0.005, 0.001),
-        Act.VIDEO_PLAY: (0.03, 0.04, 0.03, 0.01),
-        Act.VIEW_PRODUCT: (0.08, 0.22, 0.24, 0.08),
-        Act.VIEW_CATEGORY: (0.10, 0.15, 0.12, 0.04),
-        Act.VIEW_CART: (0.00, 0.02, 0.03, 0.12),
-    },
-    Place.ADDING: {Act.ADD_TO_CART: (0.97, 0.97, 0.97, 0.97), Act.SCROLL: (0.03, 0.03, 0.03, 0.03)},
-    Place.ADDED: {
-        Act.VIEW_CART: (0.20, 0.25, 0.30, 0.50),
-        Act.VIEW_PRODUCT: (0.20, 0.35, 0.35, 0.22),
-        Act.VIEW_CATEGORY: (0.20, 0.20, 0.20, 0.12),
-        Act.LEAVE: (0.35, 0.15, 0.10, 0.08),
-        Act.SCROLL: (0.05, 0.05, 0.05, 0.08),
-    },
-    Place.CART: {
-        Act.REMOVE_FROM_CART: (0.15, 0.12, 0.10, 0.05),
-        Act.VIEW_CHECKOUT: (0.06, 0.15, 0.24, 0.66),
-        Act.VIEW_PRODUCT: (0.10, 0.20, 0.20, 0.10),
-        Act.LEAVE: (0.60, 0.35, 0.25, 0.12),
-        Act.SCROLL: (0.07, 0.13, 0.15, 0.13),
-    },
-    Place.CHECKOUT: {
-        Act.CLICK_FIELD: (0.20, 0.30, 0.30, 0.35),
-        Act.HOVER: (0.15, 0.15, 0.15, 0.08),
-        Act.BUY: (0.08, 0.20, 0.30, 0.64),
-        Act.VIEW_CART: (0.20, 0.15, 0.10, 0.05),
-        Act.LEAVE: (0.50, 0.25, 0.20, 0.10),
-    },
-    Place.BOUGHT: {Act.VIEW_CONFIRMATION: (0.88, 0.88, 0.88, 0.88), Act.LEAVE: (0.12, 0.12, 0.12, 0.12)},
-    Place.CONFIRMED: {
-        Act.LEAVE: (0.80, 0.80, 0.80, 0.80),
-        Act.SCROLL: (0.10, 0.10, 0.10, 0.10),
-        Act.VIEW_HOME: (0.10, 0.10, 0.10, 0.10),
-    },
-}
-_OFFERS[Place.DEAR] = _OFFERS[Place.BARGAIN] = _OFFERS[Place.FAIR]
-_BY_PRICE = {Place.DEAR: (1.3, 0.4), Place.FAIR: (1.0, 1.0), Place.BARGAIN: (0.8, 2.2)}  # leaving, buying
-_NEXT_PRODUCT = {Place.DEAR: 0.30, Place.FAIR: 0.45, Place.BARGAIN: 0.25}
-_MOOD_AT = {  # a rise by one, a fall by one
-    Place.DEAR: (0.00, 0.15),
-    Place.FAIR: (0.04, 0.05),
-    Place.BARGAIN: (0.16, 0.01),
-    Place.CATEGORY: (0.02, 0.04),
-    Place.RESULTS: (0.03, 0.03),
-}
-_LEADS_TO = {
-    Act.VIEW_HOME: Place.HOME,
-    Act.VIEW_CATEGORY: Place.CATEGORY,
-    Act.VIEW_RESULTS: Place.RESULTS,
-    Act.VIEW_CART: Place.CART,
-    Act.VIEW_CHECKOUT: Place.CHECKOUT,
-    Act.VIEW_CONFIRMATION: Place.CONFIRMED,
-    Act.CLICK_ADD: Place.ADDING,
-    Act.ADD_TO_CART: Place.ADDED,
-    Act.BUY: Place.BOUGHT,
-    Act.SEARCH: Place.TYPED,
-}
-_SECONDS = (4.0, 11.0, 20.0, 7.0)  # the median before an act, by mood
-_SLOWER = {Act.CLICK_FIELD: 1.8, Act.BUY: 1.6, Act.VIEW_CHECKOUT: 1.5, Act.ADD_TO_CART: 0.05, Act.VIEW_RESULTS: 0.2}
-_LONGEST_SECONDS = 900.0
+_MOODS, _PLACES, _CARTS, _AISLES = len(Mood), len(Place), MAX_CART + 1, len(Aisle)
 
-STYLES: dict[str, tuple[float, _Chances]] = {
-    "bouncer": (0.25, (0.85, 0.13, 0.02, 0.00)),
-    "browser": (0.38, (0.36, 0.54, 0.09, 0.01)),
-    "comparer": (0.22, (0.10, 0.35, 0.45, 0.10)),
-    "buyer": (0.15, (0.04, 0.12, 0.20, 0.64)),
-}
-"""What kinds of visitors there are: their share, and the mood that they come in."""
+KINDS = tuple((device, patience) for device in Device for patience in Patience)
+"""What a visitor never changes."""
 
-HISTORIES: dict[str, tuple[float, _Chances]] = {
-    "new": (0.60, (1.0, 1.0, 1.0, 1.0)),
-    "came": (0.26, (1.0, 1.0, 1.0, 1.0)),
-    "abandoned": (0.08, (0.5, 0.8, 1.3, 2.5)),
-    "bought": (0.06, (1.6, 1.0, 0.6, 0.4)),
-}
-"""What an earlier visit ended with: roughly how many sessions follow on it, and how it changes the mood."""
+SEEN = _PLACES * _CARTS * _AISLES
+"""How many states look different: a state is a kind, a mood and what is seen (place, cart, aisle)."""
 
-LANDINGS: dict[Place, float] = {Place.HOME: 0.35, Place.CATEGORY: 0.2, Place.FAIR: 0.35, Place.RESULTS: 0.1}
-"""Where visits begin."""
+STATES = len(KINDS) * _MOODS * SEEN
 
-LANDING_ACTS = {
-    Place.HOME: Act.VIEW_HOME,
-    Place.CATEGORY: Act.VIEW_CATEGORY,
-    Place.FAIR: Act.VIEW_PRODUCT,
-    Place.RESULTS: Act.VIEW_RESULTS,
-}
+_EACH = _MOODS * SEEN
+_TUNINGS, _MOST_EAGER = 4, 8.0
+_IN_TIME = 0.8
+"""How many of those who come back do so within the days that are simulated, near enough for two weeks or more."""
+_SWITCHES = WANDERS / _AISLES
 
 
-def state_of(mood: int, place: int, cart: int) -> int:
+class Past(NamedTuple):
+    """What an earlier visit ended with, and how much it left in the cart."""
+
+    history: str
+    cart: int
+
+
+PASTS = (Past("new", 0), Past("came", 0), Past("bought", 0), *(Past("abandoned", n + 1) for n in range(MAX_CART)))
+
+
+class _Seen(NamedTuple):
+    place: Place
+    cart: int
+    aisle: Aisle
+
+
+class _Step(NamedTuple):
+    state: int
+    act: Act
+    after: int
+    weight: float
+
+
+def state_of(kind: int, mood: int, place: int, cart: int, aisle: int) -> int:
     """Give a state its number."""
-    return (mood * len(Place) + place) * (MAX_CART + 1) + cart
+    return (((kind * _MOODS + mood) * _PLACES + place) * _CARTS + cart) * _AISLES + aisle
 
 
 def place_of(state: int) -> int:
     """Where a visitor is in a state."""
-    return state // (MAX_CART + 1) % len(Place)
+    return state % SEEN // (_CARTS * _AISLES)
 
 
-_STATES = state_of(len(Mood) - 1, len(Place) - 1, MAX_CART) + 1
-
-
-class Behaviour:
-    """The chain, tuned so that ``buy_rate`` of the sessions that reach a third event end in a purchase."""
-
-    STATES = _STATES
-
-    def __init__(self, buy_rate: float) -> None:
-        paces = {1.0, *_SLOWER.values()}
-        self._pauses = {(mood, pace): _pauses(_SECONDS[mood] * pace) for mood in Mood for pace in paces}
-        low, high = -6.0, 6.0
-        for _ in range(12):
-            self._build((low + high) / 2)
-            low, high = ((low + high) / 2, high) if self._rate() < buy_rate else (low, (low + high) / 2)
-        if abs(self._rate() - buy_rate) > 0.2 * buy_rate + 0.005:
-            raise UsageError(f"Simulated shoppers cannot buy in {buy_rate:.0%} of their sessions.", "Try 0.01 to 0.5.")
-
-    def _build(self, eagerness: float) -> None:
-        self._eagerness = eagerness
-        self._steps = np.zeros((_STATES, _STATES))
-        self._buys = np.zeros(_STATES)
-        self.moves: list[list[Move]] = []
-        """By state and slot: what happens next."""
-        for mood in Mood:
-            for place in Place:
-                for cart in range(MAX_CART + 1):
-                    self._fill(mood, place, cart)
-        self.will_buy: list[float] = np.linalg.solve(np.eye(_STATES) - self._steps, self._buys).tolist()
-        """By state: the chance that the session's first purchase is still to come, if there was none yet."""
-
-    def _fill(self, mood: Mood, place: Place, cart: int) -> None:
-        state, row = state_of(mood, place, cart), []
-        ends = _ends(mood, place, cart, self._eagerness)
-        for (act, after), slots in zip(ends, _apportion(list(ends.values())), strict=True):
-            row += [(int(act), after, self._pauses[mood, _SLOWER.get(act, 1.0)])] * slots
-            if act is Act.BUY:
-                self._buys[state] += slots / SLOTS
-            elif act is not Act.LEAVE:
-                self._steps[state, after] += slots / SLOTS
-        self.moves.append(row)
-
-    def starts(self, style: str, history: str) -> list[Mood]:
-        """By slot: the mood that such a visitor comes in."""
-        mix = zip(Mood, STYLES[style][1], HISTORIES[history][1], strict=True)
-        chances = [share * change * math.exp(self._eagerness * mood / 6) for mood, share, change in mix]
-        return [mood for mood, slots in zip(Mood, _apportion(chances), strict=True) for _ in range(slots)]
-
-    def _rate(self) -> float:
-        begin = np.zeros(_STATES)
-        for style, (often, _) in STYLES.items():
-            for history, (share, _) in HISTORIES.items():
-                moods = self.starts(style, history)
-                for mood in Mood:
-                    for place, lands in LANDINGS.items():
-                        begin[state_of(mood, place, 0)] += often * share * lands * moods.count(mood) / SLOTS
-        third = (begin @ self._steps) @ self._steps
-        early = begin @ self._buys + (begin @ self._steps) @ self._buys
-        return float(begin @ np.array(self.will_buy) / (third.sum() + early))
-
-
-def _ends(mood: Mood, place: Place, cart: int, eagerness: float) -> dict[tuple[Act, int], float]:
-    leaving, buying = _BY_PRICE.get(place, (1.0, 1.0))
-    change = {Act.LEAVE: leaving, Act.CLICK_ADD: buying, Act.BUY: buying * math.exp(eagerness)}
-    ends: dict[tuple[Act, int], float] = {}
-    for act, chances in _OFFERS[place].items():
-        if _possible(act, place, cart) and (chance := chances[mood] * change.get(act, 1.0)):
-            for after, share in _after(act, mood, place, cart).items():
-                ends[act, after] = ends.get((act, after), 0.0) + chance * share
-    return ends
-
-
-def _possible(act: Act, place: Place, cart: int) -> bool:
-    if act in (Act.REMOVE_FROM_CART, Act.VIEW_CART, Act.VIEW_CHECKOUT) or place is Place.CHECKOUT:
-        return cart > 0 or act is Act.LEAVE
-    return cart < MAX_CART or act is not Act.CLICK_ADD
-
-
-def _after(act: Act, mood: Mood, place: Place, cart: int) -> dict[int, float]:
-    if act is Act.LEAVE:
-        return {-1: 1.0}
-    if act is Act.BUY:
-        return {state_of(Mood.IDLE, Place.BOUGHT, 0): 1.0}
-    cart += (act is Act.ADD_TO_CART) - (act is Act.REMOVE_FROM_CART)
-    here = Place.FAIR if place is Place.ADDING else place
-    goes_to = dict(_NEXT_PRODUCT) if act is Act.VIEW_PRODUCT else {_LEADS_TO.get(act, here): 1.0}
-    after: dict[int, float] = {}
-    for there, share in goes_to.items():
-        rise, fall = _MOOD_AT.get(there, (0.0, 0.0)) if there is not place or len(goes_to) > 1 else (0.0, 0.0)
-        for shift, chance in ((1, rise), (-1, fall), (0, 1 - rise - fall)):
-            state = state_of(min(max(mood + shift, Mood.IDLE), Mood.KEEN), there, cart)
-            after[state] = after.get(state, 0.0) + share * chance
-    return after
-
-
-def _apportion(chances: list[float]) -> list[int]:
+def apportion(chances: Iterable[float]) -> list[int]:
     """Share out the slots in proportion, none lost: the largest remainders get what rounding down left over."""
-    exact = [chance / sum(chances) * SLOTS for chance in chances]
+    weights = list(chances)
+    exact = [chance / sum(weights) * SLOTS for chance in weights]
     slots = [math.floor(share) for share in exact]
     for index in sorted(range(len(exact)), key=lambda i: slots[i] - exact[i])[: SLOTS - sum(slots)]:
         slots[index] += 1
     return slots
 
 
-def _pauses(median_seconds: float) -> list[int]:
+def by_slot(chances: Mapping[int, float]) -> list[int]:
+    """Give each slot one of the outcomes, as many slots as its share is worth."""
+    slots = apportion(chances.values())
+    return [outcome for outcome, many in zip(chances, slots, strict=True) for _ in range(many)]
+
+
+def landings(mood: int, cart: int) -> dict[int, float]:
+    """Where a visit begins, in shares."""
+    straight = LANDS_IN_CART[mood] if cart else 0.0
+    elsewhere = sum(chances[mood] for chances in LANDINGS.values())
+    ways: dict[int, float] = {place: (1 - straight) * c[mood] / elsewhere for place, c in LANDINGS.items()}
+    return {**ways, Place.CART: straight} if cart else ways
+
+
+class Behaviour:
+    """The chain, tuned so that ``buy_rate`` of the sessions that reach a third event end in a purchase."""
+
+    def __init__(self, buy_rate: float) -> None:
+        steps = _steps()  # by state, ascending
+        self._states = np.array([step.state for step in steps])
+        self._acts = np.array([int(step.act) for step in steps])
+        self._after = np.array([step.after for step in steps])  # -1 for having left
+        self._base = np.array([step.weight for step in steps])
+        self._ends = np.zeros((STATES, _CARTS + 1))
+        self._tune(buy_rate)
+        if abs(self._rate - buy_rate) > 0.1 * buy_rate + 0.005:
+            raise UsageError(f"Simulated shoppers cannot buy in {buy_rate:.0%} of their sessions.", "Try 0.01 to 0.5.")
+        slots = _apportioned(self._states, self._chances)
+        self._solve(slots / SLOTS, 1e-12)
+        self.will_buy: list[float] = self._ends[:, -1].tolist()
+        """By state: the chance that the session's first purchase is still to come, if there was none yet."""
+        self.moves = self._moves(slots)
+        """By state: which move each slot stands for, in a byte, and the moves; small enough for a processor's cache."""
+
+    def moods(self, style: str, history: str) -> list[int]:
+        """By slot: the mood that such a visitor comes in."""
+        mix = zip(Mood, STYLES[style][2], HISTORIES[history][1], strict=True)
+        return by_slot({mood: share * change * math.exp(self._eagerness * mood / 6) for mood, share, change in mix})
+
+    def _tune(self, buy_rate: float) -> None:
+        """Find by the rule of secants how eager people must be."""
+        self._try(0.0)
+        slope = 0.9
+        for _ in range(_TUNINGS if 0 < buy_rate < 1 else 0):
+            before, came_to = self._eagerness, _log_odds(self._rate)
+            eagerness = before + (_log_odds(buy_rate) - came_to) / slope
+            # To three digits, so that no machine's last bit of arithmetic changes what its shoppers do.
+            self._try(round(min(max(eagerness, -_MOST_EAGER), _MOST_EAGER), 3))
+            if self._eagerness != before:
+                slope = max((_log_odds(self._rate) - came_to) / (self._eagerness - before), 0.1)
+
+    def _try(self, eagerness: float) -> None:
+        self._eagerness = eagerness
+        eager = np.zeros(len(Act))
+        eager[Act.BUY], eager[Act.CLICK_ADD] = eagerness, eagerness / 2
+        weights = self._base * np.exp(eager[self._acts])
+        self._chances = weights / np.bincount(self._states, weights, STATES)[self._states]
+        self._solve(self._chances, 1e-6)
+        self._rate = self._bought()
+
+    def _solve(self, chances: Floats, precision: float) -> None:
+        """Work out what each state ends in, the cart left there or a purchase, by going on until that is settled."""
+        buys, leaves = self._acts == Act.BUY, self._acts == Act.LEAVE
+        ends = np.zeros_like(self._ends)
+        np.add.at(ends, (self._states[buys], -1), chances[buys])
+        np.add.at(ends, (self._states[leaves], self._states[leaves] // _AISLES % _CARTS), chances[leaves])
+        # Where -1 follows, nothing goes: any state may stand there.
+        self._goes = np.where(buys | leaves, 0.0, chances)
+        self._buys = ends[:, -1]
+        first = np.searchsorted(self._states, np.arange(STATES))
+        change = 1.0
+        while change > precision:
+            now = ends + np.add.reduceat(self._goes[:, None] * self._ends[self._after], first)
+            change = float(np.abs(now - self._ends).max())
+            self._ends = now
+
+    def _bought(self) -> float:
+        """Give the share of buyers, over everyone's first visit and those that follow on it."""
+        begins = np.zeros((len(KINDS), _EACH))
+        shares = [DEVICES[device] * PATIENCES[patience] for device, patience in KINDS]
+        ends = self._ends.reshape(len(KINDS), _EACH, -1)
+        for style, (often, returns, _) in STYLES.items():
+            start = np.array([self._start(style, past) for past in PASTS])
+            for kind, share in enumerate(shares):
+                ended = start @ ends[kind]
+                follows = np.column_stack((np.zeros(len(PASTS)), ended[:, 0], ended[:, -1], ended[:, 1:-1]))
+                first = np.eye(len(PASTS))[0] * often * share
+                begins[kind] += np.linalg.solve(np.eye(len(PASTS)) - follows.T * returns * _IN_TIME, first) @ start
+        landed = begins.ravel()
+        second = self._pass_on(landed)
+        third = self._pass_on(second).sum() + (landed + second) @ self._buys
+        return float(landed @ self._ends[:, -1] / third)
+
+    def _pass_on(self, states: Floats) -> Floats:
+        weights = states[self._states] * self._goes
+        return np.bincount(np.maximum(self._after, 0), weights, STATES).astype(np.float64)
+
+    def _start(self, style: str, past: Past) -> Floats:
+        begins, moods = np.zeros(_EACH), self.moods(style, past.history)
+        for mood in Mood:
+            likely = moods.count(mood) / SLOTS / _AISLES
+            for place, share in landings(mood, past.cart).items():
+                for aisle in Aisle:
+                    begins[state_of(0, mood, place, past.cart, aisle)] = likely * share
+        return begins
+
+    def shares(self, state: int) -> Iterator[tuple[Move, int]]:
+        """Give what may happen next in a state, and how many slots it has."""
+        slots, moves = self.moves[state]
+        return ((move, slots.count(index)) for index, move in enumerate(moves))
+
+    def _moves(self, slots: NDArray[np.int64]) -> list[tuple[bytes, list[Move]]]:
+        paces = {1.0, *SLOWER.values()}
+        pace = {
+            (mood, patience, slow): pauses(mood, patience, slow)
+            for mood in Mood
+            for patience in Patience
+            for slow in paces
+        }
+        rows = [bytearray() for _ in range(STATES)]
+        moves: list[list[Move]] = [[] for _ in range(STATES)]
+        each = zip(self._states.tolist(), self._acts.tolist(), self._after.tolist(), slots.tolist(), strict=True)
+        for state, act, after, many in each:
+            mood, patience = state % _EACH // SEEN, KINDS[state // _EACH][1]
+            rows[state] += bytes([len(moves[state])]) * many
+            moves[state].append((act, after, pace[mood, patience, SLOWER.get(act, 1.0)]))
+        return [(bytes(row), what) for row, what in zip(rows, moves, strict=True)]
+
+
+def median_seconds(mood: int, patience: int, slow: float) -> float:
+    """How long a visitor usually takes before an act that is so much slower than others."""
+    return SECONDS[mood] * PACE[Patience(patience)] * slow
+
+
+def lognormal(median: float, spread: float) -> list[float]:
+    """By slot, ascending: a quantity of which half the values lie below the median, and few far above."""
     normal = NormalDist()
-    spread = (math.exp(0.85 * normal.inv_cdf((slot + 0.5) / SLOTS)) for slot in range(SLOTS))
-    return [round(1_000 * min(median_seconds * factor, _LONGEST_SECONDS)) for factor in spread]
+    return [median * math.exp(spread * normal.inv_cdf((slot + 0.5) / SLOTS)) for slot in range(SLOTS)]
+
+
+def pauses(mood: int, patience: int, slow: float) -> list[int]:
+    """By slot: the milliseconds before an act."""
+    seconds = lognormal(median_seconds(mood, patience, slow), SPREAD)
+    return [round(1_000 * min(pause, LONGEST_SECONDS)) for pause in seconds]
+
+
+def _log_odds(share: float) -> float:
+    return math.log(share / (1 - share))
+
+
+def _steps() -> list[_Step]:
+    steps: list[_Step] = []
+    everything_seen = [_Seen(p, c, a) for p in Place for c in range(_CARTS) for a in Aisle]
+    for kind, (device, patience) in enumerate(KINDS):
+        for mood in Mood:
+            for seen in everything_seen:
+                weights = (BY_PLACE.get(seen.place, {}), BY_AISLE[seen.aisle], BY_DEVICE[device], BY_PATIENCE[patience])
+                state = state_of(kind, mood, *seen)
+                for act, chances in OFFERS[seen.place].items():
+                    weight = chances[mood] * math.prod(one.get(act, 1.0) for one in weights)
+                    if weight and _possible(act, seen):
+                        after = _after(act, mood, seen)
+                        steps += [
+                            _Step(state, act, at if at < 0 else at + kind * _EACH, weight * share)
+                            for at, share in after.items()
+                        ]
+    return steps
+
+
+def _possible(act: Act, seen: _Seen) -> bool:
+    if act in (Act.REMOVE_FROM_CART, Act.VIEW_CART, Act.VIEW_CHECKOUT) or seen.place is Place.CHECKOUT:
+        return seen.cart > 0 or act is Act.LEAVE
+    return seen.cart < MAX_CART or act is not Act.CLICK_ADD
+
+
+def _after(act: Act, mood: Mood, seen: _Seen) -> dict[int, float]:
+    if act is Act.LEAVE:
+        return {-1: 1.0}
+    if act is Act.BUY:
+        return {state_of(0, Mood.IDLE, Place.BOUGHT, 0, seen.aisle): 1.0}
+    cart = seen.cart + (act is Act.ADD_TO_CART) - (act is Act.REMOVE_FROM_CART)
+    here = Place.FAIR if seen.place is Place.ADDING else seen.place
+    places = PRODUCTS if act is Act.VIEW_PRODUCT else {LEADS_TO.get(act, here): 1.0}
+    switches = _SWITCHES if act in (Act.VIEW_PRODUCT, Act.VIEW_CATEGORY, Act.SEARCH) else 0.0
+    aisles = {aisle: 1 - switches if aisle is seen.aisle else switches for aisle in Aisle}
+    after: dict[int, float] = {}
+    for place, likely in places.items():
+        moved = place is not seen.place or act is Act.VIEW_PRODUCT
+        for new, share in _moods(mood, act, place if moved else None).items():
+            for aisle, stays in aisles.items():
+                if stays:
+                    state = state_of(0, new, place, cart, aisle)
+                    after[state] = after.get(state, 0.0) + likely * share * stays
+    return after
+
+
+def _moods(mood: Mood, act: Act, reached: Place | None) -> dict[int, float]:
+    rise, fall = MOOD_ON_DOING.get(act) or (MOOD_ON_SEEING.get(reached, (0.0, 0.0)) if reached else (0.0, 0.0))
+    moods: dict[int, float] = {}
+    for shift, share in ((1, rise), (-1, fall), (0, 1 - rise - fall)):
+        if share:
+            new = min(max(mood + shift, Mood.IDLE), Mood.KEEN)
+            moods[new] = moods.get(new, 0.0) + share
+    return moods
+
+
+def _apportioned(states: NDArray[np.int64], chances: Floats) -> NDArray[np.int64]:
+    """Share out each state's slots as ``apportion`` does, all states at once."""
+    exact = chances * SLOTS
+    slots = np.floor(exact).astype(np.int64)
+    order = np.lexsort((slots - exact, states))
+    first = np.searchsorted(states[order], states[order])
+    missing = SLOTS - np.bincount(states, slots, STATES).astype(np.int64)
+    slots[order] += np.arange(len(order)) - first < missing[states[order]]
+    return slots

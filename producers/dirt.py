@@ -1,9 +1,11 @@
-"""Ways in which real trackers send broken, odd and repeated records, for a stream that has too few of them."""
+"""Ways in which real trackers send broken, odd, repeated and late records, for a stream that has too few of them."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -74,6 +76,7 @@ ODD: MappingProxyType[str, Spoiler] = MappingProxyType(
 """By what is odd: how a good value is made odd, though the contract takes it."""
 
 _ODD_SHARE = 0.25
+_LATE_MINUTES, _LATE_SPREAD = 10.0, 1.5
 _BLOCK = 4_096
 
 
@@ -102,3 +105,29 @@ def _spoil(records: Iterator[Record], rng: np.random.Generator, dirty: float, du
 def _reordered(value: bytes) -> bytes:
     user = re.match(rb'\{("user_id":"[^"]*"),(.*)\}$', value, re.DOTALL)
     return b"{" + user[2] + b"," + user[1] + b"}" if user else value
+
+
+def delay(records: Iterator[Record], rng: np.random.Generator, late: float) -> Iterator[Record]:
+    """Let a share of the records come after later ones: half of those ten minutes or more, one in a hundred five hours.
+
+    Records must come in the order of time. None is changed or lost.
+    """
+    return _delay(records, rng, late) if late else records
+
+
+def _delay(records: Iterator[Record], rng: np.random.Generator, late: float) -> Iterator[Record]:
+    held: list[tuple[int, int, Record]] = []
+    draws: list[tuple[float, float]] = []
+    for number, record in enumerate(records):
+        while held and held[0][0] <= record[3]:
+            yield heappop(held)[2]
+        if not draws:
+            draws = list(zip(rng.random(_BLOCK).tolist(), rng.standard_normal(_BLOCK).tolist(), strict=True))
+        whether, how_much = draws.pop()
+        if whether < late:
+            minutes = _LATE_MINUTES * math.exp(_LATE_SPREAD * how_much)
+            heappush(held, (record[3] + round(minutes * 60_000_000), number, record))
+        else:
+            yield record
+    while held:
+        yield heappop(held)[2]

@@ -8,27 +8,36 @@ from typing import NamedTuple
 import numpy as np
 
 from lakehouse.errors import UsageError
-from producers.behaviour import SLOTS, Act, Place
+from producers.behaviour import SLOTS
+from producers.habits import Act, Aisle, Place
 
 SITE = "https://shop.example"
 
-CATEGORIES = {  # typical price, and what visitors search for there
-    "shoes": (90.0, "running shoes", "schuhe größe 42"),
-    "jackets": (140.0, "rain jacket", "veste imperméable"),
-    "phones": (520.0, "phone 256gb", "refurbished phone"),
-    "headphones": (110.0, "noise cancelling", "kopfhörer"),
-    "kitchen": (60.0, "espresso maker", "cast iron pan"),
-    "books": (18.0, "detective story", "cookbook"),
-    "garden": (45.0, "tomato seeds", "garden hose"),
-    "toys": (30.0, "wooden train", "puzzle 1000"),
+CATEGORIES = {  # how it is bought, its typical price, and what visitors search for there
+    "shoes": (Aisle.CONSIDERED, 90.0, "running shoes", "schuhe größe 42"),
+    "jackets": (Aisle.CONSIDERED, 140.0, "rain jacket", "veste imperméable"),
+    "phones": (Aisle.CONSIDERED, 520.0, "phone 256gb", "refurbished phone"),
+    "headphones": (Aisle.CONSIDERED, 110.0, "noise cancelling", "kopfhörer"),
+    "kitchen": (Aisle.QUICK, 60.0, "espresso maker", "cast iron pan"),
+    "books": (Aisle.QUICK, 18.0, "detective story", "cookbook"),
+    "garden": (Aisle.QUICK, 45.0, "tomato seeds", "garden hose"),
+    "toys": (Aisle.QUICK, 30.0, "wooden train", "puzzle 1000"),
 }
+AISLES = [aisle for aisle, *_ in CATEGORIES.values()]
+"""By category: its aisle; each aisle holds as many."""
+IN_AISLE = [[index for index, one in enumerate(AISLES) if one is aisle] for aisle in Aisle]
+
 REFERRERS: tuple[tuple[str, float, dict[str, float]], ...] = (  # address, share, and what it brings more of
-    ("null", 0.30, {"buyer": 1.8, "bouncer": 0.6}),
-    ('"https://www.google.com/"', 0.30, {"comparer": 1.3}),
-    ('"https://www.bing.com/search?q=shop"', 0.06, {}),
-    ('"https://news.shop.example/weekly"', 0.12, {"buyer": 2.2, "bouncer": 0.5}),
-    ('"https://www.instagram.com/"', 0.10, {"bouncer": 1.8, "buyer": 0.3}),
-    ('"https://ads.example/click?c=autumn"', 0.12, {"bouncer": 2.0, "buyer": 0.4}),
+    ("null", 0.30, {"buyer": 1.8, "returning": 3.0, "bouncer": 0.3, "browser": 0.7}),
+    ('"https://www.google.com/"', 0.30, {"comparer": 1.6, "returning": 0.5}),
+    ('"https://www.bing.com/search?q=shop"', 0.06, {"comparer": 1.3, "returning": 0.5}),
+    (
+        '"https://newsletter.shop.example/weekly"',
+        0.12,
+        {"buyer": 2.4, "returning": 3.0, "bouncer": 0.1, "browser": 0.5},
+    ),
+    ('"https://www.instagram.com/"', 0.10, {"bouncer": 2.8, "comparer": 0.3, "buyer": 0.1, "returning": 0.1}),
+    ('"https://ads.example/click?c=autumn"', 0.12, {"bouncer": 2.8, "comparer": 0.4, "buyer": 0.2, "returning": 0.1}),
 )
 _PRODUCTS_EACH = 60
 _HOURS = (2, 1, 1, 1, 1, 2, 3, 5, 6, 7, 7, 7, 8, 8, 7, 7, 8, 9, 11, 13, 14, 12, 8, 4)
@@ -64,11 +73,11 @@ class Shop:
         }
         """By the act of viewing it: the pages of which there is one."""
         self.categories = [Page(f'"{SITE}/category/{c}"', f'"category":"{c}","price":null,') for c in CATEGORIES]
-        self.queries = [query for _, *queries in CATEGORIES.values() for query in queries]
+        self.queries = [query for _, _, *queries in CATEGORIES.values() for query in queries]
         self.results = [_plain(f"/search?q={query.replace(' ', '+')}") for query in self.queries]
         self.products: dict[tuple[int, int], list[Product]] = {}
         """By category and place (dear, fair, bargain): the products that a visitor may come upon."""
-        for index, (category, (typical, *_)) in enumerate(CATEGORIES.items()):
+        for index, (category, (_, typical, *_)) in enumerate(CATEGORIES.items()):
             factors = np.sort(rng.lognormal(0.0, 0.45, _PRODUCTS_EACH))[::-1].tolist()
             made = [_product(category, 1_000 * (index + 1) + n, typical * f) for n, f in enumerate(factors)]
             third = _PRODUCTS_EACH // 3

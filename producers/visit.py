@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from producers.behaviour import SLOTS, Act, Behaviour, Place, place_of
-from producers.shop import Page, Product, Shop
+from producers.behaviour import SLOTS, STATES, place_of
+from producers.habits import WANDERS, Act, Aisle, Device, Place
+from producers.shop import AISLES, IN_AISLE, Page, Product, Shop
 
 _VIEW_CATEGORY, _VIEW_RESULTS, _VIEW_PRODUCT = int(Act.VIEW_CATEGORY), int(Act.VIEW_RESULTS), int(Act.VIEW_PRODUCT)
 _BUY, _SEARCH, _ADD_TO_CART = int(Act.BUY), int(Act.SEARCH), int(Act.ADD_TO_CART)
@@ -34,21 +35,37 @@ _DETAILS: dict[int, list[str]] = {
     Act.VIDEO_PLAY: ['"seconds=15"', '"seconds=40"'],
 }
 _POPULAR = [min(int(20 * (slot / SLOTS) ** 1.7), 19) for slot in range(SLOTS)]
-_WANDERS = round(0.12 * SLOTS)
-_PLACES = [place_of(state) for state in range(Behaviour.STATES)]
+_WITHIN = round(WANDERS / 2 / (1 - WANDERS / 2) * SLOTS)
+"""How often a visitor whose aisle stays the same turns to any category of it: as many do so as change the aisle."""
+_AISLES, _IN_EACH = len(Aisle), len(AISLES) // len(Aisle)
+_PLACES = [place_of(state) for state in range(STATES)]
 
 
 class Visit:
     """One session on its way; each method writes one event and changes what the visitor sees."""
 
-    __slots__ = ("_draw", "_product", "_query", "_referrer", "_shop", "bought", "cart", "category", "head", "page")
+    __slots__ = (
+        "_draw",
+        "_phone",
+        "_product",
+        "_query",
+        "_referrer",
+        "_shop",
+        "bought",
+        "cart",
+        "category",
+        "head",
+        "page",
+    )
 
-    def __init__(self, shop: Shop, draw: Iterator[int], referrer: str, category: int) -> None:
-        self._shop, self._draw, self._referrer = shop, draw, referrer
+    def __init__(
+        self, shop: Shop, draw: Iterator[int], referrer: str, category: int, device: Device, cart: list[Product]
+    ) -> None:
+        self._shop, self._draw, self._referrer, self._phone = shop, draw, referrer, device is Device.PHONE
         self.category, self._query = category, 2 * category + next(draw) % 2
         self._product: Product = shop.products[category, Place.FAIR][0]
         self.page: Page = shop.home
-        self.cart: list[Product] = []
+        self.cart = cart
         self.bought = False
         self.head = ""
         """The fields that each event begins with."""
@@ -57,13 +74,11 @@ class Visit:
         """Show a page."""
         draw, shop = self._draw, self._shop
         if act == _VIEW_PRODUCT:
-            if next(draw) < _WANDERS:
-                self.category = next(draw) % len(shop.categories)
+            self._wander(state)
             self._product = shop.products[self.category, _PLACES[state]][_POPULAR[next(draw)]]
             page = self._product.page
         elif act == _VIEW_CATEGORY:
-            if next(draw) < _WANDERS:
-                self.category = next(draw) % len(shop.categories)
+            self._wander(state)
             page = shop.categories[self.category]
         else:
             page = shop.results[self._query] if act == _VIEW_RESULTS else shop.plain[act]
@@ -78,18 +93,19 @@ class Visit:
             about, self.bought = _paid(self.cart or [self._product]), True
             self.cart = []
         draw = self._draw
+        x = x * 3 // 10 + (next(draw) & 63) if self._phone else x + (next(draw) & 127)
         return (
             f'{self.head}"element_id":"{element}","page_url":{self.page.quoted},{about}"timestamp":"{stamp}",'
-            f'"x_coord":{x + (next(draw) & 127)},"y_coord":{y + (next(draw) & 63)}}}'
+            f'"x_coord":{x},"y_coord":{y + (next(draw) & 63)}}}'
         )
 
-    def interact(self, act: int, stamp: str) -> str:
+    def interact(self, act: int, state: int, stamp: str) -> str:
         """Do anything else."""
         about = self.page.about
         if options := _DETAILS.get(act):
             details = options[next(self._draw) % len(options)]
         elif act == _SEARCH:
-            details = self._search()
+            details = self._search(state)
         else:
             if act == _ADD_TO_CART:
                 product = self._product
@@ -103,9 +119,13 @@ class Visit:
             f'"timestamp":"{stamp}"}}'
         )
 
-    def _search(self) -> str:
-        if next(self._draw) < _WANDERS:
-            self.category = next(self._draw) % len(self._shop.categories)
+    def _wander(self, state: int) -> None:
+        aisle = state % _AISLES
+        if aisle != AISLES[self.category] or next(self._draw) < _WITHIN:
+            self.category = IN_AISLE[aisle][next(self._draw) % _IN_EACH]
+
+    def _search(self, state: int) -> str:
+        self._wander(state)
         self._query = 2 * self.category + next(self._draw) % 2
         return json.dumps(f"query={self._shop.queries[self._query]}", ensure_ascii=False)
 
@@ -116,10 +136,11 @@ def _paid(products: list[Product]) -> str:
 
 
 class Clock:
-    """Writes instants as text, and remembers the minutes it wrote, which is several times faster."""
+    """Writes instants as text, from pieces that are few enough for a processor's cache."""
 
-    _TAILS = tuple(f"{slot // 1_000:02d}.{slot % 1_000:03d}Z" for slot in range(60_000))
-    _KEPT = 10_000
+    _SECONDS = tuple(f"{second:02d}." for second in range(60))
+    _THOUSANDTHS = tuple(f"{number:03d}Z" for number in range(1_000))
+    _KEPT = 4_096
 
     def __init__(self) -> None:
         self._minutes: dict[int, str] = {}
@@ -127,10 +148,12 @@ class Clock:
     def text(self, milliseconds: int) -> str:
         """Write milliseconds since 1970 as 2026-11-01T00:00:00.000Z."""
         minute, rest = divmod(milliseconds, 60_000)
-        return (self._minutes.get(minute) or self._minute(minute)) + self._TAILS[rest]
+        second = rest // 1_000
+        begin = self._minutes.get(minute) or self._minute(minute)
+        return f"{begin}{self._SECONDS[second]}{self._THOUSANDTHS[rest - 1_000 * second]}"
 
     def _minute(self, minute: int) -> str:
         if len(self._minutes) > self._KEPT:
             self._minutes.clear()
-        text = datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%M:")
+        text = datetime.fromtimestamp(minute * 60, UTC).isoformat()[:17]
         return self._minutes.setdefault(minute, text)

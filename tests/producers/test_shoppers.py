@@ -3,19 +3,17 @@ import json
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.errors import UsageError
-from producers.behaviour import Behaviour
 from producers.dirt import BROKEN, ODD
 from producers.events import EVENTS
 from producers.judge import judge
 from producers.record import Record
-from producers.shoppers import CUTS, UNTIL, simulate
+from producers.shoppers import UNTIL, simulate
 
 BUY = b'"element_id":"btn_buy"'
 DAY = 86_400_000_000
@@ -125,20 +123,40 @@ def test_no_pause_is_long_enough_to_close_a_session(records: list[Record]) -> No
         assert all(late[3] - early[3] < 1_800_000_000 for early, late in pairwise(events))
 
 
-def test_the_simulators_own_chances_come_true(tmp_path: Path) -> None:
-    truth = tmp_path / "truth.ndjson"
-    sessions = by_session(list(simulate(12, 4_000, truth=truth)))
-    told = [json.loads(line) for line in truth.read_text().splitlines()]
-    third = [one for one in told if one["cut"] == 3]
-    bought = [any(BUY in (v or b"") for _, _, v, _ in sessions[one["session_id"].encode()]) for one in third]
-    assert {one["cut"] for one in told} == CUTS
-    assert sum(one["probability"] for one in third) == pytest.approx(sum(bought), rel=0.12)
-    likely = [b for one, b in zip(third, bought, strict=True) if one["probability"] > 0.35]
-    assert sum(likely) / len(likely) > 2 * sum(bought) / len(bought)
+def visits_of(records: list[Record]) -> dict[str, list[list[Record]]]:
+    users = defaultdict(list)
+    for events in by_session(records).values():
+        users[json.loads(events[0][2] or b"")["user_id"]].append(events)
+    return users
 
 
-def test_chances_are_chances() -> None:
-    assert all(-1e-9 <= chance <= 1 for chance in Behaviour(0.15).will_buy)
+def test_visitors_come_back_after_days_and_never_twice_at_once(records: list[Record]) -> None:
+    pairs = [pair for visits in visits_of(records).values() for pair in pairwise(visits)]
+    gaps = sorted((late[0][3] - early[-1][3]) / DAY for early, late in pairs)
+    assert gaps[0] > 1 / 24
+    assert 1 < gaps[len(gaps) // 2] < 4
+
+
+def test_what_is_left_in_the_cart_waits_there(records: list[Record]) -> None:
+    begins = [visit[0][2] or b"" for visits in visits_of(records).values() for visit in visits[1:]]
+    in_cart = sum(b'"page_url":"https://shop.example/cart"' in begin for begin in begins)
+    assert 0.02 < in_cart / len(begins) < 0.3
+
+
+def test_weekends_are_busier_than_tuesdays(records: list[Record]) -> None:
+    days = [datetime.fromtimestamp(events[0][3] / 1_000_000, UTC).weekday() for events in by_session(records).values()]
+    assert days.count(6) > 1.2 * days.count(1)
+
+
+def test_a_visitor_keeps_his_device_and_phones_cannot_hover(records: list[Record]) -> None:
+    seen: defaultdict[str, set[str]] = defaultdict(set)
+    for event in (json.loads(record[2] or b"") for record in records):
+        if event.get("element_id") == "btn_add_to_cart":
+            seen[event["user_id"]].add("phone" if event["x_coord"] < 400 else "desktop")
+        elif event.get("interaction_type") == "hover":
+            seen[event["user_id"]].add("desktop")
+    assert {len(devices) for devices in seen.values()} == {1}
+    assert {device for devices in seen.values() for device in devices} == {"phone", "desktop"}
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -168,6 +186,25 @@ def test_the_share_of_dirt_and_of_duplicates_is_what_was_asked_for(records: list
     assert sent_twice == len(twice) - len(records)
 
 
+def test_late_records_come_after_later_ones_and_all_others_in_order(records: list[Record]) -> None:
+    late = list(simulate(7, 4_000, late=0.1))
+    assert sorted(late) == sorted(records)
+    newest, behind = 0, []
+    for *_, at in late:
+        if at < newest:
+            behind.append((newest - at) / 60_000_000)
+        newest = max(newest, at)
+    assert len(behind) / len(records) == pytest.approx(0.1, rel=0.1)
+    assert 7 < sorted(behind)[len(behind) // 2] < 14
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 9), late=st.floats(0, 1), duplicates=st.sampled_from([0.0, 0.5]))
+def test_lateness_loses_nothing_and_changes_nothing(seed: int, late: float, duplicates: float) -> None:
+    in_time = list(simulate(seed, 60, duplicates=duplicates))
+    assert sorted(simulate(seed, 60, duplicates=duplicates, late=late)) == sorted(in_time)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -175,6 +212,7 @@ def test_the_share_of_dirt_and_of_duplicates_is_what_was_asked_for(records: list
         ({"only": "purchases"}, "purchases"),
         ({"dirty": 1.5}, "dirty"),
         ({"duplicates": float("nan")}, "duplicates"),
+        ({"late": -0.1}, "late"),
         ({"buy_rate": 0.99}, "buy"),
         ({"days": 0}, "days"),
         ({"until": UNTIL.replace(tzinfo=None)}, "time zone"),
