@@ -46,6 +46,8 @@ _SENDER = {
 }
 _PROMISES = {"enable.idempotence": "true", "acks": "all", "delivery.report.only.error": True}
 _POLL_EVERY = 1_023
+_NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
+
 _GIVE_UP = (KafkaError._MSG_TIMED_OUT, KafkaError._FATAL)  # noqa: SLF001  that is how the library spells its codes
 
 
@@ -277,9 +279,18 @@ def offsets(
     there = _require(admin, bootstrap, wanted, wait_seconds)
     where = [TopicPartition(name, number) for name in wanted for number in range(there[name])]
 
+    deadline = time.monotonic() + wait_seconds
+
     def ask(spec: OffsetSpec) -> dict[tuple[str, int], int]:
-        answers = admin.list_offsets(dict.fromkeys(where, spec), request_timeout=wait_seconds) if where else {}
-        return {(at.topic, at.partition): answer.result(wait_seconds).offset for at, answer in answers.items()}
+        while True:
+            answers = admin.list_offsets(dict.fromkeys(where, spec), request_timeout=wait_seconds) if where else {}
+            try:
+                return {(at.topic, at.partition): answer.result(wait_seconds).offset for at, answer in answers.items()}
+            except KafkaException as error:
+                # A partition that was just made, or whose broker has just gone, gets a leader in a moment.
+                if error.args[0].code() not in _NO_LEADER or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
 
     with _outside(bootstrap):
         earliest, end = ask(OffsetSpec.earliest()), ask(OffsetSpec.latest())

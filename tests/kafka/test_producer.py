@@ -59,6 +59,13 @@ def test_the_tail_is_flushed_at_the_end(broker: str, topic: str) -> None:
     assert held(broker, topic) == {topic: 500}
 
 
+def test_partitions_that_have_no_leader_yet_are_waited_for(broker: str) -> None:
+    for _ in range(5):
+        name = f"topic-{uuid4().hex[:12]}"
+        ensure_topics(broker, [name], 50)
+        assert set(offsets(broker, [name]).values()) == {(0, 0)}
+
+
 def test_a_full_queue_is_waited_for(broker: str, topic: str) -> None:
     with Sender(broker, {"queue.buffering.max.messages": "1000"}) as sender:
         for number in range(50_000):
