@@ -132,21 +132,19 @@ class _Scorer:
             log = lake.read(LOG).where(F.col("model_version") == self.version.number)
             # What the log has already was given by a run that was interrupted: it was given then.
             given = log.select(*LOG.key, F.col("scored_at").alias("_given_at"))
-            rows = rows.join(given, list(LOG.key), "left").persist()
-            try:
-                count = rows.agg(F.count("*"), F.count_if("prediction")).first()
-                if count is None or not count[0]:
-                    return
-                lake.append(LOG, rows.where(F.col("_given_at").isNull()).drop("_given_at"))
-                newest = rows.withColumn("scored_at", F.coalesce("_given_at", "scored_at"))
-                # A late event may have moved a session's first day: its old score lies on the old one.
-                before = done.join(rows.select(*SESSION), list(SESSION), "left_semi")
-                within = _days(rows.select("started_on").union(before.select("started_on")))
-                lake.merge(PREDICTIONS, newest.select(*PREDICTIONS.column_names), within=f"t.{within}")
-                self.scored += count[0]
-                self.buyers += count[1]
-            finally:
-                rows.unpersist()
+            # Computed once, and without the plan that made it: that of the model is dear to plan again and again.
+            rows = rows.join(given, list(LOG.key), "left").localCheckpoint()
+            count = rows.agg(F.count("*"), F.count_if("prediction")).first()
+            if count is None or not count[0]:
+                return
+            lake.append(LOG, rows.where(F.col("_given_at").isNull()).drop("_given_at"))
+            newest = rows.withColumn("scored_at", F.coalesce("_given_at", "scored_at"))
+            # A late event may have moved a session's first day: its old score lies on the old one.
+            before = done.join(rows.select(*SESSION), list(SESSION), "left_semi")
+            within = _days(rows.select("started_on").union(before.select("started_on")))
+            lake.merge(PREDICTIONS, newest.select(*PREDICTIONS.column_names), within=f"t.{within}")
+            self.scored += count[0]
+            self.buyers += count[1]
 
 
 def _days(rows: DataFrame) -> str:
