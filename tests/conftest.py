@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,12 @@ def settings(tmp_path) -> Settings:
 def job(spark, settings) -> Job:
     """What a job works with, in an installation of its own."""
     return Job(settings, spark)
+
+
+@pytest.fixture
+def gold_of(monkeypatch) -> Callable[..., None]:
+    """Lets the jobs keep up these gold tables alone: each one more costs seconds with every run."""
+    return lambda *tables: monkeypatch.setattr("pipelines.aggregate.kept_up", lambda: list(tables))
 
 
 @pytest.fixture

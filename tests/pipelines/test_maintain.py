@@ -32,7 +32,8 @@ def test_small_files_become_one_and_the_stream_goes_on_without_reading_again(job
     assert refine_only(job, "clicks") == [0, 1, 2, 3, 4]
 
 
-def test_gold_begins_with_what_silver_holds_though_older_files_are_gone(job, tables):
+def test_gold_begins_with_what_silver_holds_though_older_files_are_gone(job, tables, gold_of):
+    gold_of(SESSIONS)
     for number in range(2):
         land(tables, "clicks", [record("clicks", number, value("clicks", x_coord=number))])
         refine_only(job, "clicks")

@@ -12,7 +12,9 @@ import pytest
 from gold.features import NUMBERS
 from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
+from gold.sessions import TABLE as SESSIONS
 from gold.training_examples import TABLE
+from gold.user_history import TABLE as USER_HISTORY
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.storage import struct
 from lakehouse.streams import Stop
@@ -178,7 +180,8 @@ def test_changes_are_scored_as_they_come(job, monkeypatch):
     assert not list(job.settings.checkpoints.glob("score-*"))
 
 
-def test_a_closed_session_has_the_features_that_it_was_scored_on_while_it_was_open(job):
+def test_a_closed_session_has_the_features_that_it_was_scored_on_while_it_was_open(job, gold_of):
+    gold_of(SESSIONS, USER_HISTORY, TABLE)
     for table in SILVER.values():
         job.lake.ensure(table)
     keep(job.lake, ANNA_BUYS[:5])
