@@ -20,7 +20,7 @@ from tests.gold.events import DAY, at, keep, view
 from tests.gold.test_features import some_event
 from tests.gold.visits import ANNA_AT_MIDNIGHT, BEN_BOUNCES, VISITS
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.long]
 
 
 def gold_equals_a_rebuild(job):
