@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import DeclarationError
+from lakehouse.files import write_json
 from lakehouse.frames import union
 from lakehouse.storage import Lake
 from lakehouse.table import Source, Table
@@ -60,7 +61,7 @@ def refresh(
     made from those tables has yet to follow.
     """
     changed = dict(changes)
-    begun = read_journal(journal)
+    begun = _read_journal(journal)
     written = bool(begun)
     for table in tables:
         if table.name in begun and begun[table.name] != lake.version(table):
@@ -84,7 +85,7 @@ def refresh(
         if differing.isEmpty():
             continue
         if not written:
-            write_journal(journal, {one.name: lake.version(one) for one in tables})
+            write_json(journal, {one.name: lake.version(one) for one in tables})
             written = True
         _put(lake, table, differing)
         earlier = [changed[table.name]] if table.name in changed else []
@@ -101,20 +102,12 @@ def _computed(rows: DataFrame) -> DataFrame:
     return rows.localCheckpoint()
 
 
-def read_journal(journal: Path) -> dict[str, int]:
+def _read_journal(journal: Path) -> dict[str, int]:
     """The versions of the tables before a refresh that was interrupted; none if none was."""
     try:
         return json.loads(journal.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     except FileNotFoundError:
         return {}
-
-
-def write_journal(journal: Path, versions: Mapping[str, int]) -> None:
-    """Writes the versions whole or not at all."""
-    new = journal.with_suffix(".new")
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    new.write_text(json.dumps(dict(versions)), encoding="utf-8")
-    new.replace(journal)
 
 
 def _touched(table: Table, changed: Mapping[str, DataFrame], also: Mapping[str, DataFrame]) -> DataFrame | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import threading
@@ -19,6 +18,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from lakehouse.errors import LakehouseError, OutsideError, StoppedError
+from lakehouse.files import write_json
 from lakehouse.locks import OneWriter
 
 RECOVER = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
@@ -239,12 +239,12 @@ def check(stream: Stream) -> None:
 
 def adopt(stream: Stream) -> None:
     """Says that a stream's checkpoint belongs to the source and the table that are there now."""
-    _write(*_mark(stream))
+    write_json(*_mark(stream))
 
 
 def resume_from(checkpoint: Path, start: str) -> None:
     """Lets a stream whose checkpoint has no batch yet go on from ``start``, in the words of its source."""
-    _write(checkpoint / "resume.json", {"start": start})
+    write_json(checkpoint / "resume.json", {"start": start})
 
 
 def resumes_at(checkpoint: Path) -> str | None:
@@ -267,17 +267,6 @@ def query_id(spark: SparkSession) -> str:
     if not found:
         raise OutsideError("Spark does not say which stream this batch belongs to.", "Run the job again.")
     return str(found)
-
-
-def _write(path: Path, value: object) -> None:
-    """Writes a file whole or not at all, whenever the process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
-    with new.open("w", encoding="utf-8") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
 
 
 def _mark(stream: Stream) -> tuple[Path, dict[str, str]]:
