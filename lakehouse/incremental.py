@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.errors import DeclarationError
 from lakehouse.files import write_json
-from lakehouse.frames import union
+from lakehouse.frames import differing, union
 from lakehouse.storage import Lake
 from lakehouse.table import Source, Table
 
@@ -81,15 +81,15 @@ def refresh(
             for name, source in table.reads.items()
         }
         there = _there(lake, table, touched, limits, within)
-        differing = _computed(_differing(table, there, table.make(frames)))
-        if differing.isEmpty():
+        rewritten = _computed(_differing(table, there, table.make(frames)))
+        if rewritten.isEmpty():
             continue
         if not written:
             write_json(journal, {one.name: lake.version(one) for one in tables})
             written = True
-        _put(lake, table, differing)
+        _put(lake, table, rewritten)
         earlier = [changed[table.name]] if table.name in changed else []
-        changed[table.name] = union([differing, *earlier])
+        changed[table.name] = union([rewritten, *earlier])
     journal.unlink(missing_ok=True)
 
 
@@ -139,17 +139,20 @@ def _within(lake: Lake, touched: DataFrame, changed: Mapping[str, DataFrame], sp
         spans.append(changed[table.name])
     parts = [one.select(F.explode(F.sequence(span.first, span.last)).alias("day")) for one in spans]
     parts += [frame.select(F.col(span.day).alias("day")) for frame in changed.values() if span.day in frame.columns]
-    return _days(union(parts)) or "false"
+    return days_within(union(parts)) or "false"
 
 
 def _limits(table: Table, touched: DataFrame) -> dict[str, str]:
     """By those columns of a table's scope that are days: a condition on {day} that holds for all touched rows."""
     days = {column.name for column in table.columns if column.type == "DATE" and column.required}
-    return {name: _days(touched.select(F.col(name).alias("day"))) for name in table.scope if name in days}
+    return {name: days_within(touched.select(F.col(name).alias("day"))) for name in table.scope if name in days}
 
 
-def _days(days: DataFrame) -> str:
-    """A condition that holds for the days in the column ``day`` and few others; empty where there are none."""
+def days_within(days: DataFrame) -> str:
+    """A condition on a day (written as {day}) that holds for those in the column ``day`` and few others.
+
+    Files of other days are not read for it. It is empty where there are no days.
+    """
     days = days.where("day IS NOT NULL").distinct()
     found = [row["day"] for row in days.limit(MANY_DAYS + 1).collect()]
     if len(found) > MANY_DAYS:
@@ -216,18 +219,12 @@ def _of_scope(rows: DataFrame, table: Table, touched: DataFrame, scope: Mapping[
 def _differing(table: Table, before: DataFrame, after: DataFrame) -> DataFrame:
     """The rows that only one of the two has; ``_is_new`` says of each whether it is the later one."""
     columns = table.column_names
-    sides = union([before.select(*columns, F.lit(-1).alias("_side")), after.select(*columns, F.lit(1).alias("_side"))])
-    return (
-        sides.groupBy(*columns)
-        .agg(F.sum("_side").alias("_sides"))
-        .where("_sides != 0")
-        .select(*columns, (F.col("_sides") > 0).alias("_is_new"))
-    )
+    return differing(before, after, columns).select(*columns, (F.col("_more") > 0).alias("_is_new"))
 
 
-def _put(lake: Lake, table: Table, differing: DataFrame) -> None:
+def _put(lake: Lake, table: Table, changes: DataFrame) -> None:
     """Puts the new rows in place of the old ones; an old one whose key no new one has goes."""
-    new, old = differing.where("_is_new"), differing.where("NOT _is_new")
+    new, old = changes.where("_is_new"), changes.where("NOT _is_new")
     with lake.writing(table):
         if old.isEmpty():
             lake.append(table, new.drop("_is_new"))
@@ -236,6 +233,6 @@ def _put(lake: Lake, table: Table, differing: DataFrame) -> None:
         within = ""
         if table.cluster_by and dict(old.dtypes)[table.cluster_by[0]] == "date":
             by = table.cluster_by[0]
-            within = _days(old.select(F.col(by).alias("day"))).format(day=f"t.`{by}`")
+            within = days_within(old.select(F.col(by).alias("day"))).format(day=f"t.`{by}`")
         rows = union([new, gone]).withColumn("_gone", ~F.col("_is_new"))
         lake.merge(table, rows, gone="_gone", within=within)

@@ -19,7 +19,7 @@ from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.timeline import SESSION
 from gold.training_examples import TABLE as EXAMPLES
-from lakehouse.incremental import MANY_DAYS
+from lakehouse.incremental import days_within
 from lakehouse.streams import Stream, stopping
 from pipelines.console import call, err, out, print_json
 from pipelines.jobs import AsJson, Continuous, run_streams
@@ -114,7 +114,7 @@ class _Scorer:
         touched = changes.select(*SESSION, "started_on").distinct().persist()
         try:
             lake = self._job.lake
-            within = _days(touched)
+            within = _days(touched, "started_on")
             sessions = F.broadcast(touched.select(*SESSION).distinct())
             examples, done = (
                 lake.read(table).where(within).join(sessions, list(SESSION), "left_semi")
@@ -141,18 +141,15 @@ class _Scorer:
             newest = rows.withColumn("scored_at", F.coalesce("_given_at", "scored_at"))
             # A late event may have moved a session's first day: its old score lies on the old one.
             before = done.join(rows.select(*SESSION), list(SESSION), "left_semi")
-            within = _days(rows.select("started_on").union(before.select("started_on")))
-            lake.merge(PREDICTIONS, newest.select(*PREDICTIONS.column_names), within=f"t.{within}")
+            within = _days(rows.select("started_on").union(before.select("started_on")), "t.started_on")
+            lake.merge(PREDICTIONS, newest.select(*PREDICTIONS.column_names), within=within)
             self.scored += count[0]
             self.buyers += count[1]
 
 
-def _days(rows: DataFrame) -> str:
-    """A condition on started_on that holds for all of the rows, so that other days' files are not read."""
-    found = [row[0] for row in rows.select("started_on").distinct().limit(MANY_DAYS + 1).collect()]
-    if len(found) > MANY_DAYS:
-        return "started_on IS NOT NULL"
-    return f"started_on IN ({', '.join(f'DATE{day.isoformat()!r}' for day in sorted(found))})"
+def _days(rows: DataFrame, column: str) -> str:
+    """A condition on a column that holds for the days on which these rows' sessions began."""
+    return days_within(rows.select(F.col("started_on").alias("day"))).format(day=column) or "false"
 
 
 def unscored(examples: DataFrame, done: DataFrame, version: Version) -> DataFrame:

@@ -16,7 +16,7 @@ from bronze.raw_events import BRONZE, COORDINATES
 from gold.clock import CLOCK
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import DataError, LakehouseError, OutsideError
-from lakehouse.frames import union
+from lakehouse.frames import differing, union
 from lakehouse.streams import check as check_stream
 from lakehouse.streams import committed
 from lakehouse.table import Table
@@ -272,20 +272,18 @@ def _fates_quick(job: Job, name: str) -> Iterator[Check]:
 
 def check_gold(job: Job, table: Table) -> Check:
     """A gold table equals what its declaration makes of all of silver, row for row."""
-    columns, key = table.column_names, table.key
-    sides = union(
-        rows.select(*columns, F.lit(side).alias("_side"))
-        for rows, side in ((job.lake.read(table), 1), (rebuilt(job, table), -1))
+    rows, key = job.lake.read(table), table.key
+    # A row that the table has and a rebuild has not is wrong; the other way round, it is lacking.
+    found = (
+        differing(rebuilt(job, table), rows, table.column_names)
+        .agg(
+            F.sum(F.greatest("_more", F.lit(0))).alias("wrong"),
+            F.sum(F.greatest(-F.col("_more"), F.lit(0))).alias("lacking"),
+            F.min(F.struct(*key)).alias("first"),
+        )
+        .first()
     )
-    # Both sides in one pass, since making a table again is what costs; equal rows cancel out, one by one.
-    each = sides.groupBy(*columns).agg(F.sum("_side").alias("_more"), F.count_if(F.col("_side") == 1).alias("_rows"))
-    found = each.agg(
-        F.sum("_rows").alias("rows"),
-        F.sum(F.greatest("_more", F.lit(0))).alias("wrong"),
-        F.sum(F.greatest(-F.col("_more"), F.lit(0))).alias("lacking"),
-        F.min(F.when(F.col("_more") != 0, F.struct(*key))).alias("first"),
-    ).first()
-    figures = {name: int((found and found[name]) or 0) for name in ("rows", "wrong", "lacking")}
+    figures = {"rows": rows.count(), **{name: int((found and found[name]) or 0) for name in ("wrong", "lacking")}}
     first = found and found["first"]
     offence = ", ".join(f"{name} {first[name]}" for name in key) if first else ""
     return Check(f"{table.name}: equals a rebuild", not first, figures, offence)
