@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gold.timeline import EVENTS_OF_A_SESSION, SESSION, timeline
+from gold.timeline import CART_ADDS, EVENTS_OF_A_SESSION, PURCHASES, REVENUE, SESSION, revenue, timeline
 from lakehouse.table import Column, Table
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ def category_performance(page_views: DataFrame, clicks: DataFrame, interactions:
 
     events = timeline(page_views, clicks, interactions)
     session = F.struct(*SESSION)
-    price = F.col("price").cast("DECIMAL(18,2)")
     return (
         events.groupBy(F.to_date("event_at").alias("event_on"), F.expr(CATEGORY).alias("category"))
         .agg(
@@ -31,7 +30,7 @@ def category_performance(page_views: DataFrame, clicks: DataFrame, interactions:
             F.count_if("is_cart_add").alias("cart_adds"),
             F.count_if("is_purchase").alias("purchases"),
             F.countDistinct(F.when(F.col("is_purchase"), session)).alias("purchase_sessions"),
-            F.coalesce(F.sum(F.when(F.col("is_purchase"), price)), F.lit(0)).cast("DECIMAL(18,2)").alias("revenue"),
+            revenue().alias("revenue"),
         )
         .withColumn("conversion_rate", F.col("purchase_sessions") / F.col("sessions"))
     )
@@ -52,26 +51,15 @@ TABLE = Table(
             "COUNT(*) of page_views WHERE price IS NOT NULL, or page_url is a product's address (/product/…, /p/…).",
             True,
         ),
-        Column(
-            "cart_adds",
-            "BIGINT",
-            "COUNT(*) of clicks WHERE element_id IN ('btn_add_to_cart', 'add_to_cart'), and of interactions WHERE "
-            "interaction_type = 'add_to_cart'.",
-            True,
-        ),
-        Column("purchases", "BIGINT", "COUNT(*) of clicks WHERE element_id = 'btn_buy'.", True),
+        CART_ADDS,
+        PURCHASES,
         Column(
             "purchase_sessions",
             "BIGINT",
             "COUNT(DISTINCT user_id and session_id) of clicks WHERE element_id = 'btn_buy'.",
             True,
         ),
-        Column(
-            "revenue",
-            "DECIMAL(18,2)",
-            "SUM(price), each in whole cents, of clicks WHERE element_id = 'btn_buy', in the shop's currency.",
-            True,
-        ),
+        REVENUE,
         Column("conversion_rate", "DOUBLE", "purchase_sessions / sessions, 0 to 1.", True),
         Column("event_on", "DATE", "The day of the events, in UTC.", True),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gold.timeline import EVENTS_OF_A_SESSION, SESSION, timeline
+from gold.timeline import EVENTS_OF_A_SESSION, PURCHASES, REVENUE, SESSION, revenue, timeline
 from lakehouse.table import Column, Table
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ def hourly_activity(page_views: DataFrame, clicks: DataFrame, interactions: Data
     """One row per hour in which anything happened."""
     from pyspark.sql import functions as F
 
-    price = F.when(F.col("is_purchase"), F.col("price").cast("DECIMAL(18,2)"))
     return (
         timeline(page_views, clicks, interactions)
         .groupBy(F.to_date("event_at").alias("event_on"), F.hour("event_at").alias("hour_of_day"))
@@ -27,7 +26,7 @@ def hourly_activity(page_views: DataFrame, clicks: DataFrame, interactions: Data
             F.countDistinct("user_id").alias("visitors"),
             F.countDistinct(F.struct(*SESSION)).alias("sessions"),
             F.count_if("is_purchase").alias("purchases"),
-            F.coalesce(F.sum(price), F.lit(0)).cast("DECIMAL(18,2)").alias("revenue"),
+            revenue().alias("revenue"),
         )
         .withColumn("day_of_week", F.weekday("event_on") + 1)
     )
@@ -45,13 +44,8 @@ TABLE = Table(
         Column("interactions", "BIGINT", "COUNT(*) of interactions.", True),
         Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of the events.", True),
         Column("sessions", "BIGINT", "COUNT(DISTINCT user_id and session_id) of the events.", True),
-        Column("purchases", "BIGINT", "COUNT(*) of clicks WHERE element_id = 'btn_buy'.", True),
-        Column(
-            "revenue",
-            "DECIMAL(18,2)",
-            "SUM(price), each in whole cents, of clicks WHERE element_id = 'btn_buy', in the shop's currency.",
-            True,
-        ),
+        PURCHASES,
+        REVENUE,
         Column("event_on", "DATE", "The day of the events, in UTC.", True),
     ),
     key=("event_on", "hour_of_day"),

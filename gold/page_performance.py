@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gold.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, page, page_kind, timeline
+from gold.timeline import CART_ADDS, EVENTS_OF_A_SESSION, ORDER, PURCHASES, SESSION, page, page_kind, timeline
 from lakehouse.table import Column, Table
 
 if TYPE_CHECKING:
@@ -70,14 +70,8 @@ TABLE = Table(
         Column("exits", "BIGINT", "COUNT(*) of page_views that are the last of their session on the day.", True),
         Column("clicks", "BIGINT", "COUNT(*) of clicks on the page, purchases included.", True),
         Column("interactions", "BIGINT", "COUNT(*) of interactions on the page.", True),
-        Column(
-            "cart_adds",
-            "BIGINT",
-            "COUNT(*) of clicks WHERE element_id IN ('btn_add_to_cart', 'add_to_cart'), and of interactions WHERE "
-            "interaction_type = 'add_to_cart'.",
-            True,
-        ),
-        Column("purchases", "BIGINT", "COUNT(*) of clicks WHERE element_id = 'btn_buy'.", True),
+        CART_ADDS,
+        PURCHASES,
         Column(
             "seconds_on_page_mean",
             "DOUBLE",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakehouse.table import Column
 from silver.events import SILVER
 
 if TYPE_CHECKING:
+    from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame
 
 EVENTS_OF_A_SESSION = {name: SILVER[name] for name in ("page_views", "clicks", "interactions")}
@@ -63,6 +65,31 @@ def timeline(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) 
         ((F.col("kind") == "click") & (F.col("action") == BUY)).alias("is_purchase"),
         F.coalesce(F.col("action").isin("add_to_cart", "btn_add_to_cart"), F.lit(False)).alias("is_cart_add"),
     )
+
+
+def revenue() -> SparkColumn:
+    """What a timeline's purchases are worth together; 0 without one."""
+    from pyspark.sql import functions as F
+
+    price = F.when(F.col("is_purchase"), F.col("price").cast("DECIMAL(18,2)"))
+    return F.coalesce(F.sum(price), F.lit(0)).cast("DECIMAL(18,2)")
+
+
+CART_ADDS = Column(
+    "cart_adds",
+    "BIGINT",
+    "COUNT(*) of clicks WHERE element_id IN ('btn_add_to_cart', 'add_to_cart'), and of interactions WHERE "
+    "interaction_type = 'add_to_cart'.",
+    True,
+)
+PURCHASES = Column("purchases", "BIGINT", f"COUNT(*) of clicks WHERE element_id = '{BUY}'.", True)
+REVENUE = Column(
+    "revenue",
+    "DECIMAL(18,2)",
+    f"SUM(price), each in whole cents, of clicks WHERE element_id = '{BUY}', in the shop's currency.",
+    True,
+)
+"""Figures of a timeline that mean the same in every table that has them."""
 
 
 def page(url: str) -> str:
