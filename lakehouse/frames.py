@@ -20,5 +20,10 @@ def differing(before: DataFrame, after: DataFrame, columns: Sequence[str]) -> Da
     ``_more`` says how many more ``after`` has; it is negative where ``before`` has more. Each side is
     made once, in one pass.
     """
-    sides = union([before.select(*columns, F.lit(-1).alias("_side")), after.select(*columns, F.lit(1).alias("_side"))])
-    return sides.groupBy(*columns).agg(F.sum("_side").alias("_more")).where("_more != 0")
+
+    # One column to group by: Spark takes seconds to plan a query that groups by fifty.
+    def side(rows: DataFrame, count: int) -> DataFrame:
+        return rows.select(F.struct(*columns).alias("_row"), F.lit(count).alias("_side"))
+
+    rows = union([side(before, -1), side(after, 1)]).groupBy("_row").agg(F.sum("_side").alias("_more"))
+    return rows.where("_more != 0").select("_row.*", "_more")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from threading import Lock
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import DeclarationError
 from lakehouse.files import write_json
 from lakehouse.frames import differing, union
+from lakehouse.parallel import side_by_side
 from lakehouse.storage import Lake
 from lakehouse.table import Source, Table
 
@@ -22,6 +26,9 @@ _DAY_OF = re.compile(r"to_date\((\w+)\)")
 
 MANY_DAYS = 400
 """Up to how many days a filter names each one; beyond, it names the first and the last."""
+
+FEW = 20_000
+"""Up to how many rows the driver holds itself: a query that begins with them needs no plan that makes them."""
 
 
 @dataclass(frozen=True)
@@ -62,44 +69,123 @@ def refresh(
     """
     changed = dict(changes)
     begun = _read_journal(journal)
-    written = bool(begun)
-    for table in tables:
+    writing = Lock()
+    inputs = _Inputs(lake, span)
+
+    def bring_up(table: Table) -> None:
         if table.name in begun and begun[table.name] != lake.version(table):
-            changed[table.name] = _computed(_differing(table, lake.read(table, begun[table.name]), lake.read(table)))
-        touched = _touched(table, changed, also)
-        if touched is None:
-            continue
-        touched = _computed(touched.distinct())
-        if touched.isEmpty():
-            continue
-        within = _within(lake, touched, changed, span) if table.scope == span.table.scope else ""
+            before, now = lake.read(table, begun[table.name]), lake.read(table)
+            changed[table.name] = _computed(_differing(table, before, now)).frame
+        scopes = _touched(table, changed, also)
+        if scopes is None:
+            return
+        touched = _computed(scopes.distinct())
+        if touched.is_empty:
+            return
+        within = _within(lake, touched.frame, changed, span) if table.scope == span.table.scope else None
         limits = _limits(table, touched)
         frames = {
             name: sources[source.name]
             if source.name in sources
-            else _part(lake, source, table, touched, limits, within, span)
+            else inputs.part(source, table, touched, limits, within)
             for name, source in table.reads.items()
         }
-        there = _there(lake, table, touched, limits, within)
+        there = _there(lake, table, touched.frame, limits, within)
         rewritten = _computed(_differing(table, there, table.make(frames)))
-        if rewritten.isEmpty():
-            continue
-        if not written:
-            write_json(journal, {one.name: lake.version(one) for one in tables})
-            written = True
+        if rewritten.is_empty:
+            return
+        with writing:
+            if not journal.exists():
+                write_json(journal, {one.name: lake.version(one) for one in tables})
         _put(lake, table, rewritten)
         earlier = [changed[table.name]] if table.name in changed else []
-        changed[table.name] = union([rewritten, *earlier])
+        changed[table.name] = union([rewritten.frame, *earlier])
+
+    side_by_side(lake.spark, tables, bring_up)
     journal.unlink(missing_ok=True)
 
 
-def _computed(rows: DataFrame) -> DataFrame:
+@dataclass(frozen=True)
+class Days:
+    """Some days: ``named`` has each one, or, where they are many, the first and the last."""
+
+    named: tuple[date, ...]
+    are_many: bool = False
+
+    @classmethod
+    def of(cls, days: DataFrame) -> Days:
+        """Those in the column ``day`` of some rows."""
+        days = days.where("day IS NOT NULL").distinct()
+        found = {row["day"] for row in days.limit(MANY_DAYS + 1).collect()}
+        if len(found) <= MANY_DAYS:
+            return cls(tuple(sorted(found)))
+        return cls(tuple(days.agg(F.min("day"), F.max("day")).first()), are_many=True)  # type: ignore[arg-type]
+
+    def hold(self, column: str) -> str:
+        """SQL that holds where a column is one of these days, and on few others: files of other days are not read."""
+        literals = [f"DATE'{day.isoformat()}'" for day in self.named]
+        if self.are_many:
+            return f"{column} BETWEEN {literals[0]} AND {literals[1]}"
+        return f"{column} IN ({', '.join(literals)})" if literals else "false"
+
+    def hold_instant(self, column: str) -> str:
+        """SQL that holds where an instant is not before the first of these days and not after the last.
+
+        Files are skipped by what the log knows of an instant, not by the day that is made from it.
+        """
+        if not self.named:
+            return "false"
+        first, last = self.named[0], self.named[-1] + timedelta(days=1)
+        return f"{column} >= TIMESTAMP'{first.isoformat()}' AND {column} < TIMESTAMP'{last.isoformat()}'"
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows that are computed; ``few`` has them on the driver too, where they are no more than FEW."""
+
+    frame: DataFrame
+    few: pa.Table | None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.few is not None and self.few.num_rows == 0
+
+    def days(self, column: str) -> Days:
+        found = () if self.few is None else tuple(sorted(set(self.few[column].to_pylist()) - {None}))
+        if self.few is None or len(found) > MANY_DAYS:
+            return Days.of(self.frame.select(F.col(column).alias("day")))
+        return Days(found)
+
+    @property
+    def has_old(self) -> bool:
+        """Whether some of these changes of a table are rows that it had before."""
+        if self.few is None:
+            return not self.frame.where("NOT _is_new").isEmpty()
+        return not all(self.few["_is_new"].to_pylist())
+
+    def last_of(self, key: Sequence[str]) -> DataFrame:
+        """Of these changes of a table, the new rows, and those old ones whose key no new one has."""
+        if self.few is None:
+            new, old = self.frame.where("_is_new"), self.frame.where("NOT _is_new")
+            return union([new, old.join(new.select(*key), list(key), "left_anti")])
+        is_new = self.few["_is_new"].to_pylist()
+        keys = list(zip(*(self.few[name].to_pylist() for name in key), strict=True))
+        replaced = {one for one, new in zip(keys, is_new, strict=True) if new}
+        last = pa.array([new or one not in replaced for one, new in zip(keys, is_new, strict=True)])
+        return self.frame.sparkSession.createDataFrame(self.few.filter(last), schema=self.frame.schema)
+
+
+def _computed(rows: DataFrame) -> _Rows:
     """The rows, computed now and kept without the plan that made them.
 
     A write to what they were made from does not change them, and what is made from them, table
     after table, does not carry their plans along.
     """
-    return rows.localCheckpoint()
+    kept = rows.localCheckpoint(eager=False)
+    few = kept.limit(FEW + 1).toArrow()
+    if few.num_rows > FEW:
+        return _Rows(kept, None)
+    return _Rows(rows.sparkSession.createDataFrame(few, schema=kept.schema), few)
 
 
 def _read_journal(journal: Path) -> dict[str, int]:
@@ -127,8 +213,8 @@ def _touched(table: Table, changed: Mapping[str, DataFrame], also: Mapping[str, 
     return union(parts) if parts else None
 
 
-def _within(lake: Lake, touched: DataFrame, changed: Mapping[str, DataFrame], span: Span) -> str:
-    """A condition on a day (written as {day}) that holds for all input rows of the touched scopes.
+def _within(lake: Lake, touched: DataFrame, changed: Mapping[str, DataFrame], span: Span) -> Days:
+    """The days on which all input rows of the touched scopes lie.
 
     A scope's rows lie on the days of the rows that changed, and between the first and the last
     day that it has, or had before it changed.
@@ -139,67 +225,64 @@ def _within(lake: Lake, touched: DataFrame, changed: Mapping[str, DataFrame], sp
         spans.append(changed[table.name])
     parts = [one.select(F.explode(F.sequence(span.first, span.last)).alias("day")) for one in spans]
     parts += [frame.select(F.col(span.day).alias("day")) for frame in changed.values() if span.day in frame.columns]
-    return days_within(union(parts)) or "false"
+    return Days.of(union(parts))
 
 
-def _limits(table: Table, touched: DataFrame) -> dict[str, str]:
-    """By those columns of a table's scope that are days: a condition on {day} that holds for all touched rows."""
+def _limits(table: Table, touched: _Rows) -> dict[str, Days]:
+    """The days that are touched, by those columns of a table's scope that are days."""
     days = {column.name for column in table.columns if column.type == "DATE" and column.required}
-    return {name: days_within(touched.select(F.col(name).alias("day"))) for name in table.scope if name in days}
+    return {name: touched.days(name) for name in table.scope if name in days}
 
 
-def days_within(days: DataFrame) -> str:
-    """A condition on a day (written as {day}) that holds for those in the column ``day`` and few others.
+class _Inputs:
+    """What one refresh reads. Few rows that several tables ask for are read once: each read of Delta is dear."""
 
-    Files of other days are not read for it. It is empty where there are no days.
-    """
-    days = days.where("day IS NOT NULL").distinct()
-    found = [row["day"] for row in days.limit(MANY_DAYS + 1).collect()]
-    if len(found) > MANY_DAYS:
-        ends = days.agg(F.min("day"), F.max("day")).first()
-        return f"{{day}} BETWEEN {_literal(ends[0])} AND {_literal(ends[1])}"  # type: ignore[index]
-    return f"{{day}} IN ({', '.join(_literal(day) for day in sorted(found))})" if found else ""
+    def __init__(self, lake: Lake, span: Span) -> None:
+        self._lake = lake
+        self._span = span
+        self._read: dict[tuple[str, ...], DataFrame] = {}
+        self._reading: defaultdict[tuple[str, ...], Lock] = defaultdict(Lock)
 
+    def part(
+        self, source: Source, table: Table, touched: _Rows, limits: Mapping[str, Days], within: Days | None
+    ) -> DataFrame:
+        """The rows of an input that belong to the touched scopes of a table."""
+        if not isinstance(source, Table):
+            raise DeclarationError(f"{table.name} reads {source.name}, which nothing provides.")
+        conditions = []
+        for name, days in limits.items():
+            sql = table.scope[name]
+            if instant := _DAY_OF.fullmatch(sql):
+                conditions.append(days.hold_instant(f"`{instant[1]}`"))
+            elif sql in source.column_names:
+                conditions.append(days.hold(f"`{sql}`"))
+        day = self._span.day if self._span.day in source.column_names else (*source.cluster_by, "")[0]
+        if within is not None and day in (self._span.day, self._span.first):
+            conditions.append(within.hold(f"`{day}`"))
+        return _of_scope(self._few_or_all(source, conditions), table, touched.frame, table.scope)
 
-def _literal(day: date) -> str:
-    return f"DATE'{day.isoformat()}'"
-
-
-def _part(
-    lake: Lake,
-    source: Source,
-    table: Table,
-    touched: DataFrame,
-    limits: Mapping[str, str],
-    within: str,
-    span: Span,
-) -> DataFrame:
-    """The rows of an input that belong to the touched scopes of a table."""
-    if not isinstance(source, Table):
-        raise DeclarationError(f"{table.name} reads {source.name}, which nothing provides.")
-    rows = lake.read(source)
-    for name, sql in table.scope.items():
-        if instant := _DAY_OF.fullmatch(sql):
-            ends = touched.agg(F.min(name), F.max(name)).first()
-            # Files are skipped by what the log knows of an instant, not by the day that is made from it.
-            rows = rows.where(
-                (F.col(instant[1]) >= F.lit(ends[0])) & (F.col(instant[1]) < F.date_add(F.lit(ends[1]), 1))  # type: ignore[index]
-            )
-        elif name in limits and sql in source.column_names:
-            rows = rows.where(limits[name].format(day=f"`{sql}`"))
-    day = span.day if span.day in source.column_names else (*source.cluster_by, "")[0]
-    if within and day in (span.day, span.first):
-        rows = rows.where(within.format(day=f"`{day}`"))
-    return _of_scope(rows, table, touched, table.scope)
+    def _few_or_all(self, source: Table, conditions: Sequence[str]) -> DataFrame:
+        """The rows on which the conditions hold; where there are no conditions, they would be too many to ask."""
+        rows = self._lake.read(source)
+        if not conditions:
+            return rows
+        asked = (source.name, *conditions)
+        with self._reading[asked]:
+            if asked not in self._read:
+                rows = rows.where(" AND ".join(conditions))
+                few = rows.limit(FEW + 1).toArrow()
+                is_few = few.num_rows <= FEW
+                self._read[asked] = rows.sparkSession.createDataFrame(few, schema=rows.schema) if is_few else rows
+            return self._read[asked]
 
 
-def _there(lake: Lake, table: Table, touched: DataFrame, limits: Mapping[str, str], within: str) -> DataFrame:
+def _there(lake: Lake, table: Table, touched: DataFrame, limits: Mapping[str, Days], within: Days | None) -> DataFrame:
     """Those rows of a table itself that belong to touched scopes."""
     rows = lake.read(table)
-    for name, condition in limits.items():
-        rows = rows.where(condition.format(day=f"`{name}`"))
-    if within and table.cluster_by:
-        rows = rows.where(within.format(day=f"`{table.cluster_by[0]}`"))
+    for name, days in limits.items():
+        rows = rows.where(days.hold(f"`{name}`"))
+    if within is not None and table.cluster_by:
+        rows = rows.where(within.hold(f"`{table.cluster_by[0]}`"))
     return _of_scope(rows, table, touched, {name: f"`{name}`" for name in table.scope})
 
 
@@ -222,17 +305,14 @@ def _differing(table: Table, before: DataFrame, after: DataFrame) -> DataFrame:
     return differing(before, after, columns).select(*columns, (F.col("_more") > 0).alias("_is_new"))
 
 
-def _put(lake: Lake, table: Table, changes: DataFrame) -> None:
+def _put(lake: Lake, table: Table, changes: _Rows) -> None:
     """Puts the new rows in place of the old ones; an old one whose key no new one has goes."""
-    new, old = changes.where("_is_new"), changes.where("NOT _is_new")
     with lake.writing(table):
-        if old.isEmpty():
-            lake.append(table, new.drop("_is_new"))
+        if not changes.has_old:
+            lake.append(table, changes.frame.drop("_is_new"))
             return
-        gone = old.join(new.select(*table.key), list(table.key), "left_anti")
         within = ""
-        if table.cluster_by and dict(old.dtypes)[table.cluster_by[0]] == "date":
-            by = table.cluster_by[0]
-            within = days_within(old.select(F.col(by).alias("day"))).format(day=f"t.`{by}`")
-        rows = union([new, gone]).withColumn("_gone", ~F.col("_is_new"))
+        if table.cluster_by and dict(changes.frame.dtypes)[table.cluster_by[0]] == "date":
+            within = changes.days(table.cluster_by[0]).hold(f"t.`{table.cluster_by[0]}`")
+        rows = changes.last_of(table.key).withColumn("_gone", ~F.col("_is_new"))
         lake.merge(table, rows, gone="_gone", within=within)

@@ -21,6 +21,7 @@ from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DeclarationError, OutsideError
 from lakehouse.frames import union
 from lakehouse.incremental import Span, refresh
+from lakehouse.parallel import side_by_side
 from lakehouse.storage import struct
 from lakehouse.streams import Progress, Stream, committed, resume_from, resumes_at, stopping
 from lakehouse.table import Source, Table
@@ -236,9 +237,11 @@ def build(job: Job) -> dict[str, int]:
             return clock_frame(job, as_of)
         raise DeclarationError(f"Nothing provides {source.name}.", "A gold table reads tables and the clock.")
 
-    for table in kept_up():
+    def make(table: Table) -> None:
         with lake.writing(table):
             lake.overwrite(table, table.make({name: frame(source) for name, source in table.reads.items()}))
+
+    side_by_side(job.spark, kept_up(), make)
     journal(job).unlink(missing_ok=True)
     return versions
 

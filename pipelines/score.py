@@ -19,7 +19,7 @@ from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.timeline import SESSION
 from gold.training_examples import TABLE as EXAMPLES
-from lakehouse.incremental import days_within
+from lakehouse.incremental import Days
 from lakehouse.streams import Stream, stopping
 from pipelines.console import call, err, out, print_json
 from pipelines.jobs import AsJson, Continuous, run_streams
@@ -149,7 +149,7 @@ class _Scorer:
 
 def _days(rows: DataFrame, column: str) -> str:
     """A condition on a column that holds for the days on which these rows' sessions began."""
-    return days_within(rows.select(F.col("started_on").alias("day"))).format(day=column) or "false"
+    return Days.of(rows.select(F.col("started_on").alias("day"))).hold(column)
 
 
 def unscored(examples: DataFrame, done: DataFrame, version: Version) -> DataFrame:
