@@ -118,6 +118,7 @@ class Campaign:
         done = self.installation.run(JOBS[layer], "--json", limit=1800, **SMALL)
         if done.code:
             self.offences.append(f"{JOBS[layer]} ended with {done.code}: {done.said}")
+        self.settle(layer)
 
     def verify(self) -> None:
         """Lets ``clickstream verify`` prove the whole, gold against a rebuild included."""
