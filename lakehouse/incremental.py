@@ -175,6 +175,12 @@ class _Rows:
         return self.frame.sparkSession.createDataFrame(self.few.filter(last), schema=self.frame.schema)
 
 
+def few_or_all(rows: DataFrame) -> DataFrame:
+    """The rows, on the driver where they are few: each time that Spark looks up what a table holds is dear."""
+    few = rows.limit(FEW + 1).toArrow()
+    return rows if few.num_rows > FEW else rows.sparkSession.createDataFrame(few, schema=rows.schema)
+
+
 def _computed(rows: DataFrame) -> _Rows:
     """The rows, computed now and kept without the plan that made them.
 
@@ -269,10 +275,7 @@ class _Inputs:
         asked = (source.name, *conditions)
         with self._reading[asked]:
             if asked not in self._read:
-                rows = rows.where(" AND ".join(conditions))
-                few = rows.limit(FEW + 1).toArrow()
-                is_few = few.num_rows <= FEW
-                self._read[asked] = rows.sparkSession.createDataFrame(few, schema=rows.schema) if is_few else rows
+                self._read[asked] = few_or_all(rows.where(" AND ".join(conditions)))
             return self._read[asked]
 
 

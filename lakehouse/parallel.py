@@ -36,7 +36,8 @@ def side_by_side(spark: SparkSession, tables: Sequence[Table], work: Callable[[T
         finally:
             done[table.name].set()
 
-    threads = [InheritableThread(target=take, args=(table,), session=spark) for table in tables]
+    # As daemons, for a process that is told to end does not wait for them.
+    threads = [InheritableThread(target=take, args=(table,), session=spark, daemon=True) for table in tables]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -159,6 +159,20 @@ class Stop:
         finally:
             self._heeded = before
 
+    @contextmanager
+    def unheeded(self) -> Iterator[None]:
+        """Within, a signal ends what is being done, though someone further out looks, as it may take long.
+
+        Raises StoppedError where it is time to stop already.
+        """
+        if self._told:
+            raise StoppedError
+        before, self._heeded = self._heeded, False
+        try:
+            yield
+        finally:
+            self._heeded = before
+
     def hear(self) -> None:
         """What a signal does. Raises StoppedError where nobody looks."""
         first, self._told = not self._told, True

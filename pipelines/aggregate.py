@@ -20,7 +20,7 @@ from gold.sessions import TABLE as SESSIONS
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DeclarationError, OutsideError
 from lakehouse.frames import union
-from lakehouse.incremental import Span, refresh
+from lakehouse.incremental import Span, few_or_all, refresh
 from lakehouse.parallel import side_by_side
 from lakehouse.storage import struct
 from lakehouse.streams import Progress, Stream, committed, resume_from, resumes_at, stopping
@@ -203,7 +203,10 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
 
     def prepare() -> DataStreamWriter:
         if not resumes_at(made.checkpoint):
-            resume_from(made.checkpoint, json.dumps(build(job)))
+            # Nothing of gold counts before it is built as a whole: told to stop, it is begun again at the next start.
+            with stopping() as stop, stop.unheeded():
+                built = build(job)
+            resume_from(made.checkpoint, json.dumps(built))
         built = built_from(job)
         rows = changes(tables[0], built[tables[0].name])
         for table in tables[1:]:
@@ -229,10 +232,11 @@ def build(job: Job) -> dict[str, int]:
     lake = job.lake
     versions = {table.name: lake.version(table) for table in fed_by()}
     as_of = broker_clock(job)()
+    silver = {table.name: few_or_all(lake.read(table, versions[table.name])) for table in fed_by()}
 
     def frame(source: Source) -> DataFrame:
         if isinstance(source, Table):
-            return lake.read(source, versions.get(source.name))
+            return silver[source.name] if source.name in silver else lake.read(source)
         if source.name == CLOCK.name:
             return clock_frame(job, as_of)
         raise DeclarationError(f"Nothing provides {source.name}.", "A gold table reads tables and the clock.")

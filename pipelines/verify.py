@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
@@ -17,6 +17,8 @@ from gold.clock import CLOCK
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import DataError, LakehouseError, OutsideError
 from lakehouse.frames import differing, union
+from lakehouse.incremental import few_or_all
+from lakehouse.parallel import side_by_side
 from lakehouse.streams import check as check_stream
 from lakehouse.streams import committed
 from lakehouse.table import Table
@@ -88,9 +90,8 @@ def run_verify(job: Job, *, quick: bool = False) -> list[Check]:
             found.append(check_kafka(job, name))
             found += list(_fates_quick(job, name) if quick else _fates(job, name))
         if not quick:
-            for table in aggregate.kept_up():
-                shown.update(task, description=f"verify: {table.name} against a rebuild")
-                found.append(check_gold(job, table))
+            shown.update(task, description="verify: gold against a rebuild")
+            found += check_gold(job, aggregate.kept_up())
     return found
 
 
@@ -270,12 +271,23 @@ def _fates_quick(job: Job, name: str) -> Iterator[Check]:
     yield Check(f"{name}: fates add up", not wrong, {"partitions": both.count(), "wrong": len(wrong)}, offence)
 
 
-def check_gold(job: Job, table: Table) -> Check:
-    """A gold table equals what its declaration makes of all of silver, row for row."""
+def check_gold(job: Job, tables: Sequence[Table]) -> list[Check]:
+    """Each of these gold tables equals what its declaration makes of all of silver, row for row."""
+    silver = {table.name: few_or_all(_taken(job, table)) for table in aggregate.fed_by()}
+    checks: dict[str, Check] = {}
+
+    def check(table: Table) -> None:
+        checks[table.name] = _equals_a_rebuild(job, table, silver)
+
+    side_by_side(job.spark, tables, check)
+    return [checks[table.name] for table in tables]
+
+
+def _equals_a_rebuild(job: Job, table: Table, silver: Mapping[str, DataFrame]) -> Check:
     rows, key = job.lake.read(table), table.key
     # A row that the table has and a rebuild has not is wrong; the other way round, it is lacking.
     found = (
-        differing(rebuilt(job, table), rows, table.column_names)
+        differing(_rebuilt(job, table, silver), rows, table.column_names)
         .agg(
             F.sum(F.greatest("_more", F.lit(0))).alias("wrong"),
             F.sum(F.greatest(-F.col("_more"), F.lit(0))).alias("lacking"),
@@ -289,16 +301,14 @@ def check_gold(job: Job, table: Table) -> Check:
     return Check(f"{table.name}: equals a rebuild", not first, figures, offence)
 
 
-def rebuilt(job: Job, table: Table) -> DataFrame:
+def _rebuilt(job: Job, table: Table, silver: Mapping[str, DataFrame]) -> DataFrame:
     """A gold table made from all that gold has read of silver, by the time that its sessions were closed by."""
     frames = {}
     for name, source in table.reads.items():
         if source.name == CLOCK.name:
             frames[name] = _clock(job)
-        elif isinstance(source, Table) and source.layer == "gold":
-            frames[name] = job.lake.read(source)
         elif isinstance(source, Table):
-            frames[name] = _taken(job, source)
+            frames[name] = silver[source.name] if source.name in silver else job.lake.read(source)
     return table.make(frames)
 
 

@@ -66,8 +66,9 @@ def audit_fates(installation: Installation, *, complete: bool = True) -> Iterato
     waiting = read(installation.table("silver.quarantine"), ["topic", *_PLACE]).to_pylist()
     repeated = read(installation.table("silver.duplicates"), ["topic", *_PLACE]).to_pylist()
     for topic, event in EVENTS.items():
-        heard = read(installation.table(f"bronze.{topic}"), [*_PLACE, "value", "arrived_at"]).to_pylist()
         kept = read(installation.table(f"silver.{topic}"), [*_PLACE, "identity"]).to_pylist()
+        # After the fates: bronze may still grow, and each of them has its record there before.
+        heard = read(installation.table(f"bronze.{topic}"), [*_PLACE, "value", "arrived_at"]).to_pylist()
         fates: Counter[Place] = Counter()
         for rows in (kept, *([row for row in part if row["topic"] == topic] for part in (waiting, repeated))):
             once = Counter(tuple(row[name] for name in _PLACE) for row in rows)

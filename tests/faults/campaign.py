@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,14 +111,19 @@ class Campaign:
         self.tallies[f"{layer}, at the end"].take(found)
         self.offences += [f"{layer} at the end: {offence}" for offence in found]
 
-    def feed(self, layer: str, records: int) -> None:
-        """Lets a layer's job run unharmed, in small batches, so that the next layer has many."""
-        if layer == "bronze":
-            self.ledger.send(self.shoppers.take(records))
-        done = self.installation.run(JOBS[layer], "--json", limit=1800, **SMALL)
-        if done.code:
-            self.offences.append(f"{JOBS[layer]} ended with {done.code}: {done.said}")
-        self.settle(layer)
+    @contextmanager
+    def fed(self, layer: str) -> Iterator[None]:
+        """Lets the jobs before a layer's run on unharmed, in small batches, so that it always has some to take."""
+        before = list(JOBS)[: list(JOBS).index(layer)]
+        feeders = [self.installation.drive(JOBS[one], "--continuous", **SMALL) for one in before]
+        yield
+        for feeder in feeders:
+            feeder.signal(signal.SIGTERM)
+            done = feeder.finish()
+            if done.code:
+                self.offences.append(f"a feeder ended with {done.code}: {done.said}")
+        for one in before:
+            self.settle(one)
 
     def verify(self) -> None:
         """Lets ``clickstream verify`` prove the whole, gold against a rebuild included."""
@@ -137,22 +142,22 @@ def gold_windows() -> list[Window]:
 def run(folder: Path, rounds: int, seed: int, layers: Sequence[str]) -> Iterator[Campaign]:
     """The campaign, after each of its kills."""
     campaign = Campaign(folder, seed)
-    shares = {layer: SHARES[layer] / sum(SHARES[one] for one in layers) for layer in layers}
+    shares = {layer: SHARES[layer] / sum(SHARES[one] for one in layers) for layer in JOBS if layer in layers}
     try:
-        for layer in JOBS:
-            if layer not in shares:
-                campaign.feed(layer, 40 * rounds)
-                continue
-            count = round(rounds * shares[layer])
+        for layer, share in shares.items():
+            count = round(rounds * share)
             every: list[Window | None] = [*(gold_windows() if layer == "gold" else windows(layer))]
             every += [None] * max(len(every) // 4, 1)
             chosen: list[Window | None] = []
             while len(chosen) < count:
                 campaign.random.shuffle(every)
                 chosen += every
-            for window in chosen[:count]:
-                campaign.kill(layer, window, recovered_first=campaign.random.random() < 0.4)
-                yield campaign
+            with campaign.fed(layer):
+                for window in chosen[:count]:
+                    if layer != "bronze":
+                        campaign.ledger.send(campaign.shoppers.take(400))
+                    campaign.kill(layer, window, recovered_first=campaign.random.random() < 0.4)
+                    yield campaign
             campaign.settle(layer)
         campaign.verify()
         yield campaign

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.faults.audit import audit_bronze, audit_fates
+from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
 from tests.faults.harness import Ledger, Shoppers, until
 
 pytestmark = [pytest.mark.long, pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
@@ -26,6 +26,8 @@ def test_told_to_stop_at_random_moments_a_job_ends_in_time_and_loses_nothing(ins
         "SIGTERM": (("ingest", "--continuous"), [signal.SIGTERM], (10, 35)),
         "SIGTERM twice": (("refine", "--continuous"), [signal.SIGTERM, signal.SIGTERM], (15, 40)),
         "SIGINT": (("refine",), [signal.SIGINT], (15, 40)),
+        "SIGTERM while gold is built": (("aggregate", "--continuous"), [signal.SIGTERM], (15, 30)),
+        "SIGTERM while gold is refreshed": (("aggregate", "--continuous"), [signal.SIGTERM], (40, 60)),
     }
     for name, (command, numbers, (low, high)) in signals.items():
         ledger.send(shoppers.take(1_000))
@@ -41,9 +43,10 @@ def test_told_to_stop_at_random_moments_a_job_ends_in_time_and_loses_nothing(ins
         # A Java that was just being started ends as soon as it has, for nobody talks to it any more.
         until(lambda driver=driver: not driver.children(), f"the end of every child after {name}", limit=SECONDS)
         assert "Traceback" not in done.errors
-    for job in ("ingest", "refine"):
+    for job in ("ingest", "refine", "aggregate"):
         assert installation.run(job).code == 0
-    assert [*audit_bronze(installation, ledger), *audit_fates(installation)] == []
+    wrong = [*audit_bronze(installation, ledger), *audit_fates(installation), *audit_sessions(installation)]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("job", ["ingest", "refine", "aggregate", "score", "run"])

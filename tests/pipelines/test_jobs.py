@@ -113,7 +113,7 @@ def test_silver_and_gold_are_rebuilt_to_the_same_rows(job, tables, gold_of):
     run_aggregate(job)
     after = run_rebuild(job, Layer.gold)
     assert after == {name: before[name] for name in before if name.startswith("gold")}
-    assert all(verify.check_gold(job, table).ok for table in gold)
+    assert all(check.ok for check in verify.check_gold(job, gold))
 
 
 def test_a_day_with_too_many_bad_records_fails(job, tables, gold_of):
