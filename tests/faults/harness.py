@@ -157,15 +157,19 @@ class Driver:
         """Sends the command itself a signal, not its children."""
         self.process.send_signal(number)
 
+    def signal_all(self, number: signal.Signals) -> None:
+        """Sends the command and every child a signal."""
+        for pid in _session(self.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def children(self) -> list[int]:
         """The processes of its session that live, without itself."""
         return [pid for pid in _session(self.process.pid) if pid != self.process.pid]
 
     def kill(self) -> None:
         """Kills the command and every child at once, as a machine that loses its power would."""
-        for pid in _session(self.process.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self.signal_all(signal.SIGKILL)
         self.process.wait()
         until(lambda: not _session(self.process.pid), "the end of the killed processes", limit=30, step=0.005)
 
