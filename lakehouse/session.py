@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -40,7 +41,8 @@ def start_session(
 ) -> SparkSession:
     """A session with the settings of ``defaults``; under spark-submit, the one that it prepared.
 
-    The JVM's standard error goes to ``log``: a person sees sentences, not the JVM's chatter.
+    The JVM's standard error goes to ``log``, and so does what Python's libraries log: a person sees
+    sentences, not chatter.
 
     Raises OutsideError where Java or the jars cannot be had, UsageError where spark-submit
     brought no Delta.
@@ -59,6 +61,7 @@ def start_session(
     for key, value in conf.items():
         builder = builder.config(key, value)
     log.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(filename=log, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         with _standard_error_into(log):
             spark = builder.getOrCreate()

@@ -21,7 +21,7 @@ from pathlib import Path
 from gold.sessions import TABLE as SESSIONS
 from pipelines.aggregate import kept_up
 from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
-from tests.faults.harness import LIMIT, Driver, Installation, Ledger, Shoppers, Watch, Window, kill_when, until, windows
+from tests.faults.harness import LIMIT, Installation, Ledger, Shoppers, Watch, Window, kill_when, until, windows
 
 JOBS = {"bronze": "ingest", "silver": "refine", "gold": "aggregate"}
 MOMENTS = ("planned", "written", "committed")
@@ -57,15 +57,13 @@ class Campaign:
         self.random = random.Random(seed)
         self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
         self.offences: list[str] = []
-        self._feeders: list[Driver] = []
         self.installation = Installation(folder)
         self.installation.start_broker()
         self.ledger = Ledger(folder / "ledger.sqlite", self.installation.servers)
         self.shoppers = Shoppers(seed)
         # Every table is there and gold is built once: from here on it follows what changes.
         self.ledger.send(self.shoppers.take(100))
-        for layer in JOBS:
-            self.settle(layer)
+        self.settle()
 
     def kill(self, layer: str, window: Window | None, *, recovered_first: bool) -> bool:
         """One kill, at a window or at a random moment, and an audit of what is left; whether the window was hit.
@@ -78,35 +76,18 @@ class Campaign:
         if layer == "bronze":
             self.ledger.send(self.shoppers.take(400))
         driver = self.installation.drive(JOBS[layer], "--continuous", **SMALL)
-        if self._feeders:
-            until(lambda: driver.writes(watched.stream) or not driver.alive, "the driver's lock")
-        with self._paused():
-            self._kill(driver, layer, watch, window, opened if recovered_first else None)
-        hit = window is not None and watch.found() == window.moment
-        self._audit(f"{layer}, {window.moment}" if window and hit else f"{layer}, at a random moment")
-        return hit
-
-    def _kill(self, driver: Driver, layer: str, watch: Watch, window: Window | None, opened: int | None) -> None:
-        if opened is not None:
+        if recovered_first:
             until(lambda: watch.batches()[1] >= max(opened, 0) or not driver.alive, "the recovery")
             self.tallies[layer].recoveries.append(time.monotonic() - driver.began)
             if layer == "bronze":
                 self.ledger.send(self.shoppers.take(400))
-        random_moment = self.random.uniform(0, 30 if opened is None else 10)
+        random_moment = self.random.uniform(0, 10 if recovered_first else 30)
         reached, limit = (watch.reached, LIMIT) if window else (lambda: False, random_moment)
         if not kill_when(driver, reached, limit):
             self.offences.append(f"{window}: the driver ended by itself: {driver.ended(-1).said}")
-
-    @contextmanager
-    def _paused(self) -> Iterator[None]:
-        """Has the feeders stand still: on few cores a driver beside them takes three times as long to a batch."""
-        for feeder in self._feeders:
-            feeder.signal_all(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for feeder in self._feeders:
-                feeder.signal_all(signal.SIGCONT)
+        hit = window is not None and watch.found() == window.moment
+        self._audit(f"{layer}, {window.moment}" if window and hit else f"{layer}, at a random moment")
+        return hit
 
     def _audit(self, name: str) -> None:
         found = list(audit_bronze(self.installation, self.ledger, complete=False))
@@ -117,32 +98,27 @@ class Campaign:
         tally.take(found)
         self.offences += [f"{name}: {offence}" for offence in found]
 
-    def settle(self, layer: str) -> None:
-        """Lets the layer's job finish what is there, and audits all that it has done."""
-        done = self.installation.run(JOBS[layer], "--json")
-        found = [] if done.code == 0 else [f"the last {JOBS[layer]} ended with {done.code}: {done.said}"]
-        found += {
-            "bronze": lambda: audit_bronze(self.installation, self.ledger),
-            "silver": lambda: audit_fates(self.installation),
-            "gold": lambda: audit_sessions(self.installation),
-        }[layer]()
-        self.tallies[f"{layer}, at the end"].take(found)
-        self.offences += [f"{layer} at the end: {offence}" for offence in found]
+    def settle(self) -> None:
+        """Lets all jobs finish what is there, and audits all that they have done."""
+        done = self.installation.run("run")
+        found = [] if done.code == 0 else [f"the last run ended with {done.code}: {done.said}"]
+        found += audit_bronze(self.installation, self.ledger)
+        found += audit_fates(self.installation)
+        found += audit_sessions(self.installation)
+        self.tallies["all, at the end"].take(found)
+        self.offences += [f"at the end: {offence}" for offence in found]
 
     @contextmanager
     def fed(self, layer: str) -> Iterator[None]:
         """Lets the jobs before a layer's run on unharmed, in small batches, so that it always has some to take."""
         before = list(JOBS)[: list(JOBS).index(layer)]
-        self._feeders = [self.installation.drive(JOBS[one], "--continuous", **SMALL) for one in before]
+        feeders = [self.installation.drive(JOBS[one], "--continuous", nice=19, **SMALL) for one in before]
         yield
-        while self._feeders:
-            feeder = self._feeders.pop()
+        for feeder in feeders:
             feeder.signal(signal.SIGTERM)
             done = feeder.finish()
             if done.code:
                 self.offences.append(f"a feeder ended with {done.code}: {done.said}")
-        for one in before:
-            self.settle(one)
 
     def verify(self) -> None:
         """Lets ``clickstream verify`` prove the whole, gold against a rebuild included."""
@@ -177,7 +153,7 @@ def run(folder: Path, rounds: int, seed: int, layers: Sequence[str]) -> Iterator
                         campaign.ledger.send(campaign.shoppers.take(400))
                     campaign.kill(layer, window, recovered_first=campaign.random.random() < 0.4)
                     yield campaign
-            campaign.settle(layer)
+            campaign.settle()
         campaign.verify()
         yield campaign
     finally:

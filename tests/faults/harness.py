@@ -95,9 +95,9 @@ class Installation:
         layer, _, short = stream.partition(".")
         return self.state / "checkpoints" / layer / short
 
-    def drive(self, *arguments: str, **settings: str) -> Driver:
+    def drive(self, *arguments: str, nice: int = 0, **settings: str) -> Driver:
         """Starts a command of the command line as a session of its own, with these settings more."""
-        driver = Driver(self, arguments, settings)
+        driver = Driver(self, arguments, settings, nice)
         self._drivers.append(driver)
         return driver
 
@@ -125,7 +125,9 @@ class Driver:
 
     _numbers = itertools.count()
 
-    def __init__(self, installation: Installation, arguments: tuple[str, ...], settings: dict[str, str]) -> None:
+    def __init__(
+        self, installation: Installation, arguments: tuple[str, ...], settings: dict[str, str], nice: int
+    ) -> None:
         logs = installation.folder / "drivers"
         logs.mkdir(parents=True, exist_ok=True)
         number = next(self._numbers)
@@ -134,7 +136,7 @@ class Driver:
         self.began = time.monotonic()
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [COMMAND, *arguments],
+                ["nice", "-n", str(nice), COMMAND, *arguments],
                 cwd=ROOT,
                 env={**installation.environment, **settings},
                 stdin=subprocess.DEVNULL,
@@ -157,19 +159,15 @@ class Driver:
         """Sends the command itself a signal, not its children."""
         self.process.send_signal(number)
 
-    def signal_all(self, number: signal.Signals) -> None:
-        """Sends the command and every child a signal."""
-        for pid in _session(self.process.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-
     def children(self) -> list[int]:
         """The processes of its session that live, without itself."""
         return [pid for pid in _session(self.process.pid) if pid != self.process.pid]
 
     def kill(self) -> None:
         """Kills the command and every child at once, as a machine that loses its power would."""
-        self.signal_all(signal.SIGKILL)
+        for pid in _session(self.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
         until(lambda: not _session(self.process.pid), "the end of the killed processes", limit=30, step=0.005)
 
