@@ -10,6 +10,7 @@ from pipelines.console import call
 from pipelines.contract import contract
 from pipelines.demo import demo
 from pipelines.doctor import doctor
+from pipelines.export import export
 from pipelines.ingest import ingest
 from pipelines.maintain import maintain
 from pipelines.powerbi.command import powerbi
@@ -46,6 +47,7 @@ app.command()(contract)
 app.command()(tables)
 app.command()(check)
 app.command()(powerbi)
+app.command()(export)
 app.add_typer(serve.app, name="serve", help="The MLflow UI.")
 
 

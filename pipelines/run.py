@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Annotated
+
+import typer
 
 from lakehouse.errors import DataError
 from lakehouse.streams import stopping
@@ -19,7 +22,9 @@ STEPS = (("ingest", run_ingest), ("refine", run_refine), ("aggregate", run_aggre
 """The jobs that bring Kafka's records to gold, in their order."""
 
 
-def run(train: bool = False) -> None:
+def run(
+    train: Annotated[bool, typer.Option("--train", help="Train a model before scoring.")] = False,
+) -> None:
     """Run all jobs once: ingest, refine, aggregate and score; --train trains a model in between."""
     with stopping():
         job = open_job("run")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from lakehouse.errors import DataError, LakehouseError
+from lakehouse.errors import DataError, LakehouseError, UsageError
 from lakehouse.storage import conform
 from lakehouse.table import Table
 from pipelines.catalog import TABLES, table_named
@@ -32,12 +33,51 @@ def describe(table: Table) -> dict[str, Any]:
     }
 
 
+def reference(chosen: Iterable[Table]) -> str:
+    """The declarations as a Markdown page: one section per table, one line per column."""
+    parts = [
+        "# The tables",
+        (
+            "Made from the declarations by `clickstream tables --markdown > docs/tables.md`; not edited by hand.\n"
+            "Columns that are never empty are marked *required*. Instants and days are in UTC."
+        ),
+    ]
+    for table in chosen:
+        reads = ", ".join(f"`{name}`" for name in sorted(source.name for source in table.reads.values()))
+        parts.append(
+            f"## {table.name}\n\n{_cell(table.doc)}\n\n"
+            f"- key: {', '.join(f'`{column}`' for column in table.key)}\n- reads: {reads or 'no table'}"
+        )
+        lines = ["| column | type | | meaning |", "|---|---|---|---|"]
+        lines += [
+            f"| `{one.name}` | {_cell(one.type)} | {'required' if one.required else ''} | {_cell(one.doc)} |"
+            for one in table.columns
+        ]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    for sign in ("\\", "|", "*", "<", "`"):
+        text = text.replace(sign, f"\\{sign}")
+    return " ".join(text.split())
+
+
 def tables(
     name: Annotated[str, typer.Argument(help="One table, as in gold.sessions; all of them without.")] = "",
     as_json: AsJson = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="The reference as a page, as in docs/tables.md.")
+    ] = False,
 ) -> None:
     """List the tables: grain, key, columns and lineage, from their declarations."""
+    if as_json and as_markdown:
+        raise UsageError("--json and --markdown are two forms of the same list.", "Choose one of them.")
     chosen = [table_named(name)] if name else list(TABLES.values())
+    if as_markdown:
+        typer.echo(reference(chosen), nl=False)
+        return
     if as_json:
         print_json([describe(table) for table in chosen])
         return
