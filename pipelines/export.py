@@ -93,7 +93,7 @@ def write_export(rows: pa.Table, file: Path, form: Format, *, force: bool) -> No
 
 def harmless(text: str) -> str:
     """Text that no spreadsheet takes for a formula: where it begins like one, an apostrophe stands before it."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 def cell(value: Any) -> Any:
