@@ -12,7 +12,7 @@ from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
 from tests.faults.campaign import MOMENTS, Campaign
 from tests.faults.harness import Window, until
 
-pytestmark = [pytest.mark.long, pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
 
 WINDOWS = {
     "bronze": [Window("bronze.clicks", moment) for moment in MOMENTS],

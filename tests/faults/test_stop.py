@@ -12,12 +12,13 @@ import pytest
 from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
 from tests.faults.harness import Ledger, Shoppers, until
 
-pytestmark = [pytest.mark.long, pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
 
 SECONDS = 30
 """How long a job may take to end once it is told to."""
 
 
+@pytest.mark.long
 def test_told_to_stop_at_random_moments_a_job_ends_in_time_and_loses_nothing(installation, tmp_path):
     chance = random.Random(2)
     ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(6)
@@ -59,6 +60,7 @@ def test_told_to_stop_while_spark_starts_every_job_ends_cleanly(installation, jo
     assert "error" not in done.said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", [("run",), ("demo", "--sessions", "50")])
 def test_what_runs_several_jobs_does_not_go_on_to_the_next(installation, tmp_path, command):
     ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(8)
