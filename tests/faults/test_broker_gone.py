@@ -18,14 +18,18 @@ def landed(installation, ledger) -> bool:
     return not list(audit_bronze(installation, ledger))
 
 
-def test_producer_and_ingest_go_on_after_a_frozen_and_a_killed_broker_and_end_with_a_sentence_without_one(
-    installation, tmp_path
-):
+@pytest.fixture
+def landing(installation, tmp_path):
+    """Records that were sent, a driver that has landed them, and more to send."""
     ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(5)
     ledger.send(shoppers.take(300))
     driver = installation.drive("ingest", "--continuous", CLICKSTREAM_STREAM__RECORDS_PER_BATCH="50")
     until(lambda: installation.table("bronze.clicks").exists() and landed(installation, ledger), "the first landing")
+    return ledger, shoppers, driver
 
+
+def test_producer_and_ingest_go_on_after_a_frozen_and_a_killed_broker(installation, landing):
+    ledger, shoppers, driver = landing
     for fault in (freeze, kill):
         records = shoppers.take(2_000)
         hurt = threading.Timer(0.3, fault, [installation])
@@ -44,6 +48,9 @@ def test_producer_and_ingest_go_on_after_a_frozen_and_a_killed_broker_and_end_wi
             until(lambda: landed(installation, ledger), "the landing after the restart")
         assert list(audit_bronze(installation, ledger)) == []
 
+
+def test_a_broker_that_stays_away_ends_ingest_with_a_sentence_and_nothing_is_lost(installation, landing):
+    ledger, shoppers, driver = landing
     installation.signal_broker(signal.SIGKILL)
     done = driver.finish(400)
     assert done.code == 3
