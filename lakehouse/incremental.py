@@ -76,13 +76,14 @@ def refresh(
         if table.name in begun and begun[table.name] != lake.version(table):
             before, now = lake.read(table, begun[table.name]), lake.read(table)
             changed[table.name] = _computed(_differing(table, before, now)).frame
-        scopes = _touched(table, changed, also)
+        known = changes_for(table, span.table, changed)
+        scopes = _touched(table, known, also)
         if scopes is None:
             return
         touched = _computed(scopes.distinct())
         if touched.is_empty:
             return
-        within = _within(lake, touched.frame, changed, span) if table.scope == span.table.scope else None
+        within = _within(lake, touched.frame, known, span) if table.scope == span.table.scope else None
         limits = _limits(table, touched)
         frames = {
             name: sources[source.name]
@@ -113,9 +114,9 @@ class Days:
     are_many: bool = False
 
     @classmethod
-    def of(cls, days: DataFrame) -> Days:
-        """Those in the column ``day`` of some rows."""
-        days = days.where("day IS NOT NULL").distinct()
+    def of(cls, rows: DataFrame, column: str) -> Days:
+        """Those in a column of some rows."""
+        days = rows.select(F.col(column).alias("day")).where("day IS NOT NULL").distinct()
         found = {row["day"] for row in days.limit(MANY_DAYS + 1).collect()}
         if len(found) <= MANY_DAYS:
             return cls(tuple(sorted(found)))
@@ -153,7 +154,7 @@ class _Rows:
     def days(self, column: str) -> Days:
         found = () if self.few is None else tuple(sorted(set(self.few[column].to_pylist()) - {None}))
         if self.few is None or len(found) > MANY_DAYS:
-            return Days.of(self.frame.select(F.col(column).alias("day")))
+            return Days.of(self.frame, column)
         return Days(found)
 
     @property
@@ -175,10 +176,17 @@ class _Rows:
         return self.frame.sparkSession.createDataFrame(self.few.filter(last), schema=self.frame.schema)
 
 
+def _held(rows: DataFrame) -> _Rows:
+    """The rows, on the driver too where they are few; the frame then begins with those."""
+    few = rows.limit(FEW + 1).toArrow()
+    if few.num_rows > FEW:
+        return _Rows(rows, None)
+    return _Rows(rows.sparkSession.createDataFrame(few, schema=rows.schema), few)
+
+
 def few_or_all(rows: DataFrame) -> DataFrame:
     """The rows, on the driver where they are few: each time that Spark looks up what a table holds is dear."""
-    few = rows.limit(FEW + 1).toArrow()
-    return rows if few.num_rows > FEW else rows.sparkSession.createDataFrame(few, schema=rows.schema)
+    return _held(rows).frame
 
 
 def _computed(rows: DataFrame) -> _Rows:
@@ -187,11 +195,7 @@ def _computed(rows: DataFrame) -> _Rows:
     A write to what they were made from does not change them, and what is made from them, table
     after table, does not carry their plans along.
     """
-    kept = rows.localCheckpoint(eager=False)
-    few = kept.limit(FEW + 1).toArrow()
-    if few.num_rows > FEW:
-        return _Rows(kept, None)
-    return _Rows(rows.sparkSession.createDataFrame(few, schema=kept.schema), few)
+    return _held(rows.localCheckpoint(eager=False))
 
 
 def _read_journal(journal: Path) -> dict[str, int]:
@@ -200,6 +204,15 @@ def _read_journal(journal: Path) -> dict[str, int]:
         return json.loads(journal.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     except FileNotFoundError:
         return {}
+
+
+def changes_for(table: Table, also: Table, changed: Mapping[str, DataFrame]) -> dict[str, DataFrame]:
+    """What changed in the tables that a table reads, in itself and in one more.
+
+    Each is looked up by its name: other tables, made side by side with this one, add theirs meanwhile.
+    """
+    names = dict.fromkeys(source.name for source in (*table.reads.values(), table, also))
+    return {name: changed[name] for name in names if name in changed}
 
 
 def _touched(table: Table, changed: Mapping[str, DataFrame], also: Mapping[str, DataFrame]) -> DataFrame | None:
@@ -231,7 +244,7 @@ def _within(lake: Lake, touched: DataFrame, changed: Mapping[str, DataFrame], sp
         spans.append(changed[table.name])
     parts = [one.select(F.explode(F.sequence(span.first, span.last)).alias("day")) for one in spans]
     parts += [frame.select(F.col(span.day).alias("day")) for frame in changed.values() if span.day in frame.columns]
-    return Days.of(union(parts))
+    return Days.of(union(parts), "day")
 
 
 def _limits(table: Table, touched: _Rows) -> dict[str, Days]:
@@ -269,13 +282,12 @@ class _Inputs:
 
     def _few_or_all(self, source: Table, conditions: Sequence[str]) -> DataFrame:
         """The rows on which the conditions hold; where there are no conditions, they would be too many to ask."""
-        rows = self._lake.read(source)
         if not conditions:
-            return rows
+            return self._lake.read(source)
         asked = (source.name, *conditions)
         with self._reading[asked]:
             if asked not in self._read:
-                self._read[asked] = few_or_all(rows.where(" AND ".join(conditions)))
+                self._read[asked] = few_or_all(self._lake.read(source).where(" AND ".join(conditions)))
             return self._read[asked]
 
 

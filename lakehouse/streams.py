@@ -151,9 +151,9 @@ class Stop:
         self._heeded = False
 
     @contextmanager
-    def heeded(self) -> Iterator[None]:
+    def heeded(self, *, heeded: bool = True) -> Iterator[None]:
         """Within, someone looks whether it is time to stop; elsewhere a signal ends what is being done."""
-        before, self._heeded = self._heeded, True
+        before, self._heeded = self._heeded, heeded
         try:
             yield
         finally:
@@ -167,11 +167,8 @@ class Stop:
         """
         if self._told:
             raise StoppedError
-        before, self._heeded = self._heeded, False
-        try:
+        with self.heeded(heeded=False):
             yield
-        finally:
-            self._heeded = before
 
     def hear(self) -> None:
         """What a signal does. Raises StoppedError where nobody looks."""

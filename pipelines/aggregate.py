@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -231,23 +231,29 @@ def build(job: Job) -> dict[str, int]:
     """
     lake = job.lake
     versions = {table.name: lake.version(table) for table in fed_by()}
-    as_of = broker_clock(job)()
-    silver = {table.name: few_or_all(lake.read(table, versions[table.name])) for table in fed_by()}
+    given = {CLOCK.name: clock_frame(job, broker_clock(job)())}
+    given |= {table.name: few_or_all(lake.read(table, versions[table.name])) for table in fed_by()}
 
-    def frame(source: Source) -> DataFrame:
-        if isinstance(source, Table):
-            return silver[source.name] if source.name in silver else lake.read(source)
-        if source.name == CLOCK.name:
-            return clock_frame(job, as_of)
-        raise DeclarationError(f"Nothing provides {source.name}.", "A gold table reads tables and the clock.")
-
-    def make(table: Table) -> None:
+    def build_one(table: Table) -> None:
         with lake.writing(table):
-            lake.overwrite(table, table.make({name: frame(source) for name, source in table.reads.items()}))
+            lake.overwrite(table, made_of(job, table, given))
 
-    side_by_side(job.spark, kept_up(), make)
+    side_by_side(job.spark, kept_up(), build_one)
     journal(job).unlink(missing_ok=True)
     return versions
+
+
+def made_of(job: Job, table: Table, given: Mapping[str, DataFrame]) -> DataFrame:
+    """A gold table as its declaration makes it, of what is given by name and of the gold tables that are there."""
+
+    def frame(source: Source) -> DataFrame:
+        if source.name in given:
+            return given[source.name]
+        if isinstance(source, Table):
+            return job.lake.read(source)
+        raise DeclarationError(f"Nothing provides {source.name}.", "A gold table reads tables and the clock.")
+
+    return table.make({name: frame(source) for name, source in table.reads.items()})
 
 
 def built_from(job: Job) -> dict[str, int]:

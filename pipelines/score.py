@@ -149,7 +149,7 @@ class _Scorer:
 
 def _days(rows: DataFrame, column: str) -> str:
     """A condition on a column that holds for the days on which these rows' sessions began."""
-    return Days.of(rows.select(F.col("started_on").alias("day"))).hold(column)
+    return Days.of(rows, "started_on").hold(column)
 
 
 def unscored(examples: DataFrame, done: DataFrame, version: Version) -> DataFrame:

@@ -273,21 +273,22 @@ def _fates_quick(job: Job, name: str) -> Iterator[Check]:
 
 def check_gold(job: Job, tables: Sequence[Table]) -> list[Check]:
     """Each of these gold tables equals what its declaration makes of all of silver, row for row."""
-    silver = {table.name: few_or_all(_taken(job, table)) for table in aggregate.fed_by()}
+    # All that gold has read of silver, and the time that its sessions were closed by.
+    read = {table.name: few_or_all(_taken(job, table)) for table in aggregate.fed_by()} | {CLOCK.name: _clock(job)}
     checks: dict[str, Check] = {}
 
     def check(table: Table) -> None:
-        checks[table.name] = _equals_a_rebuild(job, table, silver)
+        checks[table.name] = _equals_a_rebuild(job, table, read)
 
     side_by_side(job.spark, tables, check)
     return [checks[table.name] for table in tables]
 
 
-def _equals_a_rebuild(job: Job, table: Table, silver: Mapping[str, DataFrame]) -> Check:
+def _equals_a_rebuild(job: Job, table: Table, read: Mapping[str, DataFrame]) -> Check:
     rows, key = job.lake.read(table), table.key
     # A row that the table has and a rebuild has not is wrong; the other way round, it is lacking.
     found = (
-        differing(_rebuilt(job, table, silver), rows, table.column_names)
+        differing(aggregate.made_of(job, table, read), rows, table.column_names)
         .agg(
             F.sum(F.greatest("_more", F.lit(0))).alias("wrong"),
             F.sum(F.greatest(-F.col("_more"), F.lit(0))).alias("lacking"),
@@ -299,17 +300,6 @@ def _equals_a_rebuild(job: Job, table: Table, silver: Mapping[str, DataFrame]) -
     first = found and found["first"]
     offence = ", ".join(f"{name} {first[name]}" for name in key) if first else ""
     return Check(f"{table.name}: equals a rebuild", not first, figures, offence)
-
-
-def _rebuilt(job: Job, table: Table, silver: Mapping[str, DataFrame]) -> DataFrame:
-    """A gold table made from all that gold has read of silver, by the time that its sessions were closed by."""
-    frames = {}
-    for name, source in table.reads.items():
-        if source.name == CLOCK.name:
-            frames[name] = _clock(job)
-        elif isinstance(source, Table):
-            frames[name] = silver[source.name] if source.name in silver else job.lake.read(source)
-    return table.make(frames)
 
 
 def _clock(job: Job) -> DataFrame:

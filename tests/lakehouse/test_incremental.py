@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 
 import duckdb
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.incremental import Days
+from lakehouse.incremental import Days, changes_for
+from lakehouse.table import Column, Table
 
 DAYS = st.dates(date(1970, 1, 1), date(2100, 1, 1))
 base = duckdb.connect()
@@ -42,3 +44,29 @@ def test_an_instant_holds_from_the_beginning_of_the_first_day_to_the_end_of_the_
         assert holds(condition, "instant", datetime.combine(one, time.max))
     if named:
         assert not holds(condition, "instant", datetime.combine(max(named) + timedelta(days=1), time.min))
+
+
+class GrowsMeanwhile(dict):
+    """Changes to which other threads add theirs between any two looks: whoever walks through all of them fails."""
+
+    def __contains__(self, name):
+        self[f"another table {len(self)}"] = "its rows"
+        return super().__contains__(name)
+
+    def __iter__(self):
+        raise RuntimeError("dictionary changed size during iteration")
+
+    keys = values = items = __iter__
+
+
+def table(name, **reads):
+    return Table(name=f"gold.{name}", doc=f"One row per {name}.", columns=(Column("a", "BIGINT", "A."),), key=("a",), reads=reads)
+
+
+@pytest.mark.parametrize("changed", [{"gold.one", "gold.all"}, {"gold.one", "gold.mine", "gold.unread"}, set()])
+def test_what_changed_is_told_while_other_tables_add_theirs(changed):
+    one, two, all_of_them = table("one"), table("two"), table("all")
+    mine = table("mine", one=one, two=two)
+    growing = GrowsMeanwhile({name: f"rows of {name}" for name in changed})
+    wanted = changed & {"gold.one", "gold.two", "gold.mine", "gold.all"}
+    assert changes_for(mine, all_of_them, growing) == {name: f"rows of {name}" for name in wanted}
