@@ -73,14 +73,12 @@ class Campaign:
         watched = window or Window("gold" if layer == "gold" else f"{layer}.clicks", "planned")
         watch = Watch(self.installation, watched)
         opened, _ = watch.batches()
-        if layer == "bronze":
-            self.ledger.send(self.shoppers.take(400))
+        self.ledger.send(self.shoppers.take(400))
         driver = self.installation.drive(JOBS[layer], "--continuous", **SMALL)
         if recovered_first:
             until(lambda: watch.batches()[1] >= max(opened, 0) or not driver.alive, "the recovery")
             self.tallies[layer].recoveries.append(time.monotonic() - driver.began)
-            if layer == "bronze":
-                self.ledger.send(self.shoppers.take(400))
+            self.ledger.send(self.shoppers.take(400))
         random_moment = self.random.uniform(0, 10 if recovered_first else 30)
         reached, limit = (watch.reached, LIMIT) if window else (lambda: False, random_moment)
         if not kill_when(driver, reached, limit):
@@ -149,8 +147,6 @@ def run(folder: Path, rounds: int, seed: int, layers: Sequence[str]) -> Iterator
                 chosen += every
             with campaign.fed(layer):
                 for window in chosen[:count]:
-                    if layer != "bronze":
-                        campaign.ledger.send(campaign.shoppers.take(400))
                     campaign.kill(layer, window, recovered_first=campaign.random.random() < 0.4)
                     yield campaign
             campaign.settle()

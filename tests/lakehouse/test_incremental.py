@@ -60,7 +60,8 @@ class GrowsMeanwhile(dict):
 
 
 def table(name, **reads):
-    return Table(name=f"gold.{name}", doc=f"One row per {name}.", columns=(Column("a", "BIGINT", "A."),), key=("a",), reads=reads)
+    columns = (Column("a", "BIGINT", "A."),)
+    return Table(name=f"gold.{name}", doc=f"One row per {name}.", columns=columns, key=("a",), reads=reads)
 
 
 @pytest.mark.parametrize("changed", [{"gold.one", "gold.all"}, {"gold.one", "gold.mine", "gold.unread"}, set()])
