@@ -75,6 +75,10 @@ class ModelSettings(_Part):
     seed: int = 7
     max_depth: Annotated[int, Field(ge=1, le=30)] = 6
     min_sessions: Annotated[int, Field(ge=2)] = 50
+    missed_buyer_costs: Annotated[float, Field(gt=0)] = 4.0
+    warn_drift: Annotated[float, Field(gt=0)] = 0.25
+    warn_calibration: Annotated[float, Field(gt=0)] = 0.1
+    warn_precision: Annotated[float, Field(gt=0, le=1)] = 0.7
 
 
 class Settings(BaseSettings):
