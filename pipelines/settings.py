@@ -37,6 +37,7 @@ class KafkaSettings(_Part):
     partitions: Annotated[int, Field(ge=1)] = 2
     replication_factor: Annotated[int, Field(ge=1)] = 1
     start_timeout_seconds: Annotated[float, Field(gt=0)] = 60
+    patience_seconds: Annotated[float, Field(ge=3)] = 180
     client: dict[str, str] = {}
 
 
