@@ -2,7 +2,7 @@
 
 Run: .venv/bin/python -m tests.benchmarks.predicting [SESSIONS] [SEED]
 
-Visits go through Kafka to gold, ``train`` learns from them, and its test period is held against what the simulator knew:
+Visits go through Kafka to gold, ``train`` learns from them; its test period is held against what the simulator knew:
 ``from_events`` is the best that anyone can say from the events, ``probability`` the simulator's own chance, hidden mood
 included. Boosted trees on the same features tell whether the features or the tree are the limit.
 """
