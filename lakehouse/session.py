@@ -81,8 +81,12 @@ def start_session(
     spark.sparkContext.setLogLevel("WARN")
     # Where Java dies, this server would print a stack trace beside the one sentence that a person gets.
     server: Any = spark.sparkContext._accumulatorServer  # noqa: SLF001
-    server.handle_error = lambda *_: logging.getLogger(__name__).exception("Java no longer tells of its work.")
+    server.handle_error = _logged
     return spark
+
+
+def _logged(*_: Any) -> None:
+    logging.getLogger(__name__).error("Java tells nothing more.", exc_info=sys.exc_info())
 
 
 def java_is_gone(error: BaseException | None) -> bool:
