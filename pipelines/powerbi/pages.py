@@ -131,7 +131,7 @@ def _behaviour() -> Page:
     return page(
         "behaviour",
         "Behaviour",
-        "Where people click, when they come, and what they look at. The kind of page is chosen for the click map.",
+        "Where people click, when they come, and what they look at. The click map is of one kind of page at a time.",
         (between(DAY), choice("click_map[page_kind]")),
         (),
         (
