@@ -15,7 +15,7 @@ from typing import Any
 TICKS = 4
 """Into how many steps an axis of values is divided, about."""
 
-LABELS = 4
+LABELS = 3
 """How many categories are named below a chart at most; more would not fit on a phone."""
 
 DOTS = 62
@@ -167,7 +167,7 @@ def column_chart(
 
 def _slots(categories: Sequence[Any]) -> int:
     if all(isinstance(one, date) for one in categories):
-        return categories[-1].toordinal() - categories[0].toordinal() + 1
+        return int(categories[-1].toordinal() - categories[0].toordinal()) + 1
     return len(categories)
 
 

@@ -59,7 +59,11 @@ def is_report(file: Path) -> bool:
 
 
 def _serve(made: Report, root: str, port: int, *, as_json: bool) -> None:
-    with stopping() as stop, stop.heeded(), live_server(LivePage(made, root, lambda: datetime.now(UTC)), port) as server:
+    with (
+        stopping() as stop,
+        stop.heeded(),
+        live_server(LivePage(made, root, lambda: datetime.now(UTC)), port) as server,
+    ):
         address = f"http://{LOOPBACK}:{server.server_address[1]}/"
         serving = threading.Thread(target=server.serve_forever, daemon=True)
         serving.start()

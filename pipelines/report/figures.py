@@ -70,7 +70,9 @@ class Figures:
 
     def needed(self, pages: Iterable[Page]) -> dict[str, list[str]]:
         """The columns of the tables that the pages ask for, keys and days included."""
-        fields = {field for page in pages for visual in page.visuals for role in visual.roles.values() for field in role}
+        fields = {
+            field for page in pages for visual in page.visuals for role in visual.roles.values() for field in role
+        }
         fields |= {field for page in pages for field, _ in page.only}
         measures = [measure for measure in map(measure_of, fields) if measure]
         owners = {owner(field)[0] for field in fields} | {name for one in measures for name in self._of(one)}
@@ -112,10 +114,7 @@ class Figures:
         names |= {f"[{measure.name}]": f"m{position}" for position, measure in enumerate(measures)}
         given = [(field, "TRUE" if value else "FALSE") for field, value in only]
         narrowed = [*given, *((field, f"k.{names[field]}") for field in columns)]
-        values = [
-            f"({self._with(narrowed, self._of(one))} {one.sql}) AS {names[f'[{one.name}]']}"  # noqa: S608
-            for one in measures
-        ]
+        values = [f"({self._with(narrowed, self._of(one))} {one.sql}) AS {names[f'[{one.name}]']}" for one in measures]
         order = [f"{names[field]} ASC NULLS LAST" for field in columns]
         if sort:
             order.insert(0, f"{names[sort]} {'ASC' if ascending else 'DESC'} NULLS LAST")
@@ -196,7 +195,9 @@ class Figures:
                 joins += f" SEMI JOIN {parent} USING ({', '.join(self._shared(table, parent))})"
         for twin in self._twins(table):
             if where := self._where(twin, narrowed):
-                joins += f" SEMI JOIN (SELECT * FROM {SCHEMA}.{twin}{where}) USING ({', '.join(self._shared(table, twin))})"  # noqa: S608, E501
+                joins += (
+                    f" SEMI JOIN (SELECT * FROM {SCHEMA}.{twin}{where}) USING ({', '.join(self._shared(table, twin))})"  # noqa: S608
+                )
         where = self._where(table, narrowed)
         made[table] = f"SELECT * FROM {SCHEMA}.{table}{joins}{where}" if joins or where else ""  # noqa: S608
 

@@ -11,7 +11,7 @@ from pipelines.powerbi.parts import Model
 from pipelines.powerbi.relationships import CALENDAR
 from pipelines.report.figures import measure_of, owner
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 """What stands where a figure is blank: there is nothing to count, or nothing to divide by."""
 
 NO_NAME = "(none)"
