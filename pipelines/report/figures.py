@@ -1,8 +1,10 @@
-"""Figures by columns, as Power BI makes them: each is its measure's SQL over the tables that the columns narrow down.
+"""Figures by columns, as Power BI makes them: each is its measure's SQL, grouped by the columns.
 
-A field is ``table[column]`` or ``[measure]``. A value of a column narrows down its own table and those that
-refer to it, by the same relationships as in Power BI. Two tables with the same key narrow each other down.
+A field is ``table[column]`` or ``[measure]``. A row has the columns of its own table and of those that it refers to,
+by the same relationships as in Power BI; two tables with the same key have each other's. What a page is restricted
+to narrows down the same way.
 """
+# ruff: noqa: S608 - the SQL is made of declared names and of the measures' own, never of what gold holds
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from lakehouse.errors import DeclarationError
 from lakehouse.table import Table
 from pipelines.powerbi.gold_tables import BAND
 from pipelines.powerbi.layout import Page
@@ -112,9 +115,6 @@ class Figures:
         measures = [measure for measure in map(measure_of, fields) if measure]
         names = {field: f"k{position}" for position, field in enumerate(columns)}
         names |= {f"[{measure.name}]": f"m{position}" for position, measure in enumerate(measures)}
-        given = [(field, "TRUE" if value else "FALSE") for field, value in only]
-        narrowed = [*given, *((field, f"k.{names[field]}") for field in columns)]
-        values = [f"({self._with(narrowed, self._of(one))} {one.sql}) AS {names[f'[{one.name}]']}" for one in measures]
         order = [f"{names[field]} ASC NULLS LAST" for field in columns]
         if sort:
             order.insert(0, f"{names[sort]} {'ASC' if ascending else 'DESC'} NULLS LAST")
@@ -123,9 +123,7 @@ class Figures:
             for one, name in ((one, names[f"[{one.name}]"]) for one in measures)
         ]
         sql = (
-            f"WITH keys AS ({self._keys(columns, measures, given)}), "  # noqa: S608 - all of it is ours
-            f"made AS (SELECT {', '.join(['k.*', *values])} FROM keys k) "
-            f"SELECT {', '.join(names.values())}, count(*) OVER () FROM made"
+            f"SELECT {', '.join(names.values())}, count(*) OVER () FROM ({self._made(columns, measures, names, only)})"
             + (f" WHERE {' OR '.join(known)}" if columns and known else "")
             + (f" ORDER BY {', '.join(order)}" if order else "")
             + f" LIMIT {limit}"
@@ -133,28 +131,29 @@ class Figures:
         found = connection.execute(sql).fetchall()
         return Rows([_as_asked(row[:-1], names, fields) for row in found], found[0][-1] if found else 0)
 
+    def _made(self, columns: Sequence[str], measures: Sequence[Measure], names: Mapping[str, str], only: Only) -> str:
+        """SQL for all the measures by all the columns; measures of the same rows are made together."""
+        keys = "".join(f"{names[field]}, " for field in columns)
+        groups = f" GROUP BY {keys.rstrip(', ')}" if columns else ""
+        if not measures:
+            root = owner(columns[0])[0]
+            return f"{self._with([root], columns, only)} SELECT {keys.rstrip(', ')} FROM {root}{groups}"
+        by_rows: dict[str, list[Measure]] = {}
+        for one in measures:
+            by_rows.setdefault(one.of, []).append(one)
+        parts = []
+        for of, same in by_rows.items():
+            values = ", ".join(f"{one.value} AS {names[f'[{one.name}]']}" for one in same)
+            parts.append(f"({self._with(self._of(same[0]), columns, only)} SELECT {keys}{values} FROM {of}{groups})")
+        # Each part has its own measures, so of each measure there is one value that is not null, or none.
+        values = ", ".join(f"any_value({name}) AS {name}" for name in names.values() if name.startswith("m"))
+        return f"SELECT {keys}{values} FROM ({' UNION ALL BY NAME '.join(parts)}){groups}"
+
     def _of(self, measure: Measure) -> list[str]:
         """The tables that a measure is made of, the one whose rows it counts last."""
         words = set(re.findall(r"\w+", measure.of))
         found = [name for name in self._tables if name in words]
         return sorted(found, key=lambda name: not any(name in self._parents.get(other, ()) for other in found))
-
-    def _keys(self, columns: Sequence[str], measures: Sequence[Measure], given: list[tuple[str, str]]) -> str:
-        """SQL for the groups: the values that the columns have together in any table that a measure counts."""
-        if not columns:
-            return "SELECT 0 AS nothing"
-        roots = dict.fromkeys(self._of(one)[-1] for one in measures) or dict.fromkeys([owner(columns[0])[0]])
-        found = []
-        for root in roots:
-            joined = [root, *self._parents.get(root, ()), *self._twins(root)]
-            exprs = {field: next(filter(None, (self._value(field, name) for name in joined)), "") for field in columns}
-            if not all(exprs.values()):
-                continue
-            chosen = ", ".join(f"{expr} AS k{position}" for position, expr in enumerate(exprs.values()))
-            used = [name for name in joined[1:] if any(self._value(field, name) == exprs[field] for field in columns)]
-            joins = "".join(f" JOIN {name} USING ({', '.join(self._shared(root, name))})" for name in used)
-            found.append(f"({self._with(given, [root, *used])} SELECT DISTINCT {chosen} FROM {root}{joins})")  # noqa: S608
-        return " UNION ".join(found)
 
     def _twins(self, table: str) -> list[str]:
         """The tables that refer to a table by the whole of their own key: at most one row for each of its rows."""
@@ -177,34 +176,48 @@ class Figures:
             return _OF_A_DAY[column].format(day=f"{table}.{self._day[table]}")
         return ""
 
-    def _with(self, narrowed: Sequence[tuple[str, str]], tables: Iterable[str]) -> str:
-        """SQL that puts what the values leave of the tables in their places, those that others refer to first."""
+    def _with(self, tables: Sequence[str], columns: Sequence[str], only: Only) -> str:
+        """SQL that puts what a page leaves of the tables in their places, those that others refer to first.
+
+        The last one, whose rows are counted, gets the columns' values beside its own.
+        """
         made: dict[str, str] = {}
         for table in tables:
-            self._narrow(table, narrowed, made)
+            self._narrow(table, only, made)
+        root = tables[-1]
+        if columns:
+            near = [*self._parents.get(root, ()), *self._twins(root)]
+            where = [next((one for one in (root, *near) if self._value(field, one)), "") for field in columns]
+            if not all(where):
+                raise DeclarationError(
+                    f"{root} has no value of {columns[where.index('')]}.", "Show another column beside its measures."
+                )
+            values = "".join(
+                f", {self._value(field, one)} AS k{position}"
+                for position, (field, one) in enumerate(zip(columns, where, strict=True))
+            )
+            joins = "".join(
+                f" JOIN {SCHEMA}.{one} USING ({', '.join(self._shared(root, one))})" for one in near if one in where
+            )
+            rows = f"({made[root]})" if made[root] else f"{SCHEMA}.{root}"
+            made.pop(root)
+            made[root] = f"SELECT {root}.*{values} FROM {rows} AS {root}{joins}"
         parts = [f"{name} AS ({sql})" for name, sql in made.items() if sql]
         return f"WITH {', '.join(parts)}" if parts else ""
 
-    def _narrow(self, table: str, narrowed: Sequence[tuple[str, str]], made: dict[str, str]) -> None:
+    def _narrow(self, table: str, only: Only, made: dict[str, str]) -> None:
+        """Adds what a page leaves of a table, and before it what it leaves of those that the table refers to."""
         if table in made:
             return
         joins = ""
         for parent in self._parents.get(table, ()):
-            self._narrow(parent, narrowed, made)
+            self._narrow(parent, only, made)
             if made[parent]:
                 joins += f" SEMI JOIN {parent} USING ({', '.join(self._shared(table, parent))})"
-        for twin in self._twins(table):
-            if where := self._where(twin, narrowed):
-                joins += (
-                    f" SEMI JOIN (SELECT * FROM {SCHEMA}.{twin}{where}) USING ({', '.join(self._shared(table, twin))})"  # noqa: S608
-                )
-        where = self._where(table, narrowed)
-        made[table] = f"SELECT * FROM {SCHEMA}.{table}{joins}{where}" if joins or where else ""  # noqa: S608
-
-    def _where(self, table: str, narrowed: Sequence[tuple[str, str]]) -> str:
-        own = ((self._value(field, table), value) for field, value in narrowed)
-        conditions = [f"{expr} IS NOT DISTINCT FROM {value}" for expr, value in own if expr]
-        return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        own = ((self._value(field, table), value) for field, value in only)
+        conditions = " AND ".join(f"{expr} = {value}" for expr, value in own if expr)
+        where = f" WHERE {conditions}" if conditions else ""
+        made[table] = f"SELECT * FROM {SCHEMA}.{table}{joins}{where}" if joins or where else ""
 
 
 def _as_asked(row: Sequence[Any], names: Mapping[str, str], fields: Sequence[str]) -> tuple[Any, ...]:
