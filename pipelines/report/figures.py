@@ -29,10 +29,14 @@ MEASURE = {measure.name: measure for measures in MEASURES.values() for measure i
 
 _OF_A_DAY = {
     CALENDAR_DAY: "{day}",
+    "year": "year({day})",
+    "quarter": "strftime({day}, '%Y-Q') || quarter({day})",
     "month": "strftime({day}, '%Y-%m')",
+    "week_begins_on": "date_trunc('week', {day})::DATE",
     "weekday": "isodow({day})",
+    "weekday_number": "isodow({day})",
 }
-"""SQL for the columns of the calendar that pages show; a weekday is its number, which puts it in order."""
+"""SQL for the columns of the calendar; a weekday is its number, which puts it in order."""
 
 _BAND = "least(floor({table}.probability * 10), 9) / 10"
 

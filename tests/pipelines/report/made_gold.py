@@ -25,10 +25,10 @@ FIRST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 HOSTS = {"direct": None, "search": "search.example", "social": "social.example", "email": None}
 
 
-def write_gold(root, data, *, mode="overwrite"):
+def write_gold(root, data, *, mode="overwrite", tables=GOLD):
     """Writes rows as the gold tables of a lake; columns that a row lacks are null."""
     for name, rows in data.items():
-        columns = {column.name: ARROW[column.type] for column in GOLD[f"gold.{name}"].columns}
+        columns = {column.name: ARROW[column.type] for column in tables[f"gold.{name}"].columns}
         assert not {column for row in rows for column in row} - set(columns), name
         full = [dict.fromkeys(columns) | row for row in rows]
         made = pa.Table.from_pylist(full, schema=pa.schema(columns))
@@ -117,7 +117,7 @@ def _behaviour(rng, days):
             for _ in range(20):
                 x, y = min(int(rng.gauss(12, 6)) % 28, 27) * 50, abs(int(rng.gauss(0, 12))) * 50
                 clicks[day, kind, x, y] = {"event_on": day, "page_kind": kind, "x_from": x, "y_from": y}
-                clicks[day, kind, x, y] |= {"clicks": rng.randrange(1, 20), "purchases": 0}
+                clicks[day, kind, x, y] |= {"clicks": rng.randrange(1, 20), "purchases": rng.randrange(2)}
         for category in ("shoes", "hats", "(none)"):
             categories[day, category] = {"event_on": day, "category": category, "product_views": rng.randrange(50)}
             categories[day, category] |= {"cart_adds": rng.randrange(9), "purchases": rng.randrange(4)}
@@ -125,7 +125,10 @@ def _behaviour(rng, days):
             categories[day, category] |= {"purchase_sessions": rng.randrange(4)}
         for hour in range(24):
             hours[day, hour] = {"event_on": day, "hour_of_day": hour, "day_of_week": day.isoweekday()}
-            hours[day, hour] |= {"events": 1 + rng.randrange(1 + min(hour, 24 - hour) * 5), "purchases": 0}
+            hours[day, hour] |= {
+                "events": 1 + rng.randrange(1 + min(hour, 24 - hour) * 5),
+                "purchases": rng.randrange(2),
+            }
         for page in [f"/product/{one}" for one in range(60)]:
             pages[day, page] = {"event_on": day, "page": page, "page_views": 1 + rng.randrange(9)}
             pages[day, page] |= {"entrances": 1, "exits": rng.randrange(2)}

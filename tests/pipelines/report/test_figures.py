@@ -6,9 +6,17 @@ import re
 
 import pytest
 
+from lakehouse.errors import DeclarationError
+from lakehouse.table import Column, Table
 from pipelines.catalog import GOLD
+from pipelines.powerbi.dates import calendar
+from pipelines.powerbi.measures.sales import WITH_AGE
 from pipelines.report.charts import heat_map, steps
+from pipelines.report.figures import MEASURE, Figures
 from pipelines.report.render import Report
+from tests.pipelines.report.conftest import MADE_AT
+from tests.pipelines.report.made_gold import write_gold
+from tests.pipelines.report.page_reader import read_page
 
 SHARE, COUNT, MONEY, SCORE = "{:.1%}", "{:,.0f}", "{:,.2f}", "{:.3f}"
 
@@ -245,6 +253,75 @@ def test_every_visual_of_the_power_bi_report_is_there_in_its_order(page):
     for one in pages:
         titles = [visual.title for visual in one.visuals if visual.kind not in others]
         assert [heading.text for heading in section(page, one.title).all("h3")] == titles
+
+
+@pytest.fixture(scope="module")
+def figures(shop):
+    """Every figure, over the shop's gold."""
+    report = Report(tuple(GOLD.values()))
+    gold = report.open(str(shop))
+    made = Figures(tuple(GOLD.values()))
+    yield lambda *fields: made.rows(gold.connection, fields).rows
+    gold.connection.close()
+
+
+@pytest.mark.parametrize("column", [column.name for column in calendar(tuple(GOLD.values())).columns])
+def test_the_parts_of_a_day_add_up_to_all_days(column, figures, sql):
+    rows = figures(f"dates[{column}]", "[Sessions]")
+    assert sum(count for _, count in rows) == 400
+    by_sql = {
+        "date": "started_on",
+        "year": "year(started_on)",
+        "quarter": "year(started_on) || '-Q' || quarter(started_on)",
+        "month": "strftime(started_on, '%Y-%m')",
+        "week_begins_on": "started_on - (isodow(started_on) - 1)::INT",
+        "weekday": "isodow(started_on)",
+        "weekday_number": "isodow(started_on)",
+    }
+    assert rows == sql(f"SELECT {by_sql[column]} AS k, count(*) FROM sessions GROUP BY k ORDER BY k")  # noqa: S608
+
+
+def test_a_column_that_no_relationship_leads_to_is_refused(figures):
+    with pytest.raises(DeclarationError, match=r"click_map has no value of sessions\[bought\]"):
+        figures("sessions[bought]", "[Clicks on the map]")
+
+
+OF_NO_DAY = {name for name, measure in MEASURE.items() if measure.of in {"users", WITH_AGE}}
+"""Visitors belong to no day, and a change in a week is one of many days."""
+
+
+@pytest.mark.parametrize("name", sorted(MEASURE.keys() - OF_NO_DAY))
+def test_every_measure_can_be_shown_by_day(name, figures):
+    assert figures("dates[date]", f"[{name}]")
+
+
+def test_what_gold_may_have_later_is_shown_once_it_does(tmp_path):
+    metrics = Table(
+        name="gold.model_metrics",
+        doc="One row per model_version.",
+        columns=(
+            Column("model_version", "STRING", "The version.", True),
+            Column("average_precision", "DOUBLE", "Of the test period."),
+        ),
+        key=("model_version",),
+    )
+    old = GOLD["gold.session_predictions"]
+    reasons = Column("first_reason", "STRING", "What spoke for it most.")
+    predictions = Table(name=old.name, doc=old.doc, columns=(*old.columns, reasons), key=old.key)
+    others = {name: table for name, table in GOLD.items() if name not in {old.name, metrics.name}}
+    tables = {**others, old.name: predictions, metrics.name: metrics}
+    visit = {"user_id": "u1", "session_id": "s1"}
+    open_visit = {**visit, "events": 3, "page_views": 2, "is_closed": False, "bought": False, "referrer_kind": "direct"}
+    score = {**visit, "question": "in_session", "probability": 0.7, "prediction": True, "first_reason": "A full cart."}
+    write_gold(tmp_path, {"sessions": [open_visit], "session_predictions": [score]}, tables=tables)
+    write_gold(tmp_path, {"model_metrics": [{"model_version": "1", "average_precision": 0.25}]}, tables=tables)
+    report = Report(tuple(tables.values()))
+    gold = report.open(str(tmp_path))
+    with gold.connection:
+        page = read_page(report.html(gold, made_at=MADE_AT))
+    assert table(page, "What training measured").rows() == [("model version", "average precision"), ("1", "0.25")]
+    [_, shown] = table(page, "The most likely first, with what they have done so far").rows()
+    assert shown[:5] == ("u1", "s1", "A full cart.", "direct", "70.0%")
 
 
 def test_lines_and_columns_stand_as_high_as_their_values(page, sql):
