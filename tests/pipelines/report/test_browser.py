@@ -77,8 +77,8 @@ def test_it_prints_each_page_on_paper_of_its_own(tab, file):
     screen(tab, 700, **{"prefers-color-scheme": "dark"})
     tab.open(file)
     tab.send("Emulation.setEmulatedMedia", media="print")
-    cut = "[...document.querySelectorAll('article > .scroll')].filter(one => one.scrollWidth > one.clientWidth + 1).length"
-    assert tab.value(cut) == 0
+    tables = "[...document.querySelectorAll('article > .scroll')]"
+    assert tab.value(f"{tables}.filter(one => one.scrollWidth > one.clientWidth + 1).length") == 0
     assert tab.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert tab.value("getComputedStyle(document.querySelector('nav')).display") == "none"
     assert tab.value("getComputedStyle(document.getElementById('funnel')).breakBefore") == "page"
