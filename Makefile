@@ -5,7 +5,8 @@
 
 ROUNDS ?= 100
 SEED ?= 1
-# Spark plans in one thread, so two test processes fill two cores; each takes up to 6 GB.
+# Spark plans in one thread, so two test processes fill two cores; each takes up to 6 GB. The files come in the order of
+# their names, for the ones with few tests, which would come last, are those that take minutes.
 WORKERS ?= 2
 
 PYTHON ?= python3.13 python3.12 python3.11 python3
@@ -22,7 +23,7 @@ demo: setup ## run the whole pipeline, small, from simulated shoppers to a repor
 	@.venv/bin/clickstream demo
 
 test: setup lint ## lint, and run the tests, with real Spark and real Kafka
-	@.venv/bin/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile
+	@.venv/bin/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
 	@.venv/bin/python -m pytest -m "not spark and not kafka and not faults"

@@ -14,6 +14,12 @@ SCORE = (
     Column("model_version", "STRING", "Its version in the MLflow registry.", required=True),
     Column("features_hash", "BIGINT", "Of the features that the model was given; a correction changes it.", True),
     Column("probability", "DOUBLE", "That the visit ends in a purchase, 0 to 1.", required=True),
+    Column(
+        "path",
+        "STRING",
+        "Why: what the tree looked at on the way to this probability, in its order, each with the visit's value.",
+        required=True,
+    ),
     Column("threshold", "DOUBLE", "From which probability on this version says yes, 0 to 1.", required=True),
     Column("prediction", "BOOLEAN", "Whether the probability reaches the threshold.", required=True),
     Column("started_on", "DATE", "The day of the session's first event, in UTC.", required=True),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gold.features import FEATURES, features
 from gold.sessions import TABLE as SESSIONS
 from gold.timeline import EVENTS_OF_A_SESSION, SESSION, timeline
-from gold.user_history import BOUGHT_NEXT
+from gold.user_history import BOUGHT_NEXT, BOUGHT_NEXT_KNOWN_AT
 from gold.user_history import TABLE as USER_HISTORY
 from lakehouse.table import Column, Table
 
@@ -29,9 +29,14 @@ def training_examples(
     from pyspark.sql import functions as F
 
     outcomes = sessions.where(~F.col("is_suspect")).select(
-        *SESSION, F.when(F.col("is_closed"), F.col("bought")).alias("bought_later"), "started_on", "started_at"
+        *SESSION,
+        F.when(F.col("is_closed"), F.col("bought")).alias("bought_later"),
+        F.when(F.col("is_closed"), F.col("closes_at")).alias("bought_later_known_at"),
+        (F.col("is_closed") | F.col("bought")).alias("is_over"),
+        "started_on",
+        "started_at",
     )
-    following = user_history.select(*SESSION, BOUGHT_NEXT.name)
+    following = user_history.select(*SESSION, BOUGHT_NEXT.name, BOUGHT_NEXT_KNOWN_AT.name)
     rows = features(timeline(page_views, clicks, interactions), user_history)
     return rows.join(outcomes, list(SESSION)).join(following, list(SESSION))
 
@@ -46,7 +51,14 @@ TABLE = Table(
         Column("cut", "INT", "After how many events of the session it is looked at.", required=True),
         *FEATURES,
         Column("bought_later", "BOOLEAN", "Whether the session ended in a purchase; null while it is open."),
+        Column(
+            "bought_later_known_at",
+            "TIMESTAMP",
+            "When bought_later was known: the session's closes_at, in UTC; null while it is open.",
+        ),
         BOUGHT_NEXT,
+        BOUGHT_NEXT_KNOWN_AT,
+        Column("is_over", "BOOLEAN", "Whether the session has bought or is closed: it is not scored again.", True),
         Column("started_on", "DATE", "The day of started_at, in UTC.", required=True),
         Column("started_at", "TIMESTAMP", "When the session's first event happened, in UTC.", required=True),
         Column("cut_at", "TIMESTAMP", "When the cut's event happened, in UTC.", required=True),

@@ -64,6 +64,12 @@ BOUGHT_NEXT = Column(
     "after this one, bought. Null until that is closed, and where it is suspect or began before ended_at.",
 )
 
+BOUGHT_NEXT_KNOWN_AT = Column(
+    "bought_next_known_at",
+    "TIMESTAMP",
+    "When bought_next was known: the next session's closes_at, in UTC; null where bought_next is.",
+)
+
 
 def user_history(sessions: DataFrame) -> DataFrame:
     """One row per session: what its visitor had done before its first event, and by its last.
@@ -102,12 +108,16 @@ def user_history(sessions: DataFrame) -> DataFrame:
             days("_first_started_at", "_last_started_at") / F.nullif(F.col("_sessions") - 1, F.lit(0)),
         )
         .withColumn("sessions", F.col("_sessions").cast("BIGINT"))
-        .withColumn("_next", F.lead(F.struct("started_at", "bought", "is_closed", "is_suspect")).over(by_start))
+        .withColumn(
+            "_next", F.lead(F.struct("started_at", "bought", "is_closed", "is_suspect", "closes_at")).over(by_start)
+        )
         .withColumn("bought_next", F.expr(_BOUGHT_NEXT))
+        .withColumn("bought_next_known_at", F.expr("CASE WHEN bought_next IS NOT NULL THEN _next.closes_at END"))
     )
     kept = (
         *(column.name for column in AT_THE_END),
         BOUGHT_NEXT.name,
+        BOUGHT_NEXT_KNOWN_AT.name,
         "is_closed",
         "started_on",
         "started_at",
@@ -147,6 +157,7 @@ TABLE = Table(
         *AT_THE_START,
         *AT_THE_END,
         BOUGHT_NEXT,
+        BOUGHT_NEXT_KNOWN_AT,
         Column("is_closed", "BOOLEAN", "Whether this session is closed; while it is not, ended_at may move.", True),
         Column("started_on", "DATE", "The day of started_at, in UTC.", True),
         Column("started_at", "TIMESTAMP", "When the session's first event happened, in UTC.", True),

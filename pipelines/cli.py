@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from pipelines import broker, produce, quarantine, serve
+from pipelines import broker, models, produce, quarantine, serve
 from pipelines.aggregate import aggregate
 from pipelines.console import call
 from pipelines.contract import contract
 from pipelines.demo import demo
 from pipelines.doctor import doctor
+from pipelines.evaluate import evaluate
 from pipelines.export import export
 from pipelines.ingest import ingest
 from pipelines.maintain import maintain
@@ -36,8 +37,9 @@ app.command()(demo)
 app.command()(doctor)
 app.add_typer(broker.app, name="broker", help="The embedded Kafka.")
 app.add_typer(produce.app, name="produce", help="Events into Kafka: simulated shoppers, or a real export.")
-for job in (ingest, refine, aggregate, train, score, run):
+for job in (ingest, refine, aggregate, train, score, evaluate, run):
     app.command()(job)
+app.add_typer(models.app, name="models", help="The registered models: which version is live, and why.")
 app.command()(verify)
 app.command()(quality)
 app.command()(rebuild)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, Protocol
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lakehouse.errors import LakehouseError, OutsideError, StoppedError
 from pipelines.settings import refuse_unknown
@@ -33,6 +34,27 @@ def bar() -> Progress:
     """A line that says what is being done and since when; nothing at all where nobody watches."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+class Say(Protocol):
+    """Says what is being done, and which share of it is done where that is known."""
+
+    def __call__(self, text: str, share: float | None = None, /) -> None:
+        """Says it."""
+
+
+@contextmanager
+def watched(name: str) -> Iterator[Say]:
+    """A progress bar for work that has steps; nothing at all where nobody watches."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task(f"{name}: starting", total=None)
+
+        def say(text: str, share: float | None = None, /) -> None:
+            total = None if share is None else 1.0
+            progress.update(task, description=f"{name}: {text}", total=total, completed=share or 0.0)
+
+        yield say
 
 
 def debugging() -> bool:

@@ -27,6 +27,7 @@ from pipelines.broker import broker_of
 from pipelines.catalog import TABLES
 from pipelines.console import call, err, out
 from pipelines.produce import replay_into, simulate_into
+from pipelines.registry import open_registry
 from pipelines.run import STEPS
 from pipelines.score import run_score
 from pipelines.session import Job, open_job
@@ -126,6 +127,11 @@ def _learn(job: Job) -> TrainingResult | None:
         _say(f"train: {error}")
         return None
     _say(f"train: version {result.model_version} of {result.model_name} in {time.monotonic() - at:.1f} s")
+    registry = open_registry(job.settings)
+    if registry.champion() is None:
+        with registry.alone():
+            registry.promote(registry.version(result.model_version), "For the demo, though it beats not all baselines.")
+        _say("train: made live all the same, as `clickstream models promote` does, to have something that scores")
     return result
 
 

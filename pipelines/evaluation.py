@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -47,12 +48,13 @@ def choose_periods(examples: DataFrame) -> Periods:
     return Periods(*(int(at) for at in found["at"]))  # type: ignore[index]
 
 
-def with_part(examples: DataFrame, periods: Periods) -> DataFrame:
+def with_part(examples: DataFrame, periods: Periods, known_at: str) -> DataFrame:
     """The rows that are used, each with the ``part`` it belongs to.
 
-    A user belongs to the part in which they were first seen. Their sessions that began later, in
-    another part's time, are not used at all: so every training session began before every
-    validation session, and those before every test session.
+    A user belongs to the part in which they were first seen. Two kinds of their sessions are not
+    used at all: those that began later, in another part's time, and those whose answer came then
+    (``known_at`` names the column that says when). So whatever a part teaches was known before the
+    next part's first session began.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -63,22 +65,26 @@ def with_part(examples: DataFrame, periods: Periods) -> DataFrame:
         return F.when(at < F.lit(periods.validation_from), PARTS[0]).otherwise(later)
 
     first_seen = F.min("started_at").over(Window.partitionBy("user_id"))
-    return examples.withColumn("part", part_at(first_seen)).where(F.col("part") == part_at(F.col("started_at")))
+    rows = examples.withColumn("part", part_at(first_seen))
+    return rows.where((F.col("part") == part_at(F.col("started_at"))) & (F.col("part") == part_at(F.col(known_at))))
 
 
-def best_threshold(labels: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
-    """The threshold with the best F1 of the buyers; the highest such one.
+def best_threshold(labels: NDArray[np.bool_], probabilities: NDArray[np.float64], missed_buyer_costs: float) -> float:
+    """The threshold at which the mistakes cost least; the highest such one.
 
-    It lies halfway between two probabilities that the model gives, so no rounding decides, and
-    above 0: who certainly does not buy is not called a buyer.
+    A visitor who is wrongly called a buyer costs 1, a buyer who is missed ``missed_buyer_costs``. The
+    threshold lies halfway between two probabilities that the model gives, or one and the end of the
+    scale, so no rounding decides, and above 0: who certainly does not buy is not called a buyer.
     """
     given, at = np.unique(-probabilities, return_inverse=True)
     buyers = np.bincount(at, weights=labels).cumsum()
     called = np.bincount(at).cumsum()
-    f1 = np.where(given < 0, 2 * buyers / (called + labels.sum()), -1)
-    best = int(np.argmax(f1))
-    here, below = (-one for one in (*given, 0.0, 0.0)[best : best + 2])
-    return float((here + below) / 2) or 0.5
+    cost = (called - buyers) + (labels.sum() - buyers) * missed_buyer_costs
+    # The first choice is to call nobody a buyer.
+    cost = np.array([labels.sum() * missed_buyer_costs, *np.where(given < 0, cost, np.inf)])
+    best = int(np.argmin(cost))
+    here, below = (-one for one in (-1.0, *given, 0.0)[best : best + 2])
+    return float((here + below) / 2)
 
 
 def measure(labels: NDArray[np.bool_], probabilities: NDArray[np.float64], threshold: float) -> dict[str, float]:
@@ -103,6 +109,7 @@ def measure(labels: NDArray[np.bool_], probabilities: NDArray[np.float64], thres
         "precision": float(buyers[0][0]),
         "recall": float(buyers[1][0]),
         "f1": float(buyers[2][0]),
+        "calibration_error": calibration_error(labels, probabilities),
         "brier": float(brier_score_loss(labels, probabilities, labels=[False, True])),
         "weighted_accuracy": float((said == labels).mean()),
         "weighted_precision": float(both[0]),
@@ -114,6 +121,131 @@ def measure(labels: NDArray[np.bool_], probabilities: NDArray[np.float64], thres
         found["roc_auc"] = float(roc_auc_score(labels, probabilities))
         found["top_decile_lift"] = top_decile_lift(labels, probabilities)
     return found
+
+
+BINS = 10
+"""Into how many groups of the same size rows are put to compare what was said with what happened."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was said and what happened, by groups of rows with like probabilities, lowest first: arrays of a length."""
+
+    rows: NDArray[np.float64]
+    said: NDArray[np.float64]
+    happened: NDArray[np.float64]
+
+
+def calibration(
+    labels: NDArray[np.bool_], probabilities: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+) -> Calibration:
+    """Groups of about a tenth of the rows each; rows of the same probability stay together."""
+    weights = np.ones(len(labels)) if weights is None else weights
+    given, at = np.unique(probabilities, return_inverse=True)
+    sizes = np.bincount(at, weights=weights)
+    middles = sizes.cumsum() - sizes / 2
+    group = np.minimum((middles * BINS / max(sizes.sum(), 1)).astype(int), BINS - 1)
+    rows: NDArray[np.float64] = np.bincount(group, weights=sizes).astype(float)
+    said = np.bincount(group, weights=sizes * given)
+    happened = np.bincount(group, weights=np.bincount(at, weights=weights * labels))
+    kept = rows > 0
+    return Calibration(rows[kept], said[kept] / rows[kept], happened[kept] / rows[kept])
+
+
+def calibration_error(
+    labels: NDArray[np.bool_], probabilities: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+) -> float:
+    """By how much the groups of a calibration are off, in the mean over the rows: the expected calibration error."""
+    found = calibration(labels, probabilities, weights)
+    return float((found.rows * np.abs(found.said - found.happened)).sum() / found.rows.sum())
+
+
+REPLICATES = 200
+"""How often the test period is drawn anew to say how far chance moves a measure."""
+
+
+def resampled(users: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.float64]]:
+    """How often each row counts in each of REPLICATES draws of users, with replacement.
+
+    ``users`` numbers each row's user from 0. Whole users are drawn, because the rows of one are alike.
+    """
+    rng = np.random.default_rng(seed)
+    count = int(users.max()) + 1
+    for _ in range(REPLICATES):
+        yield np.bincount(rng.integers(0, count, count), minlength=count)[users].astype(float)
+
+
+def intervals(
+    labels: NDArray[np.bool_], probabilities: NDArray[np.float64], users: NDArray[np.int64], seed: int
+) -> dict[str, tuple[float, float]]:
+    """The 95 % intervals of average precision, ROC AUC, Brier score and calibration error, by bootstrap over users."""
+    from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+    measures: dict[str, Callable[[NDArray[np.float64]], float]] = {
+        "average_precision": lambda drawn: average_precision_score(labels, probabilities, sample_weight=drawn),
+        "roc_auc": lambda drawn: roc_auc_score(labels, probabilities, sample_weight=drawn),
+        "brier": lambda drawn: brier_score_loss(labels, probabilities, sample_weight=drawn),
+        "calibration_error": lambda drawn: calibration_error(labels, probabilities, drawn),
+    }
+    draws = [drawn for drawn in resampled(users, seed) if _has_both(labels, drawn)]
+    return {name: _middle([one(drawn) for drawn in draws]) for name, one in measures.items() if draws}
+
+
+def _has_both(labels: NDArray[np.bool_], drawn: NDArray[np.float64]) -> bool:
+    return bool((drawn[labels] > 0).any() and (drawn[~labels] > 0).any())
+
+
+def _middle(values: list[float]) -> tuple[float, float]:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One model against another on the same rows: the first one's figures less the second one's.
+
+    ``*_interval`` are 95 % intervals by paired bootstrap: both are measured on the same draws of users.
+    """
+
+    average_precisions: tuple[float, float]
+    calibration_errors: tuple[float, float]
+    precision_interval: tuple[float, float]
+    calibration_interval: tuple[float, float]
+
+    @property
+    def is_more_precise(self) -> bool:
+        """Whether the first has the higher average precision, by more than chance explains."""
+        return self.precision_interval[0] > 0
+
+    @property
+    def is_worse_calibrated(self) -> bool:
+        """Whether what the first says is further from what happens, by more than chance explains."""
+        return self.calibration_interval[0] > 0
+
+
+def compare(
+    labels: NDArray[np.bool_],
+    one: NDArray[np.float64],
+    other: NDArray[np.float64],
+    users: NDArray[np.int64],
+    seed: int,
+) -> Comparison:
+    """Compares what two models say of the same rows. Needs rows of both classes."""
+    from sklearn.metrics import average_precision_score
+
+    draws = [drawn for drawn in resampled(users, seed) if _has_both(labels, drawn)]
+    precision = [
+        float(average_precision_score(labels, one, sample_weight=drawn))
+        - float(average_precision_score(labels, other, sample_weight=drawn))
+        for drawn in draws
+    ]
+    calibrated = [calibration_error(labels, one, drawn) - calibration_error(labels, other, drawn) for drawn in draws]
+    return Comparison(
+        (float(average_precision_score(labels, one)), float(average_precision_score(labels, other))),
+        (calibration_error(labels, one), calibration_error(labels, other)),
+        _middle(precision),
+        _middle(calibrated),
+    )
 
 
 def top_decile_lift(labels: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:

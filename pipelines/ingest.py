@@ -72,6 +72,18 @@ def java_settings(client: Mapping[str, str]) -> dict[str, str]:
     return settings
 
 
+def _waits(patience_seconds: float) -> dict[str, str]:
+    """How long Spark's Kafka source waits, in all, for a broker that does not answer."""
+    attempts, milliseconds = 3, int(patience_seconds * 1_000)
+    each = milliseconds // attempts
+    return {
+        "fetchOffset.numRetries": str(attempts),
+        "kafka.default.api.timeout.ms": str(each),
+        "kafka.request.timeout.ms": str(min(each, 30_000)),
+        "kafkaConsumer.pollTimeoutMs": str(milliseconds),
+    }
+
+
 _JAVA_NAMES = {"sasl.mechanisms": "sasl.mechanism", "ssl.ca.location": "ssl.truststore.location"}
 
 
@@ -95,8 +107,8 @@ def _stream(job: Job, table: Table, servers: str, topic: kafka.TopicInfo) -> Str
             .option("kafka.isolation.level", "read_committed")
             .option("maxOffsetsPerTrigger", job.settings.stream.records_per_batch)
         )
-        for name, value in java_settings(job.settings.kafka.client).items():
-            reader = reader.option(f"kafka.{name}", value)
+        own = {f"kafka.{name}": value for name, value in java_settings(job.settings.kafka.client).items()}
+        reader = reader.options(**{**_waits(job.settings.kafka.patience_seconds), **own})
         # current_timestamp is the batch's own, written down in the checkpoint: a batch done again says the same.
         records = reader.load().withColumns({"topic_id": F.lit(topic.topic_id), "ingested_at": F.current_timestamp()})
         return raw_events(records).writeStream.foreachBatch(land)

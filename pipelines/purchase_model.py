@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gold.features import NUMBERS, TEXTS
 from lakehouse.table import Column
+from pipelines.questions import Question
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from pyspark.ml import PipelineModel, Transformer
-    from pyspark.ml.classification import DecisionTreeClassificationModel
     from pyspark.sql import DataFrame
-
-COUNTS = (Column("cut", "INT", "After how many events of the session it is looked at."), *NUMBERS)
-"""The model's inputs that are numbers."""
-
-INPUTS = (*COUNTS, *TEXTS)
-"""The model's inputs: raw columns of gold.training_examples."""
-
-LABEL = "bought_later"
-"""The column that is to be predicted."""
 
 UNKNOWN = -1.0
 """What a number that is not known becomes. No number is negative, so a tree tells it apart and loses nothing."""
@@ -31,29 +19,49 @@ UNKNOWN = -1.0
 MOST_CATEGORIES = 20
 """How many of a text's most frequent values count as themselves; the others are one. Well below Spark's maxBins."""
 
-ROWS_PER_LEAF = 20
-"""A leaf stands for at least as many rows, and a value of a text that is rarer counts as another."""
+ROWS_PER_VALUE = 20
+"""A value of a text that fewer rows have counts as another."""
 
 NONE, OTHER = "__none", "__unknown"
 """How a text that is null, and one that is none of the frequent values, are kept."""
 
 
 @dataclass(frozen=True)
-class Encoding:
-    """How texts become numbers: the values of each one that count as themselves."""
+class Shape:
+    """How a tree may grow: how deep, how many rows a leaf stands for at least, and by which impurity it splits."""
 
+    max_depth: int
+    rows_per_leaf: int
+    impurity: str
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """As Spark names them."""
+        return {"maxDepth": self.max_depth, "minInstancesPerNode": self.rows_per_leaf, "impurity": self.impurity}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a question's texts become numbers: the values of each one that count as themselves."""
+
+    question: Question
     labels: tuple[tuple[str, ...], ...]
 
     def numbers(self) -> list[Transformer]:
         """The stages that give a tree its vector: numbers as they are, texts as categories."""
         from pyspark.ml.feature import SQLTransformer, VectorAssembler
 
-        known = [f"coalesce({_number(column)}, {UNKNOWN}D) AS `number_{column.name}`" for column in COUNTS]
+        known = [
+            f"coalesce({_number(column)}, {UNKNOWN}D) AS `number_{column.name}`" for column in self.question.numbers
+        ]
         return [
-            SQLTransformer(statement=_select([*known, *_TEXTS_SQL])),
+            SQLTransformer(statement=_select([*known, *self._texts()])),
             *self._indexers(),
             VectorAssembler(
-                inputCols=[*(f"number_{column.name}" for column in COUNTS), *(f"index_{one.name}" for one in TEXTS)],
+                inputCols=[
+                    *(f"number_{column.name}" for column in self.question.numbers),
+                    *(f"index_{one.name}" for one in self.question.texts),
+                ],
                 outputCol="features",
                 handleInvalid="keep",
             ),
@@ -67,26 +75,33 @@ class Encoding:
         """
         from pyspark.ml.feature import OneHotEncoder, SQLTransformer, VectorAssembler
 
-        known = [f"log1p(coalesce({_number(column)}, 0D)) AS `number_{column.name}`" for column in COUNTS]
-        known += [f"CAST({_number(column)} IS NULL AS DOUBLE) AS `missing_{column.name}`" for column in COUNTS]
+        known = [
+            f"log1p(coalesce({_number(column)}, 0D)) AS `number_{column.name}`" for column in self.question.numbers
+        ]
+        known += [
+            f"CAST({_number(column)} IS NULL AS DOUBLE) AS `missing_{column.name}`" for column in self.question.numbers
+        ]
         return [
-            SQLTransformer(statement=_select([*known, *_TEXTS_SQL])),
+            SQLTransformer(statement=_select([*known, *self._texts()])),
             *self._indexers(),
             OneHotEncoder(
-                inputCols=[f"index_{one.name}" for one in TEXTS],
-                outputCols=[f"is_{one.name}" for one in TEXTS],
+                inputCols=[f"index_{one.name}" for one in self.question.texts],
+                outputCols=[f"is_{one.name}" for one in self.question.texts],
                 handleInvalid="keep",
             ),
             VectorAssembler(
                 inputCols=[
-                    *(f"number_{column.name}" for column in COUNTS),
-                    *(f"missing_{column.name}" for column in COUNTS),
-                    *(f"is_{one.name}" for one in TEXTS),
+                    *(f"number_{column.name}" for column in self.question.numbers),
+                    *(f"missing_{column.name}" for column in self.question.numbers),
+                    *(f"is_{one.name}" for one in self.question.texts),
                 ],
                 outputCol="features",
                 handleInvalid="keep",
             ),
         ]
+
+    def _texts(self) -> list[str]:
+        return [f"coalesce(`{one.name}`, '{NONE}') AS `text_{one.name}`" for one in self.question.texts]
 
     def _indexers(self) -> list[Transformer]:
         from pyspark.ml.feature import StringIndexerModel
@@ -94,7 +109,7 @@ class Encoding:
         # One stage for all would be shorter, but pads the shorter lists of labels with nulls.
         return [
             StringIndexerModel.from_labels([*labels], f"text_{one.name}", f"index_{one.name}", handleInvalid="keep")
-            for one, labels in zip(TEXTS, self.labels, strict=True)
+            for one, labels in zip(self.question.texts, self.labels, strict=True)
         ]
 
 
@@ -103,39 +118,35 @@ def _number(column: Column) -> str:
     return f"nanvl(CAST(`{column.name}` AS DOUBLE), CAST(NULL AS DOUBLE))"
 
 
-_TEXTS_SQL = [f"coalesce(`{one.name}`, '{NONE}') AS `text_{one.name}`" for one in TEXTS]
-
-
 def _select(expressions: list[str]) -> str:
     return f"SELECT *, {', '.join(expressions)} FROM __THIS__"  # noqa: S608 - made of declared names
 
 
-def learn_encoding(train: DataFrame) -> Encoding:
+def learn_encoding(train: DataFrame, question: Question) -> Encoding:
     """The frequent values of each text; the same for the same rows."""
     from pyspark.sql import functions as F
 
     labels = []
-    for text in TEXTS:
+    for text in question.texts:
         counts = train.groupBy(F.coalesce(text.name, F.lit(NONE)).alias("value")).agg(F.count("*").alias("rows"))
-        frequent = counts.where((F.col("rows") >= ROWS_PER_LEAF) & ~F.col("value").isin(NONE, OTHER))
+        frequent = counts.where((F.col("rows") >= ROWS_PER_VALUE) & ~F.col("value").isin(NONE, OTHER))
         found = frequent.orderBy(F.desc("rows"), "value").limit(MOST_CATEGORIES).collect()
         labels.append((NONE, *(row["value"] for row in found)))
-    return Encoding(tuple(labels))
+    return Encoding(question, tuple(labels))
 
 
-def fit_tree(train: DataFrame, encoding: Encoding, *, max_depth: int, seed: int) -> PipelineModel:
+def fit_tree(train: DataFrame, encoding: Encoding, shape: Shape, *, seed: int) -> PipelineModel:
     """A decision tree on all inputs.
 
     No class weights: they would bend the probabilities, and the threshold does the same work.
     """
     from pyspark.ml import PipelineModel
-    from pyspark.ml.classification import DecisionTreeClassifier
+
+    from pipelines.whole_tree import WholeTreeClassifier
 
     stages = encoding.numbers()
-    tree = DecisionTreeClassifier(
-        featuresCol="features", labelCol="label", maxDepth=max_depth, minInstancesPerNode=ROWS_PER_LEAF, seed=seed
-    )
-    return PipelineModel([*stages, tree.fit(PipelineModel(stages).transform(_labelled(train)))])
+    tree = WholeTreeClassifier(featuresCol="features", labelCol="label", seed=seed, **shape.params)
+    return PipelineModel([*stages, tree.fit(PipelineModel(stages).transform(_labelled(train, encoding)))])
 
 
 def fit_logistic(train: DataFrame, encoding: Encoding) -> PipelineModel:
@@ -144,102 +155,52 @@ def fit_logistic(train: DataFrame, encoding: Encoding) -> PipelineModel:
     from pyspark.ml.classification import LogisticRegression
 
     regression = LogisticRegression(featuresCol="features", labelCol="label", regParam=0.001)
-    return Pipeline(stages=[*encoding.logistic(), regression]).fit(_labelled(train))
+    return Pipeline(stages=[*encoding.logistic(), regression]).fit(_labelled(train, encoding))
 
 
-def _labelled(rows: DataFrame) -> DataFrame:
+FOLDS = 3
+"""Into how many parts a search cuts the training rows, whole users in each."""
+
+
+def search_shape(
+    train: DataFrame, encoding: Encoding, shapes: Sequence[Shape], *, seed: int, tick: Callable[[], None]
+) -> Shape:
+    """The shape whose trees have the best average precision on users that they have not seen.
+
+    ``tick`` is called after each of the ``len(shapes) * FOLDS`` trees.
+    """
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.tuning import CrossValidator
     from pyspark.sql import functions as F
 
-    return rows.withColumn("label", F.col(LABEL).cast("DOUBLE"))
+    from pipelines.whole_tree import AveragePrecision, WholeTreeClassifier
+
+    rows = PipelineModel(encoding.numbers()).transform(_labelled(train, encoding))
+    fold = F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(FOLDS)).cast("INT")
+    tree = WholeTreeClassifier(featuresCol="features", labelCol="label", seed=seed)
+    maps = [{tree.getParam(name): value for name, value in shape.params.items()} for shape in shapes]
+    found = CrossValidator(
+        estimator=tree, estimatorParamMaps=maps, evaluator=AveragePrecision(tick), numFolds=FOLDS, foldCol="fold"
+    ).fit(rows.select("features", "label", fold.alias("fold")))
+    _, best = max(zip(found.avgMetrics, range(len(shapes)), strict=True), key=lambda one: (one[0], -one[1]))
+    return shapes[best]
+
+
+def _labelled(rows: DataFrame, encoding: Encoding) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return rows.withColumn("label", F.col(encoding.question.label).cast("DOUBLE"))
 
 
 def with_probability(model: PipelineModel, rows: DataFrame) -> DataFrame:
-    """The rows, each with its probability of a purchase; a model that saw one class only says 0."""
+    """The rows, each with its probability of a yes."""
     from pyspark.ml.functions import vector_to_array
     from pyspark.sql import functions as F
 
-    kept = rows.columns
-    answers = model.transform(rows).withColumn("_answer", vector_to_array(F.col("probability")))
-    return answers.select(*kept, F.coalesce(F.get("_answer", F.lit(1)), F.lit(0.0)).alias("probability"))
+    answers = model.transform(rows)
+    return answers.select(*rows.columns, vector_to_array(F.col("probability"))[1].alias("probability"))
 
 
 def set_threshold(model: PipelineModel, threshold: float) -> None:
     """Lets the model's own ``prediction`` go by the threshold."""
     model.stages[-1].setThresholds([1 - threshold, threshold])  # type: ignore[attr-defined]
-
-
-def importances(model: PipelineModel) -> dict[str, float]:
-    """How much each input helps the tree, highest first; they add up to 1."""
-    values = _tree(model).featureImportances.toArray()
-    pairs = zip((column.name for column in INPUTS), (float(value) for value in values), strict=True)
-    return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
-
-
-def importances_csv(importances: Mapping[str, float]) -> str:
-    """The importances as a table."""
-    return "feature,importance\n" + "".join(f"{name},{value:.6f}\n" for name, value in importances.items())
-
-
-def importances_figure(importances: Mapping[str, float]) -> Figure:
-    """The importances that are not zero as bars."""
-    from matplotlib.figure import Figure
-
-    shown = {name: value for name, value in importances.items() if value > 0}
-    figure = Figure(figsize=(8, 1.5 + 0.3 * len(shown)), layout="constrained")
-    axes = figure.subplots()
-    axes.barh([*shown][::-1], [*shown.values()][::-1])
-    axes.set_xlabel("importance in the tree, of 1 in all")
-    return figure
-
-
-def _tree(model: PipelineModel) -> DecisionTreeClassificationModel:
-    return model.stages[-1]  # type: ignore[return-value]
-
-
-def rules(model: PipelineModel, encoding: Encoding) -> str:
-    """The tree in words: the names of the inputs, the values of the texts, who buys, and what the names mean."""
-    lines: list[str] = []
-    used: set[int] = set()
-
-    def walk(node: Any, depth: int) -> None:
-        indent = "  " * depth
-        if node.getClass().getSimpleName() == "LeafNode":
-            others, buyers = (*(int(count) for count in node.impurityStats().stats()), 0)[:2]
-            rows = others + buyers
-            lines.append(f"{indent}{buyers / max(rows, 1):.1%} buy ({buyers:,} of {rows:,})")
-            return
-        split = node.split()
-        used.add(split.featureIndex())
-        yes, no = _condition(split, encoding)
-        lines.append(f"{indent}if {yes}:")
-        walk(node.leftChild(), depth + 1)
-        lines.append(f"{indent}else ({no}):")
-        walk(node.rightChild(), depth + 1)
-
-    walk(_tree(model)._call_java("rootNode"), 0)  # noqa: SLF001
-    if used:
-        lines += ["", "where"]
-        lines += [f"  {INPUTS[index].name}: {INPUTS[index].doc}" for index in sorted(used)]
-    return "\n".join(lines) + "\n"
-
-
-def _condition(split: Any, encoding: Encoding) -> tuple[str, str]:
-    """What goes to the left, and what to the right."""
-    index = split.featureIndex()
-    column = INPUTS[index]
-    if split.getClass().getSimpleName() == "CategoricalSplit":
-        values = (*encoding.labels[index - len(COUNTS)], OTHER)
-        left, right = (
-            ", ".join(_value(values[int(one)]) for one in categories)
-            for categories in (split.leftCategories(), split.rightCategories())
-        )
-        return f"{column.name} is {left}", f"{column.name} is {right}"
-    threshold = split.threshold()
-    missable = re.search(r"\bnull\b", column.doc) is not None
-    if missable and threshold < 0:
-        return f"{column.name} is not known yet", f"{column.name} is known"
-    return f"{column.name} <= {threshold:g}{' or not known yet' if missable else ''}", f"{column.name} > {threshold:g}"
-
-
-def _value(label: str) -> str:
-    return {NONE: "none", OTHER: "any other"}.get(label, label)

@@ -19,18 +19,18 @@ from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.timeline import SESSION
 from gold.training_examples import TABLE as EXAMPLES
+from lakehouse.errors import LakehouseError
 from lakehouse.incremental import Days
 from lakehouse.streams import Stream, stopping
 from pipelines.console import call, err, out, print_json
 from pipelines.jobs import AsJson, Continuous, run_streams
-from pipelines.purchase_model import INPUTS, with_probability
-from pipelines.registry import MODEL, Registry, Version, open_registry
+from pipelines.questions import IN_SESSION
+from pipelines.registry import Registry, Version, open_registry
 from pipelines.session import Job, open_job
+from pipelines.tree_words import with_path
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
-
-QUESTION = "in_session"
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
     """Scores what has no score by the champion yet; goes on with what changes if ``continuous``.
 
     A session has its score when gold.session_predictions has its newest cut, with the features of
-    today, by the version that is champion. So a second run writes nothing, and a run that was
-    interrupted is completed by the next.
+    today, by the version that is champion; one that has bought or is closed, when it has any. So a
+    second run writes nothing, and a run that was interrupted is completed by the next.
 
     Raises DataError, and writes nothing, where no version is champion.
     """
@@ -83,7 +83,7 @@ def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
         # The place in the change feed is not kept: every start begins with a look at everything.
         with tempfile.TemporaryDirectory(prefix="score-", dir=job.settings.checkpoints) as folder:
             run_streams(job, "score", [_stream(job, scorer, seen, Path(folder))], continuous=True)
-    return ScoreResult(scorer.scored, scorer.buyers, MODEL, scorer.version.number)
+    return ScoreResult(scorer.scored, scorer.buyers, registry.model, scorer.version.number)
 
 
 class _Scorer:
@@ -95,6 +95,7 @@ class _Scorer:
         self._one_at_a_time = Lock()
         self._model = registry.load(version)
         self.version = version
+        self._trouble = ""
         self.scored = 0
         self.buyers = 0
 
@@ -104,11 +105,27 @@ class _Scorer:
             lake = self._job.lake
             self._score(lake.read(EXAMPLES), lake.read(PREDICTIONS))
 
+    def _follows(self) -> bool:
+        """Takes the champion of now where that is another one; whether it did.
+
+        Where the store cannot say, or the version cannot be loaded, the one at hand goes on scoring.
+        """
+        try:
+            champion = self._registry.live()
+            if champion == self.version:
+                return False
+            model = self._registry.load(champion)
+        except LakehouseError as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                err.print(f"score: goes on with version {self.version.number}. {self._trouble}")
+            return False
+        self._model, self.version, self._trouble = model, champion, ""
+        return True
+
     def take(self, changes: DataFrame) -> None:
         """Scores the sessions of changed rows; all of them where another version has become champion."""
-        champion = self._registry.live()
-        if champion != self.version:
-            self._model, self.version = self._registry.load(champion), champion
+        if self._follows():
             self.catch_up()
             return
         touched = changes.select(*SESSION, "started_on").distinct().persist()
@@ -153,14 +170,24 @@ def _days(rows: DataFrame, column: str) -> str:
 
 
 def unscored(examples: DataFrame, done: DataFrame, version: Version) -> DataFrame:
-    """The newest cut of each session, where it has no score by the version on the features of today."""
+    """The newest cut of each session, where it has no score by the version on the features of today.
+
+    Of a session that has bought or is closed, any score will do.
+    """
     newest = (
         examples.withColumn("_place", F.row_number().over(Window.partitionBy(*SESSION).orderBy(F.desc("cut"))))
         .where(F.col("_place") == 1)
-        .select(*SESSION, "cut", *_names(), "started_on", "cut_at", features_hash().alias("features_hash"))
+        .select(*SESSION, "cut", *_names(), "is_over", "started_on", "cut_at", features_hash().alias("features_hash"))
     )
-    known = done.where(F.col("model_version") == version.number).select(*SESSION, "cut", "features_hash")
-    return newest.join(known, known.columns, "left_anti")
+    same = (F.col("cut") == F.col("_cut")) & (F.col("features_hash") == F.col("_hash"))
+    known = done.select(
+        *(F.col(name).alias(f"_{name}") for name in SESSION),
+        F.col("cut").alias("_cut"),
+        F.col("features_hash").alias("_hash"),
+        (F.col("model_version") == version.number).alias("_by_it"),
+    )
+    its_own = [F.col(name) == F.col(f"_{name}") for name in SESSION]
+    return newest.join(known, [*its_own, F.col("is_over") | (F.col("_by_it") & same)], "left_anti").drop("is_over")
 
 
 def features_hash() -> Column:
@@ -174,11 +201,11 @@ def _names() -> list[str]:
 
 def scored(model: PipelineModel, version: Version, rows: DataFrame, at: datetime) -> DataFrame:
     """The rows with their scores, as the tables of scores have them."""
-    answers = with_probability(model, rows)
-    return answers.drop(*(one.name for one in INPUTS if one.name != "cut")).withColumns(
+    answers = with_path(model, IN_SESSION, rows)
+    return answers.drop(*_names()).withColumns(
         {
-            "question": F.lit(QUESTION),
-            "model_name": F.lit(MODEL),
+            "question": F.lit(IN_SESSION.name),
+            "model_name": F.lit(IN_SESSION.model),
             "model_version": F.lit(version.number),
             "threshold": F.lit(version.threshold),
             "prediction": F.col("probability") >= F.lit(version.threshold),

@@ -37,6 +37,7 @@ class KafkaSettings(_Part):
     partitions: Annotated[int, Field(ge=1)] = 2
     replication_factor: Annotated[int, Field(ge=1)] = 1
     start_timeout_seconds: Annotated[float, Field(gt=0)] = 60
+    patience_seconds: Annotated[float, Field(ge=3)] = 180
     client: dict[str, str] = {}
 
 
@@ -75,6 +76,10 @@ class ModelSettings(_Part):
     seed: int = 7
     max_depth: Annotated[int, Field(ge=1, le=30)] = 6
     min_sessions: Annotated[int, Field(ge=2)] = 50
+    missed_buyer_costs: Annotated[float, Field(gt=0)] = 4.0
+    warn_drift: Annotated[float, Field(gt=0)] = 0.25
+    warn_calibration: Annotated[float, Field(gt=0)] = 0.1
+    warn_precision: Annotated[float, Field(gt=0, le=1)] = 0.7
 
 
 class Settings(BaseSettings):

@@ -1,42 +1,64 @@
-"""Training: a decision tree on closed sessions, judged on a later period, live only if it beats what is live."""
+"""Training: a decision tree on sessions with an answer, judged on a later period, live if it beats the champion."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import count, product
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import OutsideError
+from pipelines import figures, promotion, tree_words
 from pipelines import purchase_model as models
-from pipelines.console import call, err, out, print_json
-from pipelines.evaluation import best_threshold, measure, measure_by_cut
+from pipelines.console import Say, call, out, print_json, watched
+from pipelines.drift import PROBABILITY, profile
+from pipelines.evaluation import Comparison, best_threshold, compare, intervals, measure, measure_by_cut
 from pipelines.jobs import AsJson
-from pipelines.registry import CHAMPION, MODEL, Record, Registry, Version
+from pipelines.promotion import Decision
+from pipelines.purchase_model import Encoding, Shape
+from pipelines.questions import IN_SESSION, QUESTIONS, Question, QuestionName
+from pipelines.registry import CHAMPION, PROFILE, Record, Registry, Version
 from pipelines.session import Job, open_job
 from pipelines.training_data import TEST, TRAIN, TrainingData, training_data
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame
 
+AskedQuestion = Annotated[QuestionName, typer.Option("--question", help="What the model answers.")]
 
-class Question(StrEnum):
-    """What a model answers."""
+ROWS_PER_LEAF, IMPURITY = 20, "gini"
+"""How trees grow where nothing is searched."""
 
-    in_session = "in_session"
+DEPTHS, LEAVES, IMPURITIES = (4, 6, 8, 10), (20, 100), ("gini", "entropy")
+"""What a search tries, each with each: depths, rows per leaf, impurities."""
+
+FEW_SESSIONS = 1_000
+"""Below, the figures of a training say little."""
+
+DIFFERS = 0.75
+"""From which ROC AUC on a classifier that tells the test period from the training period is worth a sentence."""
+
+_MOST_PROFILED = 20_000
 
 
 @dataclass(frozen=True)
 class TrainingResult:
     """What a training made, whether it is live and why, and what it is worth on the test period.
 
-    ``metrics`` are the tree's, ``baselines`` those of what it has to beat (all_negative, one_rule,
-    logistic_regression), ``champion_*`` are of the version that was live before, if one was.
+    ``metrics`` are the tree's, ``intervals`` their 95 % intervals by bootstrap over users, ``baselines``
+    those of what it has to beat (all_negative, one_rule, logistic_regression). ``decided_by`` are the
+    figures that decided whether it is live. ``periods_auc`` is how well
+    a classifier tells the test period from the training period (0.5: not at all), ``notes`` what a
+    person should know before believing the rest.
     """
 
     model_name: str
@@ -48,32 +70,53 @@ class TrainingResult:
     validation_from: str
     test_from: str
     sessions: Mapping[str, int]
+    shape: Mapping[str, Any]
     metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
     metrics_by_cut: Mapping[int, Mapping[str, float]]
     baselines: Mapping[str, Mapping[str, float]]
     champion_version: str | None
-    champion_average_precision: float | None
+    decided_by: Mapping[str, float]
+    periods_auc: float
     importances: Mapping[str, float]
     rules: str
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is known of the rows of a part, and what a model says of them: arrays of the same length.
+
+    ``users`` numbers the rows' users from 0.
+    """
+
+    labels: NDArray[np.bool_]
+    probabilities: NDArray[np.float64]
+    cuts: NDArray[np.int32]
+    users: NDArray[np.int64]
 
 
 def train(
-    question: Annotated[Question, typer.Option(help="What the model answers.")] = Question.in_session,
+    question: AskedQuestion = QuestionName.in_session,
     max_depth: Annotated[int | None, typer.Option(min=1, max=30, help="Of the tree; else the settings'.")] = None,
+    search: Annotated[
+        bool, typer.Option("--search", help="Try depths, leaf sizes and impurities on parts of the training users.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Of the tree; else the settings'.")] = None,
     where: Annotated[str, typer.Option(help="Learn only from rows for which this SQL condition holds.")] = "true",
     as_json: AsJson = False,
 ) -> None:
-    """Train a decision tree on closed sessions; it goes live if it beats the one that is."""
+    """Train a decision tree on sessions whose answer is known; it goes live if it beats the one that is."""
     began = time.monotonic()
-    with err.status("train: starting") as status:
+    with watched("train") as say:
         result = run_train(
             open_job("train"),
-            question=question,
+            question=QUESTIONS[question.value],
             max_depth=max_depth,
+            search=search,
             seed=seed,
             where=where,
-            say=lambda text: status.update(f"train: {text}"),
+            say=say,
         )
     seconds = time.monotonic() - began
     if as_json:
@@ -85,144 +128,264 @@ def train(
             f"  {name.replace('_', ' '):20} average precision {one['average_precision']:.3f}, "
             f"ROC AUC {one['roc_auc']:.3f}, F1 of the buyers {one['f1']:.3f}, Brier {one['brier']:.3f}"
         )
+    low, high = result.intervals.get("average_precision", (0.0, 1.0))
+    out.print(f"  The tree's average precision lies between {low:.3f} and {high:.3f} (95 %, users drawn anew).")
+    for note in result.notes:
+        out.print(f"  {note}")
 
 
 def run_train(
     job: Job,
     *,
-    question: Question = Question.in_session,
+    question: Question = IN_SESSION,
     max_depth: int | None = None,
+    search: bool = False,
     seed: int | None = None,
     where: str = "true",
-    say: Callable[[str], None] = lambda _: None,
+    say: Say = lambda *_: None,
 ) -> TrainingResult:
     """Trains, judges and registers a model, and makes it the champion if it beats the one that is.
 
     Raises DataError, with nothing registered, where there is too little to learn from or to judge by.
     """
-    max_depth = job.settings.model.max_depth if max_depth is None else max_depth
-    seed = job.settings.model.seed if seed is None else seed
-    say("reading the closed sessions")
-    with training_data(job, where) as data:
-        say("fitting the tree and what it has to beat")
+    settings = job.settings.model
+    seed = settings.seed if seed is None else seed
+    say("reading the sessions whose answer is known")
+    with training_data(job, question, where) as data:
         learnt = data.part(TRAIN)
-        encoding = models.learn_encoding(learnt)
-        tree = models.fit_tree(learnt, encoding, max_depth=max_depth, seed=seed)
+        encoding = models.learn_encoding(learnt, question)
+        shape = Shape(settings.max_depth if max_depth is None else max_depth, ROWS_PER_LEAF, IMPURITY)
+        if search:
+            shape = _searched(learnt, encoding, max_depth, seed, say)
+        say("fitting the tree")
+        model = models.fit_tree(learnt, encoding, shape, seed=seed)
+        say("fitting what it has to beat")
         rivals = {
-            "one_rule": models.fit_tree(learnt, encoding, max_depth=1, seed=seed),
+            "one_rule": models.fit_tree(learnt, encoding, replace(shape, max_depth=1), seed=seed),
             "logistic_regression": models.fit_logistic(learnt, encoding),
         }
         say("judging it on the test period")
-        threshold, answers = _answers(tree, data)
-        models.set_threshold(tree, threshold)
-        labels, given, cuts = (answers[name].to_numpy() for name in ("label", "probability", "cut"))
-        metrics = measure(labels, given, threshold)
-        by_cut = measure_by_cut(labels, given, cuts, threshold)
-        baselines = {"all_negative": measure(labels, 0.0 * labels, 0.5)}
-        for name, rival in rivals.items():
-            own, theirs = _answers(rival, data)
-            baselines[name] = measure(theirs["label"].to_numpy(), theirs["probability"].to_numpy(), own)
-        say("registering it")
-        importances, rules = models.importances(tree), models.rules(tree, encoding)
+        verdict = _judge(model, rivals, data, settings.missed_buyer_costs, seed)
+        models.set_threshold(model, verdict.threshold)
+        periods_auc, telling = _periods_differ(data, encoding, seed)
+        tree = tree_words.read_tree(model, question)
+        importances, rules = tree_words.importances(model, question), tree_words.rules(tree, question)
         validation_from, test_from = data.periods.texts()
+        params = {
+            "question": question.name,
+            **asdict(shape),
+            "seed": seed,
+            "where": where,
+            "searched": search,
+            "most_categories": models.MOST_CATEGORIES,
+            "missed_buyer_costs": settings.missed_buyer_costs,
+            "threshold": verdict.threshold,
+            "threshold_chosen_on": data.tuned_on,
+            "validation_from": validation_from,
+            "test_from": test_from,
+            "first_session": data.spans[0],
+            "last_session": data.spans[1],
+            **{f"{part}_sessions": count for part, count in data.sessions.items()},
+        }
         record = Record(
-            params={
-                "question": question.value,
-                "max_depth": max_depth,
-                "seed": seed,
-                "where": where,
-                "rows_per_leaf": models.ROWS_PER_LEAF,
-                "most_categories": models.MOST_CATEGORIES,
-                "threshold": threshold,
-                "threshold_chosen_on": data.tuned_on,
-                "validation_from": validation_from,
+            params=params,
+            metrics={**verdict.flat(), "periods/roc_auc": periods_auc},
+            tags={
+                "question": question.name,
+                "table": EXAMPLES.name,
+                "table_version": str(data.version),
+                "table_digest": data.digest,
                 "test_from": test_from,
-                **{f"{part}_sessions": count for part, count in data.sessions.items()},
+                "average_precision": f"{verdict.metrics['average_precision']:.6f}",
             },
-            metrics=_flat({"test": metrics, **{f"cut_{cut:02}": one for cut, one in by_cut.items()}, **baselines}),
-            tags={"question": question.value, "table": EXAMPLES.name, "table_version": str(data.version)},
-            rules=rules,
-            importances=importances,
-            threshold=threshold,
+            texts={
+                "rules.txt": rules,
+                "importances.csv": _csv(importances),
+                PROFILE: json.dumps({"columns": _profile(model, data), "importances": importances}),
+            },
+            figures=[
+                *figures.period_figures(
+                    verdict.tested.labels, verdict.tested.probabilities, verdict.threshold, verdict.by_cut
+                ),
+                ("importances.png", figures.importances_figure(importances)),
+                ("tree.png", figures.tree_figure(tree, question)),
+            ],
+            threshold=verdict.threshold,
             table=EXAMPLES.name,
             table_path=job.lake.path(EXAMPLES),
             table_version=data.version,
+            table_digest=data.digest,
         )
-        registry = Registry(job.settings)
+        say("registering it")
+        registry = Registry(job.settings, question)
         with registry.alone():
             champion = registry.champion()
-            to_beat = _precision_of(registry, champion, data) if champion else None
-            made = registry.register(tree, record)
-            promoted, reason = decide(metrics, champion, to_beat)
-            if promoted:
-                registry.promote(made)
+            decision = _decide(registry, champion, data, verdict, seed)
+            made = registry.register(model, record)
+            registry.note(made, reason=decision.reason, **{f"decided_{k}": v for k, v in decision.figures.items()})
+            if decision.promoted:
+                registry.promote(made, decision.reason)
     return TrainingResult(
-        model_name=MODEL,
+        model_name=question.model,
         model_version=made.number,
         run_id=made.run_id,
-        promoted=promoted,
-        reason=reason,
-        threshold=threshold,
+        promoted=decision.promoted,
+        reason=decision.reason,
+        threshold=verdict.threshold,
         validation_from=validation_from,
         test_from=test_from,
         sessions=data.sessions,
-        metrics=metrics,
-        metrics_by_cut=by_cut,
-        baselines=baselines,
+        shape=asdict(shape),
+        metrics=verdict.metrics,
+        intervals=verdict.intervals,
+        metrics_by_cut=verdict.by_cut,
+        baselines=verdict.baselines,
         champion_version=champion.number if champion else None,
-        champion_average_precision=to_beat,
+        decided_by=decision.figures,
+        periods_auc=periods_auc,
         importances=importances,
         rules=rules,
+        notes=_notes(data, periods_auc, telling),
     )
 
 
-def decide(metrics: Mapping[str, float], champion: Version | None, to_beat: float | None) -> tuple[bool, str]:
-    """Whether a new version goes live, and why: by average precision on the test period; a tie changes nothing."""
-    own = metrics["average_precision"]
-    if champion is None or to_beat is None:
-        chance = metrics["prevalence"]
-        if own > chance:
-            return True, f"It is the first {CHAMPION}: average precision {own:.3f}, where chance gives {chance:.3f}."
-        return False, f"It is not live: average precision {own:.3f} does not beat chance, which gives {chance:.3f}."
-    before = f"version {champion.number}, with {to_beat:.3f} on the same test period"
-    if own > to_beat:
-        return True, f"It is the new {CHAMPION}: average precision {own:.3f} beats {before}."
-    return False, f"It is not live: average precision {own:.3f} does not beat {before}, which stays the {CHAMPION}."
+def _searched(learnt: DataFrame, encoding: Encoding, max_depth: int | None, seed: int, say: Say) -> Shape:
+    """The best of the shapes that a search tries; of one depth alone where that is asked for."""
+    depths = DEPTHS if max_depth is None else (max_depth,)
+    shapes = [Shape(*one) for one in product(depths, LEAVES, IMPURITIES)]
+    total = len(shapes) * models.FOLDS
+    done = count(1)
+    say(f"searching: {total} trees", 0.0)
+    return models.search_shape(
+        learnt,
+        encoding,
+        shapes,
+        seed=seed,
+        tick=lambda: say(f"searching: {total} trees", next(done) / total),
+    )
 
 
-def _answers(model: PipelineModel, data: TrainingData) -> tuple[float, pd.DataFrame]:
+@dataclass(frozen=True)
+class _Verdict:
+    """What a model is worth on the test period, and what the baselines are."""
+
+    threshold: float
+    tested: Answers
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    by_cut: Mapping[int, Mapping[str, float]]
+    baselines: Mapping[str, Mapping[str, float]]
+
+    def flat(self) -> dict[str, float]:
+        """All of it by names that the MLflow UI groups."""
+        groups = {"test": self.metrics, **{f"cut_{cut:02}": one for cut, one in self.by_cut.items()}, **self.baselines}
+        flat = {f"{group}/{name}": value for group, one in groups.items() for name, value in one.items()}
+        for name, (low, high) in self.intervals.items():
+            flat |= {f"test/{name}_low": low, f"test/{name}_high": high}
+        return flat
+
+
+def _judge(
+    model: PipelineModel, rivals: Mapping[str, PipelineModel], data: TrainingData, costs: float, seed: int
+) -> _Verdict:
+    threshold, tested = _answers(model, data, costs)
+    baselines = {"all_negative": measure(tested.labels, 0.0 * tested.probabilities, 0.5)}
+    for name, rival in rivals.items():
+        own, theirs = _answers(rival, data, costs)
+        baselines[name] = measure(theirs.labels, theirs.probabilities, own)
+    return _Verdict(
+        threshold,
+        tested,
+        measure(tested.labels, tested.probabilities, threshold),
+        intervals(tested.labels, tested.probabilities, tested.users, seed),
+        measure_by_cut(tested.labels, tested.probabilities, tested.cuts, threshold),
+        baselines,
+    )
+
+
+def _answers(model: PipelineModel, data: TrainingData, costs: float) -> tuple[float, Answers]:
     """The threshold chosen for a model, and what it says of the test period."""
-    tuning, tested = _collected(model, data, data.tuned_on), _collected(model, data, TEST)
-    return best_threshold(tuning["label"].to_numpy(), tuning["probability"].to_numpy()), tested
+    tuning = answers(model, data, data.tuned_on)
+    return best_threshold(tuning.labels, tuning.probabilities, costs), answers(model, data, TEST)
 
 
-def _collected(model: PipelineModel, data: TrainingData, part: str) -> pd.DataFrame:
-    """Label, probability and cut of each row of a part: three short columns, so they fit the driver."""
+def answers(model: PipelineModel, data: TrainingData, part: str) -> Answers:
+    """What a model says of the rows of a part: four short columns, so they fit the driver."""
     rows = models.with_probability(model, data.part(part))
-    return rows.selectExpr(f"{models.LABEL} AS label", "probability", "cut").toPandas()
+    rows = rows.selectExpr(f"`{data.question.label}` AS label", "probability", *EXAMPLES.key)
+    # In one order, whatever the partitions: models are compared row by row, and on the same draws of users.
+    found: pd.DataFrame = rows.toPandas()
+    found = found.sort_values([*EXAMPLES.key])
+    users = found["user_id"].astype("category").cat.codes.to_numpy().astype(np.int64)
+    return Answers(found["label"].to_numpy(bool), found["probability"].to_numpy(), found["cut"].to_numpy(), users)
 
 
-def _precision_of(registry: Registry, champion: Version, data: TrainingData) -> float:
-    """The champion's average precision on the test period.
+def _decide(registry: Registry, champion: Version | None, data: TrainingData, verdict: _Verdict, seed: int) -> Decision:
+    if champion is None:
+        return promotion.decide_first(verdict.metrics["average_precision"], verdict.baselines)
+    return promotion.decide(against(registry, champion, data, verdict.tested, seed), champion)
 
-    Raises OutsideError where it does not take the features of today.
+
+def against(registry: Registry, champion: Version, data: TrainingData, tested: Answers, seed: int) -> Comparison:
+    """What a model says of the test period, compared with what a registered version says of it.
+
+    Raises OutsideError where that does not take the features of today.
     """
     model = registry.load(champion)
     try:
-        tested = _collected(model, data, TEST)
+        theirs = answers(model, data, TEST)
     except Exception as error:
         raise OutsideError(
-            f"Version {champion.number}, the {CHAMPION}, cannot score today's features.",
+            f"Version {champion.number} of {registry.model} cannot score today's features.",
             f"Take the alias {CHAMPION} from it in the MLflow UI (`clickstream serve mlflow`), and train again.",
         ) from error
-    return measure(tested["label"].to_numpy(), tested["probability"].to_numpy(), champion.threshold)[
-        "average_precision"
-    ]
+    return compare(tested.labels, tested.probabilities, theirs.probabilities, tested.users, seed)
 
 
-def _flat(measures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Measures by names that the MLflow UI groups."""
-    return {f"{group}/{name}": value for group, one in measures.items() for name, value in one.items()}
+def _periods_differ(data: TrainingData, encoding: Encoding, seed: int) -> tuple[float, str]:
+    """How well a tree tells test rows from training rows of users that it has not seen, and by what most."""
+    from pyspark.sql import functions as F
+    from sklearn.metrics import roc_auc_score
+
+    question = replace(encoding.question, label="_is_test")
+    rows = data.part(TRAIN, TEST).withColumn("_is_test", F.col("part") == TEST)
+    is_learnt = F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(2)) == 0
+    model = models.fit_tree(
+        rows.where(is_learnt), replace(encoding, question=question), Shape(4, ROWS_PER_LEAF, IMPURITY), seed=seed
+    )
+    told: pd.DataFrame = (
+        models.with_probability(model, rows.where(~is_learnt)).select("_is_test", "probability").toPandas()
+    )
+    both = told["_is_test"].any() and not told["_is_test"].all()
+    auc = float(roc_auc_score(told["_is_test"], told["probability"])) if both else 0.5
+    return auc, next(iter(tree_words.importances(model, question)))
+
+
+def _notes(data: TrainingData, periods_auc: float, telling: str) -> list[str]:
+    notes = []
+    sessions = sum(data.sessions.values())
+    if sessions < FEW_SESSIONS:
+        notes.append(
+            f"Made of {sessions:,} sessions, too few to trust the figures: from {FEW_SESSIONS:,} on they say something."
+        )
+    if periods_auc > DIFFERS:
+        notes.append(
+            f"The test period differs from the training period, most in {telling} "
+            f"(a classifier tells them apart with ROC AUC {periods_auc:.2f}): expect less of the figures to last."
+        )
+    return notes
+
+
+def _profile(model: PipelineModel, data: TrainingData) -> dict[str, Any]:
+    """What the inputs and the scores of the training rows look like; of so many rows at most, by their hash."""
+    from pyspark.sql import functions as F
+
+    rows = models.with_probability(model, data.part(TRAIN)).orderBy(F.xxhash64(*EXAMPLES.key)).limit(_MOST_PROFILED)
+    return profile(rows.toPandas(), [*data.question.inputs, PROBABILITY])
+
+
+def _csv(importances: Mapping[str, float]) -> str:
+    return "feature,importance\n" + "".join(f"{name},{value:.6f}\n" for name, value in importances.items())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,15 @@ import pytest
 from tests.faults.audit import audit_bronze
 from tests.faults.harness import Ledger, Shoppers, until
 
-pytestmark = [pytest.mark.long, pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
+
+
+BRISK = {
+    "CLICKSTREAM_STREAM__RECORDS_PER_BATCH": "200",
+    "CLICKSTREAM_STREAM__TRIGGER_SECONDS": "0.5",
+    "CLICKSTREAM_KAFKA__PATIENCE_SECONDS": "15",
+}
+"""Many batches, soon one after another, and little patience."""
 
 
 def landed(installation, ledger) -> bool:
@@ -23,7 +31,7 @@ def landing(installation, tmp_path):
     """Records that were sent, a driver that has landed them, and more to send."""
     ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(5)
     ledger.send(shoppers.take(300))
-    driver = installation.drive("ingest", "--continuous", CLICKSTREAM_STREAM__RECORDS_PER_BATCH="50")
+    driver = installation.drive("ingest", "--continuous", **BRISK)
     until(lambda: installation.table("bronze.clicks").exists() and landed(installation, ledger), "the first landing")
     return ledger, shoppers, driver
 
@@ -44,7 +52,7 @@ def test_producer_and_ingest_go_on_after_a_frozen_and_a_killed_broker(installati
             assert done.code == 3
             assert "Kafka" in done.said
             assert "clickstream" in done.said
-            driver = installation.drive("ingest", "--continuous")
+            driver = installation.drive("ingest", "--continuous", **BRISK)
             until(lambda: landed(installation, ledger), "the landing after the restart")
         assert list(audit_bronze(installation, ledger)) == []
 

@@ -6,6 +6,7 @@ import random
 from datetime import UTC, timedelta
 
 import pytest
+from pyspark.sql import functions as F
 
 from gold.clock import CLOCK
 from gold.features import CUTS, FEATURES, features
@@ -19,11 +20,11 @@ from tests.gold.visits import ANNA_BUYS, ANNA_ONE_CLICK, VISITS
 pytestmark = pytest.mark.spark
 
 
-def features_of(lake, events):
+def features_of(lake, events, made=features):
     """The features of all sessions of the events, by (user_id, session_id, cut)."""
     silver = frames(lake, events)
     clock = lake.spark.createDataFrame([(DAY, 1800.0)], struct(lake.spark, CLOCK))
-    built = features(timeline(**silver), user_history(sessions(**silver, clock=clock)))
+    built = made(timeline(**silver), user_history(sessions(**silver, clock=clock)))
     rows = [row.asDict() | {"cut_at": row["cut_at"].astimezone(UTC)} for row in built.collect()]
     return {(row["user_id"], row["session_id"], row["cut"]): row for row in rows}
 
@@ -93,7 +94,8 @@ def test_what_happens_after_a_cut_changes_nothing(lake):
     assert any(row["earlier_buying_sessions"] for row in before.values())
 
 
-def test_a_purchase_and_what_follows_it_changes_nothing(lake):
+def leaking(lake, made=features):
+    """The features that change where the purchase and all that follows it never happened: the leakage test."""
     events = some_visits(12, users=60, sessions=1, events=60)
     bought_at = {}
     for _, row in events:
@@ -106,4 +108,22 @@ def test_a_purchase_and_what_follows_it_changes_nothing(lake):
         if row["user_id"] not in bought_at
         or (row["event_at"], row["arrived_at"], name, row["offset"]) < bought_at[row["user_id"]]
     ]
-    assert features_of(lake, shortened) == features_of(lake, events)
+    before, after = features_of(lake, shortened, made), features_of(lake, events, made)
+    assert before.keys() == after.keys()
+    return {name for key, row in before.items() for name in row if row[name] != after[key][name]}
+
+
+def test_a_purchase_and_what_follows_it_changes_nothing(lake):
+    assert leaking(lake) == set()
+
+
+def test_a_planted_leak_is_found(lake):
+    """A feature that counts the purchase clicks of the session: what most public work on this question does."""
+
+    def planted(events, history):
+        purchases = events.groupBy("user_id", "session_id").agg(
+            F.count_if("is_purchase").cast("DOUBLE").alias("clicks")
+        )
+        return features(events, history).drop("clicks").join(purchases, ["user_id", "session_id"])
+
+    assert leaking(lake, planted) == {"clicks"}

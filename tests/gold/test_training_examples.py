@@ -14,3 +14,17 @@ def test_a_visit_gives_a_row_at_each_cut_before_its_purchase_and_a_suspect_gives
         ("anna", "s2", 1, False), ("anna", "s2", 2, False),
         ("ben", "s1", 1, False),
     ]  # fmt: skip
+
+
+def test_an_answer_is_known_once_the_session_that_gives_it_is_closed(sql):
+    assert (
+        sql(
+            """SELECT user_id, session_id, cut FROM training_examples JOIN sessions USING (user_id, session_id)
+           WHERE bought_later_known_at IS DISTINCT FROM CASE WHEN is_closed THEN closes_at END"""
+        )
+        == []
+    )
+    known = (
+        "SELECT DISTINCT session_id, bought_next_known_at FROM training_examples WHERE bought_next_known_at IS NOT NULL"
+    )
+    assert sql(known) == sql("SELECT 's1', closes_at FROM sessions WHERE user_id = 'anna' AND session_id = 's2'")

@@ -36,7 +36,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 def example(user, cut, *, keen, bought, category="shoes", session="visit"):
     at = START + timedelta(hours=user)
     numbers = {one.name: 1.0 for one in NUMBERS} | {"cart_adds": float(keen), "price_last": None}
-    ends = (bought, None, at.date(), at, at + timedelta(minutes=cut))
+    known_at = None if bought is None else at + timedelta(minutes=40)
+    ends = (bought, known_at, None, None, bought is not None, at.date(), at, at + timedelta(minutes=cut))
     return (f"user{user:05}", session, cut, *numbers.values(), "direct", "page_view", category, "product", *ends)
 
 
@@ -132,6 +133,20 @@ def test_a_label_that_comes_later_changes_no_score(job):
     run_score(job)
     fill(job, [example(1, 1, keen=True, bought=True)])
     assert run_score(job).scored == 0
+
+
+def test_a_session_that_is_over_keeps_its_score(job):
+    fill(job, [example(1, 1, keen=False, bought=None)])
+    run_score(job)
+    fill(job, [example(1, 1, keen=False, bought=True), example(1, 2, keen=True, bought=True)])
+    assert run_score(job).scored == 0
+    assert [row["cut"] for row in rows_of(job, PREDICTIONS)] == [1]
+
+
+def test_a_score_says_what_it_was_given_for(job):
+    fill(job, [example(1, 1, keen=True, bought=None), example(2, 1, keen=False, bought=None)])
+    run_score(job)
+    assert [row["path"] for row in rows_of(job, PREDICTIONS)] == ["cart adds 1", "cart adds 0"]
 
 
 def test_a_session_whose_first_day_moved_keeps_one_row(job):

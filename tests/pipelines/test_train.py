@@ -14,11 +14,12 @@ from gold.features import NUMBERS
 from gold.training_examples import TABLE
 from lakehouse.errors import DataError
 from lakehouse.storage import struct
-from pipelines.purchase_model import INPUTS, with_probability
-from pipelines.registry import Registry, Version, open_registry, tracking_uri
+from pipelines.purchase_model import with_probability
+from pipelines.questions import IN_SESSION, QUESTIONS
+from pipelines.registry import Registry, open_registry, tracking_uri
 from pipelines.session import Job
 from pipelines.settings import load_settings
-from pipelines.train import decide, run_train
+from pipelines.train import run_train
 
 pytestmark = pytest.mark.spark
 
@@ -39,7 +40,8 @@ def examples(users=220, *, buys=lambda keen, _: keen, closed=lambda _: True, see
             if cut == 1:
                 numbers |= dict.fromkeys(("price_mean", "price_spread", "price_last", "seconds_since_previous"))
             texts = ("direct", "page_view", rng.choice(["shoes", "bags", None]), "product")
-            ends = (bought, None, at.date(), at, at + timedelta(minutes=cut))
+            known_at = None if bought is None else at + timedelta(minutes=40)
+            ends = (bought, known_at, bought, known_at, bool(bought), at.date(), at, at + timedelta(minutes=cut))
             rows.append((f"visitor-{user:05}", "visit", cut, *numbers.values(), *texts, *ends))
     return rows
 
@@ -72,6 +74,9 @@ def test_a_planted_signal_is_found(trained):
     assert "Products put into the cart so far." in result.rules
     assert set(result.baselines) == {"all_negative", "one_rule", "logistic_regression"}
     assert set(result.metrics_by_cut) == {1, 2, 3}
+    low, high = result.intervals["average_precision"]
+    assert low <= result.metrics["average_precision"] <= high
+    assert result.notes[0].startswith("Made of 2")  # two hundred and some: too few to trust
 
 
 def test_the_result_can_be_printed_for_machines(trained):
@@ -85,7 +90,9 @@ def test_what_is_kept_names_its_data_and_no_visitor(trained):
     home = job.settings.mlflow_home
     files = [path for path in home.rglob("*") if path.is_file()]
     names = {path.name for path in files}
-    assert {"rules.txt", "importances.csv", "importances.png", "MLmodel", "requirements.txt"} <= names
+    pictures = {"precision_recall", "roc", "confusion", "calibration", "lift", "by_cut", "importances", "tree"}
+    assert {f"{name}.png" for name in pictures} <= names
+    assert {"rules.txt", "importances.csv", "profile.json", "MLmodel", "requirements.txt"} <= names
     assert not [name for name in names if "pickle" in name or name.endswith(".pkl")]
     for path in files:
         body = path.read_bytes()
@@ -100,6 +107,9 @@ def test_what_is_kept_names_its_data_and_no_visitor(trained):
     assert run.data.tags["table_version"] == str(job.lake.version(TABLE))
     assert run.data.metrics["test/average_precision"] == pytest.approx(result.metrics["average_precision"])
     assert run.inputs.dataset_inputs[0].dataset.name == TABLE.name
+    assert run.inputs.dataset_inputs[0].dataset.digest == run.data.tags["table_digest"]
+    assert run.data.params["first_session"] == "2026-01-01 00:00:00"
+    assert run.data.metrics["test/average_precision_low"] == result.intervals["average_precision"][0]
 
 
 def test_the_same_seed_gives_the_same_tree_and_a_tie_changes_nothing(trained):
@@ -107,8 +117,14 @@ def test_the_same_seed_gives_the_same_tree_and_a_tie_changes_nothing(trained):
     second = run_train(job)
     assert (second.rules, second.threshold, second.metrics) == (first.rules, first.threshold, first.metrics)
     assert not second.promoted
+    assert "which chance explains" in second.reason
     assert second.champion_version == first.model_version
-    assert Registry(job.settings).live().number == first.model_version
+    registry = Registry(job.settings)
+    assert registry.live().number == first.model_version
+    challenger = registry.named("challenger")
+    assert challenger.number == second.model_version
+    assert challenger.tags["reason"] == second.reason
+    assert float(challenger.tags["decided_difference_low"]) == 0
 
 
 def test_a_new_process_says_the_same(trained, tmp_path):
@@ -118,7 +134,7 @@ def test_a_new_process_says_the_same(trained, tmp_path):
     own = with_probability(registry.load(registry.live()), rows).orderBy("user_id", "cut").collect()
     said = [float(row["probability"] >= result.threshold) for row in own]
     frame = tmp_path / "rows.parquet"
-    rows.select(*(column.name for column in INPUTS)).toPandas().to_parquet(frame)
+    rows.select(*(column.name for column in IN_SESSION.inputs)).toPandas().to_parquet(frame)
     script = tmp_path / "predict.py"  # not `python -c`: PySpark takes that for a doctest, and ends it
     script.write_text(
         "import json, sys, mlflow, pandas\n"
@@ -137,7 +153,7 @@ def test_unknown_categories_and_nulls_get_a_probability(trained):
     registry = open_registry(job.settings)
     nothing = job.spark.createDataFrame(
         [(1, *[None] * len(NUMBERS), "carrier pigeon", None, "hats", None)],
-        ", ".join(f"`{column.name}` {column.type}" for column in INPUTS),
+        ", ".join(f"`{column.name}` {column.type}" for column in IN_SESSION.inputs),
     )
     assert 0 <= with_probability(registry.load(registry.live()), nothing).first()["probability"] <= 1
 
@@ -155,10 +171,10 @@ def test_more_categories_than_a_tree_takes(job):
     ("rows", "says"),
     [
         ([], "There is no training data"),
-        (examples(30, closed=lambda _: False), "All 30 sessions are still open"),
-        (examples(60, closed=lambda user: user < 20), "Only 20 sessions are closed, and training needs 50; 40"),
-        (examples(100, buys=lambda *_: False), "None of the 60 sessions in the training period"),
-        (examples(100, buys=lambda *_: True), "All of the 60 sessions in the training period"),
+        (examples(30, closed=lambda _: False), "None of the 30 sessions has its answer yet"),
+        (examples(60, closed=lambda user: user < 20), "Only 20 sessions have their answer, and training needs 50; 40"),
+        (examples(100, buys=lambda *_: False), "The answer is no for all 60 sessions in the training period"),
+        (examples(100, buys=lambda *_: True), "The answer is yes for all 60 sessions in the training period"),
     ],
 )
 def test_too_little_to_learn_from_is_refused(job, rows, says):
@@ -178,15 +194,41 @@ def test_nobody_who_buys_later_is_nothing_to_judge_by(job):
     rows = examples(100, buys=noisy)
     place = TABLE.column_names.index("bought_later")
     fill(job, [(*row[:place], row[place] and row[0] < "visitor-00070", *row[place + 1 :]) for row in rows])
-    with pytest.raises(DataError, match="None of the 20 sessions in the test period"):
+    with pytest.raises(DataError, match="The answer is no for all 20 sessions in the test period"):
         run_train(job)
 
 
-def test_only_the_better_one_goes_live():
-    live = Version("3", "run", 0.5)
-    assert decide({"average_precision": 0.5, "prevalence": 0.1}, live, 0.4)[0]
-    assert not decide({"average_precision": 0.4, "prevalence": 0.1}, live, 0.4)[0]
-    assert decide({"average_precision": 0.2, "prevalence": 0.1}, None, None)[0]
-    promoted, reason = decide({"average_precision": 0.1, "prevalence": 0.1}, None, None)
-    assert not promoted
-    assert "does not beat chance" in reason
+def test_a_search_takes_the_shape_that_is_best_on_other_users(job):
+    ticks = []
+    fill(job, examples(buys=noisy))
+    result = run_train(job, max_depth=2, search=True, say=lambda _, share=None: ticks.append(share))
+    assert result.shape["max_depth"] == 2
+    assert [tick for tick in ticks if tick is not None] == pytest.approx([number / 12 for number in range(13)])
+    assert result.metrics["average_precision"] > result.metrics["prevalence"] + 0.2
+
+
+def test_the_other_question_has_a_model_of_its_own(job):
+    place = TABLE.column_names.index("bought_later")
+    rows = examples(buys=noisy)
+    fill(job, [(*row[:place], False, *row[place + 1 :]) for row in rows])  # nobody buys in the session itself
+    result = run_train(job, question=QUESTIONS["next_session"], max_depth=2)
+    assert (result.model_name, result.promoted) == ("purchase_next_session", True)
+    assert Registry(job.settings).champion() is None
+
+
+def test_labels_that_mean_nothing_teach_nothing(job):
+    chance = random.Random(3)
+    fill(job, examples(1_000, buys=lambda *_: chance.random() < 0.3))
+    result = run_train(job, max_depth=4)
+    low, high = result.intervals["average_precision"]
+    assert low < result.metrics["prevalence"] < high + 0.02
+    assert result.metrics["roc_auc"] == pytest.approx(0.5, abs=0.08)
+
+
+def test_periods_that_differ_are_said_to(job):
+    place = TABLE.column_names.index("price_last")
+    rows = examples(400, buys=noisy)
+    fill(job, [(*row[:place], 1.0 + (row[0] > "visitor-00320"), *row[place + 1 :]) for row in rows])
+    result = run_train(job, max_depth=2)
+    assert result.periods_auc > 0.9
+    assert "differs from the training period, most in price_last" in result.notes[-1]

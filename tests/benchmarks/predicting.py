@@ -1,0 +1,114 @@
+"""How much of the best possible average precision the tree reaches, on simulated visits that took the whole way.
+
+Run: .venv/bin/python -m tests.benchmarks.predicting [SESSIONS] [SEED]
+
+Visits go through Kafka to gold, ``train`` learns from them; its test period is held against what the simulator knew:
+``from_events`` is the best that anyone can say from the events, ``probability`` the simulator's own chance, hidden mood
+included. Boosted trees on the same features tell whether the features or the tree are the limit.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import average_precision_score
+
+from pipelines.broker import broker_of
+from pipelines.produce import simulate_into
+from pipelines.purchase_model import with_probability
+from pipelines.questions import IN_SESSION
+from pipelines.registry import Registry
+from pipelines.run import STEPS
+from pipelines.session import Job, open_job
+from pipelines.settings import load_settings
+from pipelines.train import run_train
+from pipelines.training_data import TEST, TRAIN, training_data
+
+KNOWN = ("from_events", "probability")
+
+
+def reached(hidden: pd.Series[float], scores: pd.Series[float]) -> float:
+    """Average precision, each row counted as its chance of a buyer: so that luck plays no part."""
+    labels, weights = np.repeat([1, 0], len(hidden)), np.concatenate([hidden, 1 - hidden])
+    return float(average_precision_score(labels, np.tile(scores, 2), sample_weight=weights))
+
+
+def gold(job: Job, sessions: int, seed: int, truth: Path) -> None:
+    """Brings simulated visits from Kafka to gold."""
+    broker = broker_of(job.settings, lambda _: None)
+    broker.start()
+    try:
+        began = time.monotonic()
+        sent = simulate_into(job.settings, sessions, seed=seed, until=datetime.now(UTC), truth=truth)
+        print(f"{sent.total:,} events of {sessions:,} visits sent in {time.monotonic() - began:.0f} s", flush=True)
+        for name, step in STEPS:
+            began = time.monotonic()
+            step(job)
+            print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+    finally:
+        broker.stop()
+
+
+def boosted(train: pd.DataFrame, test: pd.DataFrame) -> Any:
+    """What boosted trees, trained on the same rows and features, say of the test rows."""
+    texts = {one.name: "category" for one in IN_SESSION.texts}
+    both = pd.concat([train, test]).astype(texts)[[one.name for one in IN_SESSION.inputs]]
+    model = HistGradientBoostingClassifier(
+        max_iter=150, min_samples_leaf=50, categorical_features="from_dtype", random_state=1
+    )
+    model.fit(both[: len(train)], train[IN_SESSION.label])
+    return model.predict_proba(both[len(train) :])[:, 1]
+
+
+def main(sessions: int, seed: int) -> None:
+    """Prints what was learnt and which share of the best it reaches, per cut and in all."""
+    with tempfile.TemporaryDirectory() as folder:
+        truth = Path(folder) / "truth.jsonl"
+        settings = load_settings(lake=f"{folder}/lake", state=Path(folder) / "state")
+        job = open_job("predicting", settings)
+        gold(job, sessions, seed, truth)
+        began = time.monotonic()
+        result = run_train(job, search=True)
+        print(f"train --search: {time.monotonic() - began:.0f} s, {result.shape}\n{result.reason}", flush=True)
+        for name, one in {"tree": result.metrics, **result.baselines}.items():
+            print(f"  {name}: " + ", ".join(f"{key} {value:.3f}" for key, value in one.items()), flush=True)
+        print(f"  95 %: {result.intervals}\n  periods differ: {result.periods_auc:.3f}")
+        registry = Registry(settings)
+        with training_data(job, IN_SESSION) as data:
+            model = registry.load(registry.version(result.model_version))
+            test = with_probability(model, data.part(TEST)).toPandas().rename(columns={"probability": "tree"})
+            train = data.part(TRAIN).toPandas()
+        test["boosted"] = boosted(train, test)
+        told = pd.read_json(truth, lines=True)
+        rows = test.merge(told, on=["user_id", "session_id", "cut"], validate="1:1")
+        assert len(rows) == len(test)
+        parts = {**{str(cut): part for cut, part in rows.groupby("cut")}, "all": rows}
+        table = pd.DataFrame(
+            {
+                cut: {
+                    "rows": len(part),
+                    **{f"best {name}": reached(part["probability"], part[name]) for name in KNOWN},
+                    **{
+                        f"{model} of {name}": reached(part["probability"], part[model])
+                        / reached(part["probability"], part[name])
+                        for model in ("tree", "boosted")
+                        for name in KNOWN
+                    },
+                }
+                for cut, part in parts.items()
+            }
+        ).T
+        print(table.round(3).to_string())
+
+
+if __name__ == "__main__":
+    given = [int(text) for text in sys.argv[1:]]
+    main(*(*given, *(50_000, 7)[len(given) :]))

@@ -1,0 +1,150 @@
+"""Scores held to account: what was said is joined with what happened, and what got worse is said."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from gold.model_metrics import TABLE as METRICS
+from gold.prediction_log import TABLE as LOG
+from gold.sessions import TABLE as SESSIONS
+from gold.training_examples import TABLE as EXAMPLES
+from lakehouse.errors import DataError
+from lakehouse.storage import struct
+from pipelines import evaluate
+from pipelines.evaluate import run_evaluate
+from pipelines.evaluation import measure
+from pipelines.score import run_score
+from pipelines.session import Job
+from pipelines.settings import load_settings
+from pipelines.train import run_train
+from tests.pipelines.test_train import examples, fill, noisy
+
+pytestmark = pytest.mark.spark
+
+SHIFT = "_later"
+NOTHING = {"BIGINT": 0, "DOUBLE": 0.0, "DECIMAL(18,2)": Decimal(0), "BOOLEAN": False}
+
+
+def sessions_of(rows):
+    """The rows of gold.sessions that go with rows of gold.training_examples, as far as anything is known of them."""
+    place = {name: EXAMPLES.column_names.index(name) for name in EXAMPLES.column_names}
+    found = {}
+    for row in rows:
+        at, bought = row[place["started_at"]], row[place["bought_later"]]
+        known = {
+            "user_id": row[0],
+            "session_id": row[1],
+            "bought": bool(bought),
+            "is_closed": bought is not None,
+            "is_suspect": False,
+            "started_on": at.date(),
+            "ended_on": at.date(),
+            "started_at": at,
+            "ended_at": at,
+            "closes_at": at + timedelta(minutes=30),
+            "last_arrived_at": at,
+            "referrer_kind": "direct",
+        }
+        found[row[:2]] = tuple(
+            known.get(one.name, NOTHING[one.type] if one.required else None) for one in SESSIONS.columns
+        )
+    return [*found.values()]
+
+
+def put(job, rows):
+    fill(job, rows)
+    job.lake.ensure(SESSIONS)
+    job.lake.overwrite(SESSIONS, job.spark.createDataFrame(sessions_of(rows), struct(job.spark, SESSIONS)))
+
+
+def later(rows):
+    """The same visits by other users, in March."""
+    instants = [EXAMPLES.column_names.index(one.name) for one in EXAMPLES.columns if one.type == "TIMESTAMP"]
+    day = EXAMPLES.column_names.index("started_on")
+
+    def moved(row):
+        by = {place: row[place] and row[place] + timedelta(days=60) for place in (*instants, day)}
+        return (row[0] + SHIFT, *(by.get(place, value) for place, value in enumerate(row) if place))
+
+    return [moved(row) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def job(spark, tmp_path_factory):
+    """An installation whose champion scored its own visits and later ones, all closed since."""
+    home = tmp_path_factory.mktemp("accounted")
+    job = Job(load_settings(lake=str(home / "lake"), state=home / "state"), spark)
+    first = examples(400, buys=noisy)
+    put(job, first)
+    assert run_train(job, max_depth=2).promoted
+    put(job, [*first, *later(examples(300, buys=noisy, seed=9))])
+    run_score(job)
+    return job
+
+
+def test_scores_are_held_against_sessions_that_the_version_had_not_learnt_from(job):
+    (found,) = run_evaluate(job)
+    assert found.is_champion
+    assert found.trouble == ()
+    # A fifth of the first visits are the test period; of each visit, its newest cut was scored.
+    assert found.sessions == found.scores == pytest.approx(300 + 80, abs=3)
+    assert found.metrics["average_precision"] > found.metrics["prevalence"] + 0.2
+    assert max(found.drift.values()) < 0.1
+
+    rows = job.lake.read(METRICS).collect()
+    assert sum(row["scores"] for row in rows) == found.scores
+    assert len(rows) == found.days
+    one = max(rows, key=lambda row: row["scores"])
+    pairs = (
+        job.lake.read(LOG)
+        .where(f"started_on = DATE'{one['started_on']}'")
+        .join(job.lake.read(SESSIONS).select("user_id", "session_id", "bought"), ["user_id", "session_id"])
+        .toPandas()
+    )
+    again = measure(pairs["bought"].to_numpy(bool), pairs["probability"].to_numpy(), pairs["threshold"][0])
+    assert (one["brier"], one["average_precision"]) == pytest.approx((again["brier"], again["average_precision"]))
+
+
+def test_nothing_new_writes_nothing(job):
+    run_evaluate(job)
+    before = job.lake.version(METRICS)
+    run_evaluate(job)
+    assert job.lake.version(METRICS) == before
+
+
+def test_a_champion_that_has_become_wrong_is_said_so_with_exit_code_1(job, monkeypatch, capsys):
+    before = job.lake.read(EXAMPLES).localCheckpoint()
+    rows = [tuple(row) for row in before.collect()]
+    place, keen = EXAMPLES.column_names.index("bought_later"), EXAMPLES.column_names.index("cart_adds")
+    turned = [
+        (*row[:place], not row[place], *row[place + 1 :]) if SHIFT in row[0] and row[keen] > 0 else row for row in rows
+    ]
+    put(job, turned)
+    monkeypatch.setattr(evaluate, "open_job", lambda *_: job)
+    with pytest.raises(DataError, match=r"ranks worse than it did.*Run `clickstream train`") as failed:
+        evaluate.evaluate(as_json=True)
+    assert failed.value.exit_code == 1
+    assert "off by" in str(failed.value)
+    assert json.loads(capsys.readouterr().out)["versions"][0]["trouble"]
+
+
+def test_visits_unlike_those_it_learnt_from_are_said_to_be(job):
+    rows = [tuple(row) for row in job.lake.read(EXAMPLES).localCheckpoint().collect()]
+    keen = EXAMPLES.column_names.index("cart_adds")
+    put(job, [(*row[:keen], 5.0, *row[keen + 1 :]) if SHIFT in row[0] else row for row in rows])
+    (found,) = run_evaluate(job)
+    assert any("most in cart_adds" in sentence for sentence in found.trouble)
+
+
+def test_without_scores_there_is_nothing_to_hold_to_account(spark, tmp_path):
+    fresh = Job(load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state"), spark)
+    with pytest.raises(DataError, match="clickstream train"):
+        run_evaluate(fresh)
+    fill(fresh, examples(100, buys=noisy))
+    run_train(fresh, max_depth=1)
+    with pytest.raises(DataError, match="clickstream score"):
+        run_evaluate(fresh)
