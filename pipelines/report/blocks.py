@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
 from pipelines.powerbi.layout import Page, Visual
 from pipelines.report.charts import Chart, Heat, column_chart, heat_map, line_chart
-from pipelines.report.figures import Figures, measure_of, owner
+from pipelines.report.figures import Figures, owner
 from pipelines.report.formats import WEEKDAYS, Write, heading, written
 
 MOST_ROWS = 50
@@ -196,7 +197,10 @@ def _table(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
     grid = Grid(
         tuple(heading(one) for one in fields),
         tuple(tuple(drawing.text(value, one) for value, one in zip(row, fields, strict=True)) for row in found.rows),
-        tuple(measure_of(one) is not None for one in fields),
+        tuple(
+            all(isinstance(row[place], int | float | Decimal | None) for row in found.rows)
+            for place in range(len(fields))
+        ),
         found.total,
     )
     return Block("table", visual.title, grid=grid)

@@ -17,7 +17,7 @@ NOTHING = "\N{EN DASH}"
 NO_NAME = "(none)"
 """What stands where a column of text is null."""
 
-LONGEST = 160
+LONGEST = 300
 """How much of a text is shown, in characters."""
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -65,7 +65,7 @@ def written(value: Any, field: str, of_columns: dict[str, Write]) -> str:
     """The value of a field as text."""
     measure = measure_of(field)
     if value is None:
-        return NOTHING if measure else NO_NAME
+        return NO_NAME if not measure and of_columns[field] is _text else NOTHING
     return _WRITERS[measure.format](value) if measure else of_columns[field](value)
 
 

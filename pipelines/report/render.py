@@ -25,8 +25,10 @@ from pipelines.report.gold import Gold, Versions, open_gold, versions
 MAKER = "clickstream report"
 """What the file names as its maker: one that does may be written over."""
 
-_SCORED = frozenset({"session_predictions", "prediction_log"})
-"""The tables that are empty until a model has been trained."""
+_SCORED = "`clickstream train` and then `clickstream score`"
+
+_CURES = {"session_predictions": _SCORED, "prediction_log": _SCORED, "model_metrics": "`clickstream evaluate`"}
+"""What fills the tables that `clickstream run` may leave empty."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,7 @@ def why_empty(rows: Mapping[str, int | None], names: Sequence[str]) -> str:
     for name in names:
         if not rows[name]:
             what = f"gold.{name} has no rows yet." if rows[name] == 0 else f"There is no table gold.{name} yet."
-            cure = "`clickstream train` and then `clickstream score`" if name in _SCORED else "`clickstream run`"
-            return f"{what} Run {cure}."
+            return f"{what} Run {_CURES.get(name, '`clickstream run`')}."
     return "Nothing to show: no row of gold belongs here."
 
 

@@ -25,10 +25,10 @@ FIRST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 HOSTS = {"direct": None, "search": "search.example", "social": "social.example", "email": None}
 
 
-def write_gold(root, data, *, mode="overwrite", tables=GOLD):
+def write_gold(root, data, *, mode="overwrite"):
     """Writes rows as the gold tables of a lake; columns that a row lacks are null."""
     for name, rows in data.items():
-        columns = {column.name: ARROW[column.type] for column in tables[f"gold.{name}"].columns}
+        columns = {column.name: ARROW[column.type] for column in GOLD[f"gold.{name}"].columns}
         assert not {column for row in rows for column in row} - set(columns), name
         full = [dict.fromkeys(columns) | row for row in rows]
         made = pa.Table.from_pylist(full, schema=pa.schema(columns))
@@ -52,6 +52,7 @@ def made_gold(seed=7, visits=400, days=40):
         "session_predictions": list(newest.values()),
         **_behaviour(rng, days),
         "data_quality": _quality(rng, days),
+        "model_metrics": [_metrics(rng, version, number) for number in range(days) for version in "12"],
     }
 
 
@@ -102,11 +103,40 @@ def _scores(rng, session):
                 "model_version": rng.choice("12"),
                 "features_hash": cut,
                 "probability": probability,
+                "path": f"cart_adds = {session['cart_adds']}; product_views = {session['product_views']}",
                 "threshold": 0.5,
                 "prediction": probability >= 0.5,
                 "cut_at": session["started_at"],
                 "scored_at": session["started_at"] + dt.timedelta(minutes=rng.choice((1, 5, 1000))),
             }
+
+
+SHARES = (
+    "buying_share",
+    "average_precision",
+    "roc_auc",
+    "precision",
+    "recall",
+    "f1",
+    "brier",
+    "calibration_error",
+    "score_drift",
+    "feature_drift",
+)
+
+
+def _metrics(rng, version, number):
+    return {
+        **{name: rng.random() for name in SHARES},
+        "model_name": "purchase_in_session",
+        "model_version": version,
+        "started_on": FIRST.date() + dt.timedelta(days=number),
+        "sessions": rng.randrange(1, 50),
+        "scores": rng.randrange(50, 200),
+        "top_decile_lift": rng.choice((None, 2.5)),
+        "drifted_feature": "cart_adds",
+        "evaluated_at": FIRST + dt.timedelta(days=number + 1),
+    }
 
 
 def _behaviour(rng, days):

@@ -7,16 +7,12 @@ import re
 import pytest
 
 from lakehouse.errors import DeclarationError
-from lakehouse.table import Column, Table
 from pipelines.catalog import GOLD
 from pipelines.powerbi.dates import calendar
 from pipelines.powerbi.measures.sales import WITH_AGE
 from pipelines.report.charts import heat_map, steps
 from pipelines.report.figures import MEASURE, Figures
 from pipelines.report.render import Report
-from tests.pipelines.report.conftest import MADE_AT
-from tests.pipelines.report.made_gold import write_gold
-from tests.pipelines.report.page_reader import read_page
 
 SHARE, COUNT, MONEY, SCORE = "{:.1%}", "{:,.0f}", "{:,.2f}", "{:.3f}"
 
@@ -98,10 +94,10 @@ TABLES = {
     ),
     "The most likely first, with what they have done so far": (
         (
-            "SELECT user_id, session_id, referrer_kind, probability, page_views, product_views, cart_adds, "
+            "SELECT user_id, session_id, path, referrer_kind, probability, page_views, product_views, cart_adds, "
             f"duration_seconds / 60 {OPEN} ORDER BY probability DESC, user_id, session_id LIMIT 50"
         ),
-        (DAY, DAY, DAY, SHARE, COUNT, COUNT, COUNT, MONEY),
+        (DAY, DAY, DAY, DAY, SHARE, COUNT, COUNT, COUNT, MONEY),
     ),
     "How sure the model is": (f"SELECT {BAND} AS b, count(*) {OPEN} GROUP BY ALL ORDER BY b", ("{:.1f}", COUNT)),
     "Categories": (
@@ -153,6 +149,15 @@ TABLES = {
             "FROM prediction_log JOIN sessions USING (user_id, session_id) GROUP BY ALL ORDER BY cut, model_version"
         ),
         (DAY, DAY, COUNT, COUNT, COUNT, SHARE, SHARE),
+    ),
+    "How the scores turned out, by version and day": (
+        (
+            "SELECT model_name, model_version, started_on, sessions, scores, average_precision, roc_auc, "
+            '"precision", recall, f1, brier, calibration_error, top_decile_lift, score_drift, feature_drift, '
+            "drifted_feature, strftime(evaluated_at, '%Y-%m-%d %H:%M:%S') FROM model_metrics "
+            "ORDER BY started_on DESC, model_name, model_version LIMIT 50"
+        ),
+        (DAY, DAY, DAY, COUNT, COUNT, *[MONEY] * 10, DAY, DAY),
     ),
     "Share quarantined": (
         (
@@ -293,35 +298,6 @@ OF_NO_DAY = {name for name, measure in MEASURE.items() if measure.of in {"users"
 @pytest.mark.parametrize("name", sorted(MEASURE.keys() - OF_NO_DAY))
 def test_every_measure_can_be_shown_by_day(name, figures):
     assert figures("dates[date]", f"[{name}]")
-
-
-def test_what_gold_may_have_later_is_shown_once_it_does(tmp_path):
-    metrics = Table(
-        name="gold.model_metrics",
-        doc="One row per model_version.",
-        columns=(
-            Column("model_version", "STRING", "The version.", True),
-            Column("average_precision", "DOUBLE", "Of the test period."),
-        ),
-        key=("model_version",),
-    )
-    old = GOLD["gold.session_predictions"]
-    reasons = Column("first_reason", "STRING", "What spoke for it most.")
-    predictions = Table(name=old.name, doc=old.doc, columns=(*old.columns, reasons), key=old.key)
-    others = {name: table for name, table in GOLD.items() if name not in {old.name, metrics.name}}
-    tables = {**others, old.name: predictions, metrics.name: metrics}
-    visit = {"user_id": "u1", "session_id": "s1"}
-    open_visit = {**visit, "events": 3, "page_views": 2, "is_closed": False, "bought": False, "referrer_kind": "direct"}
-    score = {**visit, "question": "in_session", "probability": 0.7, "prediction": True, "first_reason": "A full cart."}
-    write_gold(tmp_path, {"sessions": [open_visit], "session_predictions": [score]}, tables=tables)
-    write_gold(tmp_path, {"model_metrics": [{"model_version": "1", "average_precision": 0.25}]}, tables=tables)
-    report = Report(tuple(tables.values()))
-    gold = report.open(str(tmp_path))
-    with gold.connection:
-        page = read_page(report.html(gold, made_at=MADE_AT))
-    assert table(page, "What training measured").rows() == [("model version", "average precision"), ("1", "0.25")]
-    [_, shown] = table(page, "The most likely first, with what they have done so far").rows()
-    assert shown[:5] == ("u1", "s1", "A full cart.", "direct", "70.0%")
 
 
 def test_lines_and_columns_stand_as_high_as_their_values(page, sql):

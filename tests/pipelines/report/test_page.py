@@ -33,20 +33,26 @@ HOSTILE = (
 )
 
 
+TEXTS = {
+    "category",
+    "drifted_feature",
+    "page",
+    "page_kind",
+    "path",
+    "referrer_host",
+    "referrer_kind",
+    "suspect_rule",
+}
+"""The columns of text that come from a shop's events, or from what was made of them."""
+
+
 def hostile_gold():
     """A shop whose every text is an attack."""
     data = made_gold(visits=60, days=8)
     for rows in data.values():
         for number, row in enumerate(rows):
             attack = HOSTILE[number % len(HOSTILE)]
-            for name in row.keys() & {
-                "referrer_kind",
-                "referrer_host",
-                "category",
-                "page",
-                "page_kind",
-                "suspect_rule",
-            }:
+            for name in row.keys() & TEXTS:
                 row[name] = attack
             if "event" in row and row["rule"] != "all":
                 row["rule"] = attack
@@ -176,13 +182,14 @@ def test_tables_without_rows_are_said_to_be_empty_with_the_cure(empty):
 
 def test_tables_that_are_not_there_are_said_to_be_missing(tmp_path):
     data = made_gold(visits=30, days=3)
-    del data["prediction_log"], data["session_predictions"]
+    del data["prediction_log"], data["session_predictions"], data["model_metrics"]
     write_gold(tmp_path, data)
     page = read_page(html_of(tmp_path))
     said = {one.text for one in page.all("p", class_="empty")}
     assert said - {why_empty({"sessions": 1}, ["sessions"])} == {
-        f"There is no table gold.{name} yet. Run `clickstream train` and then `clickstream score`."
-        for name in ("session_predictions", "prediction_log")
+        "There is no table gold.session_predictions yet. Run `clickstream train` and then `clickstream score`.",
+        "There is no table gold.prediction_log yet. Run `clickstream train` and then `clickstream score`.",
+        "There is no table gold.model_metrics yet. Run `clickstream evaluate`.",
     }
 
 
