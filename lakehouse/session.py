@@ -79,6 +79,9 @@ def start_session(
             f"Start the job with spark-submit --properties-file {defaults}.",
         ) from error
     spark.sparkContext.setLogLevel("WARN")
+    # Where Java dies, this server would print a stack trace beside the one sentence that a person gets.
+    server: Any = spark.sparkContext._accumulatorServer  # noqa: SLF001
+    server.handle_error = lambda *_: logging.getLogger(__name__).exception("Java no longer tells of its work.")
     return spark
 
 

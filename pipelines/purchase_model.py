@@ -126,13 +126,14 @@ def learn_encoding(train: DataFrame, question: Question) -> Encoding:
     """The frequent values of each text; the same for the same rows."""
     from pyspark.sql import functions as F
 
-    labels = []
-    for text in question.texts:
-        counts = train.groupBy(F.coalesce(text.name, F.lit(NONE)).alias("value")).agg(F.count("*").alias("rows"))
-        frequent = counts.where((F.col("rows") >= ROWS_PER_VALUE) & ~F.col("value").isin(NONE, OTHER))
-        found = frequent.orderBy(F.desc("rows"), "value").limit(MOST_CATEGORIES).collect()
-        labels.append((NONE, *(row["value"] for row in found)))
-    return Encoding(question, tuple(labels))
+    values = F.array(
+        *(F.struct(F.lit(one.name).alias("text"), F.col(one.name).alias("value")) for one in question.texts)
+    )
+    counts = train.select(F.explode(values).alias("_")).groupBy("_.text", "_.value").agg(F.count("*").alias("rows"))
+    frequent = counts.where((F.col("rows") >= ROWS_PER_VALUE) & ~F.col("value").isin(NONE, OTHER)).collect()
+    found = sorted(frequent, key=lambda row: (-row["rows"], row["value"]))
+    by_text = [[row["value"] for row in found if row["text"] == one.name] for one in question.texts]
+    return Encoding(question, tuple((NONE, *labels[:MOST_CATEGORIES]) for labels in by_text))
 
 
 def fit_tree(train: DataFrame, encoding: Encoding, shape: Shape, *, seed: int) -> PipelineModel:

@@ -34,7 +34,7 @@ QUESTION = Question(
     tuple(Column(name, "DOUBLE", f"{name} of the file.") for name in NUMBERS),
     tuple(Column(name, "STRING", f"{name} of the file.") for name in TEXTS),
 )
-FOLDS = 5
+FOLDS = 3
 
 
 @pytest.fixture(scope="module")
