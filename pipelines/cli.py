@@ -19,6 +19,7 @@ from pipelines.quality import quality
 from pipelines.rebuild import rebuild
 from pipelines.recover import recover
 from pipelines.refine import refine
+from pipelines.report.command import report
 from pipelines.run import run
 from pipelines.score import score
 from pipelines.tables import check, tables
@@ -49,6 +50,7 @@ app.command()(contract)
 app.command()(tables)
 app.command()(check)
 app.command()(powerbi)
+app.command()(report)
 app.command()(export)
 app.add_typer(serve.app, name="serve", help="The MLflow UI.")
 

@@ -75,13 +75,21 @@ def write_export(rows: pa.Table, file: Path, form: Format, *, force: bool) -> No
 
     Raises UsageError where the file is there, or its folder is not.
     """
+    write_whole(file, lambda draft: _WRITERS[form](rows, draft), force=force)
+
+
+def write_whole(file: Path, write: Callable[[Path], object], *, force: bool) -> None:
+    """Lets ``write`` fill a draft, which then takes the file's place: so the file is whole, or as it was.
+
+    Raises UsageError where the file is there and ``force`` is not given, or its folder is not there.
+    """
     if file.is_dir() or (file.exists() and not force):
         raise UsageError(f"{file} is there already.", "Name another file, or give --force to write over it.")
     if not file.absolute().parent.is_dir():
         raise UsageError(f"There is no folder {file.absolute().parent}.", "Make it first.")
     draft = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
-        _WRITERS[form](rows, draft)
+        write(draft)
         draft.replace(file)
     except OSError as error:
         raise OutsideError(

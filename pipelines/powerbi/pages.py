@@ -23,6 +23,9 @@ from pipelines.powerbi.layout import (
 from pipelines.powerbi.parts import Model, ModelTable
 from pipelines.powerbi.relationships import CALENDAR, CALENDAR_DAY
 
+WHY = "path"
+"""The column that says why a score is as it is."""
+
 DAY = f"{CALENDAR}[{CALENDAR_DAY}]"
 KIND = "sessions[referrer_kind]"
 
@@ -97,7 +100,7 @@ def _funnel() -> Page:
 
 
 def _about_to_buy(predictions: ModelTable) -> Page:
-    reasons = (f"{predictions.name}[{column.name}]" for column in predictions.columns if "reason" in column.name)
+    reasons = (f"{predictions.name}[{column.name}]" for column in predictions.columns if column.name == WHY)
     return page(
         "about_to_buy",
         "Who is about to buy",
@@ -131,7 +134,7 @@ def _behaviour() -> Page:
     return page(
         "behaviour",
         "Behaviour",
-        "Where people click, when they come, and what they look at. The kind of page is chosen for the click map.",
+        "Where people click, when they come, and what they look at. The click map is of one kind of page at a time.",
         (between(DAY), choice("click_map[page_kind]")),
         (),
         (
@@ -174,7 +177,11 @@ def _behaviour() -> Page:
 
 def _model_quality(metrics: ModelTable | None) -> Page:
     shown = [column.name for column in metrics.columns if not column.hidden] if metrics else []
-    training = table("What training measured", *(f"model_metrics[{name}]" for name in shown))
+    turned_out = table(
+        "How the scores turned out, by version and day",
+        *(f"model_metrics[{name}]" for name in shown),
+        sort="model_metrics[started_on]" if "started_on" in shown else "",
+    )
     return page(
         "model_quality",
         "Model quality",
@@ -218,7 +225,7 @@ def _model_quality(metrics: ModelTable | None) -> Page:
                     sort="prediction_log[cut]",
                     ascending=True,
                 ),
-                *((training,) if metrics else ()),
+                *((turned_out,) if metrics else ()),
             ),
         ),
     )

@@ -17,8 +17,9 @@ class Measure:
     """A figure: its name, what it means, its DAX, the same in SQL, and how it is shown.
 
     ``of`` is the gold table, or the SQL in its place, that ``value`` is an aggregate of, in DuckDB's
-    SQL. It says what the DAX means where nothing is selected, and is what the tests evaluate, because
-    DAX runs in Power BI alone. A change of one is a change of both.
+    SQL. It says what the DAX means where nothing is selected. It is what the tests evaluate, because
+    DAX runs in Power BI alone, and what `clickstream report` shows, grouped by the columns of a visual:
+    SQL in place of a table keeps the table's columns. A change of one is a change of both.
 
     A filter of the DAX stands in KEEPFILTERS, so that the figure by the column that it filters leaves
     the other values blank instead of repeating itself.

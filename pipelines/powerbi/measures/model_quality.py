@@ -16,7 +16,7 @@ BOUGHT = only("sessions[bought] = TRUE()")
 
 SCORED = "prediction_log JOIN sessions USING (user_id, session_id)"
 KNOWN = (
-    "(SELECT probability, prediction, bought FROM prediction_log JOIN sessions USING (user_id, session_id) "
+    "(SELECT * FROM prediction_log JOIN sessions USING (user_id, session_id) "
     "WHERE question = 'in_session' AND is_closed AND scored_at < closes_at)"
 )
 """SQL for the scores given in time whose visits are closed."""

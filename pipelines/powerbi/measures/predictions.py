@@ -8,7 +8,7 @@ IN_SESSION = only('session_predictions[question] = "in_session"')
 STILL_OPEN = only("sessions[is_closed] = FALSE()", "sessions[bought] = FALSE()")
 
 OPEN_SCORED = (
-    "(SELECT probability, prediction FROM session_predictions JOIN sessions USING (user_id, session_id) "
+    "(SELECT * FROM session_predictions JOIN sessions USING (user_id, session_id) "
     "WHERE question = 'in_session' AND NOT is_closed AND NOT bought)"
 )
 """SQL for the newest scores of the visits that are open and have not bought."""

@@ -1,0 +1,225 @@
+"""Charts as plain geometry, for pictures that CSS colours and a browser stretches.
+
+Lengths are per cent of the picture's width and height, from its top left. Text stands beside the pictures as HTML,
+so that it keeps its size on any screen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+TICKS = 4
+"""Into how many steps an axis of values is divided, about."""
+
+LABELS = 3
+"""How many categories are named below a chart at most; more would not fit on a phone."""
+
+DOTS = 62
+"""Up to how many categories a line has a dot at each."""
+
+LEVELS = 6
+"""How many shades a heat map has."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark of an axis: where, and what is written there."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value of a line or a column: where it is, and what a pointer over it reads."""
+
+    x: float
+    y: float
+    reads: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One series of a chart: its path, and its points."""
+
+    name: str
+    path: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines or columns over the same axes; columns are ``width`` wide, lines have none."""
+
+    lines: tuple[Line, ...]
+    across: tuple[Tick, ...]
+    up: tuple[Tick, ...]
+    width: float = 0
+    has_dots: bool = False
+
+
+@dataclass(frozen=True)
+class Shade:
+    """One level of a heat map: the path of its cells, and which values they hold, as text."""
+
+    level: int
+    path: str
+    least: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A heat map: how many cells it is wide and high, its shades, and its axes' labels in order."""
+
+    width: int
+    height: int
+    shades: tuple[Shade, ...]
+    across: tuple[Any, ...]
+    down: tuple[Any, ...]
+    outside: float
+
+
+def steps(most: float) -> list[float]:
+    """Round numbers from 0 up to at least the most, in equal steps of 1, 2 or 5 times a power of ten."""
+    if most <= 0:
+        return [0, 1]
+    rough = most / TICKS
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough * (1 - 1e-9))
+    return [step * number for number in range(math.ceil(most / step - 1e-9) + 1)]
+
+
+def _places(categories: Sequence[Any]) -> list[float]:
+    """Where the categories stand: days by their distance, anything else one beside the other."""
+    if all(isinstance(one, date) for one in categories) and len(categories) > 1:
+        first, last = categories[0].toordinal(), categories[-1].toordinal()
+        return [100 * (one.toordinal() - first) / (last - first) for one in categories]
+    if len(categories) == 1:
+        return [50.0]
+    return [100 * position / (len(categories) - 1) for position in range(len(categories))]
+
+
+def _labels(places: Sequence[float], names: Sequence[str]) -> tuple[Tick, ...]:
+    """Some of the categories, evenly spread, the first and the last among them."""
+    count = min(LABELS, len(names))
+    chosen = sorted({round(number * (len(names) - 1) / max(count - 1, 1)) for number in range(count)})
+    return tuple(Tick(places[one], names[one]) for one in chosen)
+
+
+def _up(most: float, write: Any) -> tuple[tuple[Tick, ...], float]:
+    marks = steps(most)
+    return tuple(Tick(100 - 100 * mark / marks[-1], write(mark)) for mark in marks), marks[-1]
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def line_chart(
+    categories: Sequence[Any], names: Sequence[str], series: dict[str, list[float | None]], write: Any
+) -> Chart:
+    """A line for each series; where one has no value, its line is broken. ``names`` are the categories as text."""
+    up, top = _up(max((one for values in series.values() for one in values if one is not None), default=0), write)
+    places = _places(categories)
+    made = []
+    for name, values in series.items():
+        path, points, is_broken = [], [], True
+        for place, category, value in zip(places, names, values, strict=True):
+            if value is None:
+                is_broken = True
+                continue
+            y = 100 - 100 * max(value, 0) / top
+            path.append(f"{'M' if is_broken else 'L'}{_number(place)} {_number(y)}")
+            points.append(Point(round(place, 2), round(y, 2), f"{category}: {name} {write(value)}"))
+            is_broken = False
+        made.append(Line(name, "".join(path), tuple(points)))
+    return Chart(tuple(made), _labels(places, names), up, has_dots=len(categories) <= DOTS)
+
+
+def column_chart(
+    categories: Sequence[Any], names: Sequence[str], series: dict[str, list[float | None]], write: Any
+) -> Chart:
+    """A column for each category and series, the series beside each other."""
+    up, top = _up(max((one for values in series.values() for one in values if one is not None), default=0), write)
+    slot = 100 / _slots(categories)
+    width = slot * 0.8 / len(series)
+    # The middle of the first and of the last slot, which columns keep inside the picture.
+    middles = [slot / 2 + place * (100 - slot) / 100 for place in _places(categories)]
+    made = []
+    for position, (name, values) in enumerate(series.items()):
+        points = tuple(
+            Point(
+                round(middle - slot * 0.4 + position * width, 3),
+                round(100 - 100 * max(value, 0) / top, 2),
+                f"{category}: {name} {write(value)}",
+            )
+            for middle, category, value in zip(middles, names, values, strict=True)
+            if value is not None
+        )
+        made.append(Line(name, "", points))
+    return Chart(tuple(made), _labels(middles, names), up, width=round(width, 3))
+
+
+def _slots(categories: Sequence[Any]) -> int:
+    if all(isinstance(one, date) for one in categories):
+        return int(categories[-1].toordinal() - categories[0].toordinal()) + 1
+    return len(categories)
+
+
+def heat_map(cells: Sequence[tuple[Any, Any, float]]) -> Heat:
+    """Cells of (down, across, value), shaded by their value; numbers have their gaps, and stray ones are left out.
+
+    The shades' limits are the squares of equal steps, so that the many small values can be told apart.
+    """
+    down, across = (_axis([(cell[side], cell[2]) for cell in cells]) for side in (0, 1))
+    rows = {value: place for place, value in enumerate(down)}
+    columns = {value: place for place, value in enumerate(across)}
+    inside = [cell for cell in cells if cell[0] in rows and cell[1] in columns]
+    most = max((value for *_, value in inside), default=0)
+    by_level: dict[int, list[tuple[Any, Any, float]]] = {}
+    for cell in inside:
+        level = min(max(math.ceil(math.sqrt(cell[2] / most) * LEVELS), 1), LEVELS)
+        by_level.setdefault(level, []).append(cell)
+    shades = tuple(
+        Shade(
+            level,
+            "".join(f"M{columns[x]} {rows[y]}h1v1h-1z" for y, x, _ in found),
+            min(value for *_, value in found),
+            max(value for *_, value in found),
+        )
+        for level, found in sorted(by_level.items())
+    )
+    outside = sum(value for *_, value in cells) - sum(value for *_, value in inside)
+    return Heat(len(across), len(down), shades, across, down, outside)
+
+
+STRAY = 0.01
+"""Which share of all may lie outside of an axis where that makes it less than half as long."""
+
+
+def _axis(weighed: Sequence[tuple[Any, float]]) -> tuple[Any, ...]:
+    """The values of an axis in order; between numbers those that are missing too, without a few far out."""
+    values = sorted({value for value, _ in weighed})
+    if not all(isinstance(value, int) for value in values) or len(values) == 1:
+        return tuple(values)
+    step = math.gcd(*(value - values[0] for value in values[1:]))
+    allowed = sum(weight for _, weight in weighed) * STRAY
+    weights: dict[int, float] = {}
+    for value, weight in weighed:
+        weights[value] = weights.get(value, 0) + weight
+    last, left = len(values) - 1, 0.0
+    while last > 0 and left + weights[values[last]] <= allowed:
+        left += weights[values[last]]
+        last -= 1
+    full, short = values[-1] - values[0], values[last] - values[0]
+    end = values[last] if 2 * short < full else values[-1]
+    return tuple(range(values[0], min(end, values[0] + step * (LONGEST_AXIS - 1)) + 1, step))
+
+
+LONGEST_AXIS = 400
+"""How many cells an axis has at most."""

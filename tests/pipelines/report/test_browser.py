@@ -1,0 +1,138 @@
+"""The report in a real browser: nothing is asked for, it fits a phone, keys reach it, and it follows gold."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from pipelines.catalog import GOLD
+from pipelines.report.live import LivePage, live_server
+from pipelines.report.render import Report
+from tests.pipelines.report.browser import CHROMIUM, browser
+from tests.pipelines.report.conftest import MADE_AT, html_of
+from tests.pipelines.report.made_gold import made_gold, no_gold, write_gold
+from tests.pipelines.report.test_page import hostile_gold
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium and no Chrome on the PATH: install one, as in 'apt install chromium'"
+)
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("browser")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def file(html, tmp_path_factory):
+    path = tmp_path_factory.mktemp("file") / "report.html"
+    path.write_text(html, encoding="utf-8")
+    return path.as_uri()
+
+
+def screen(tab, width, **features):
+    tab.send("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
+    tab.send(
+        "Emulation.setEmulatedMedia", features=[{"name": name, "value": value} for name, value in features.items()]
+    )
+
+
+def test_the_file_opens_without_a_complaint_and_asks_for_nothing_else(tab, file):
+    screen(tab, 1280)
+    tab.open(file)
+    assert tab.value("document.querySelectorAll('section').length") == 6
+    assert tab.complaints() == []
+    assert [address for address in tab.asked_for() if not address.startswith("data:")] == [file]
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_the_page_is_no_wider_than_the_screen(tab, file, width):
+    screen(tab, width)
+    tab.open(file)
+    assert tab.value("document.documentElement.scrollWidth") <= width
+    outside = "[...document.querySelectorAll('article *')].filter(one => !one.closest('.scroll, .unseen') && "
+    assert tab.value(f"{outside} one.getBoundingClientRect().right > innerWidth + 1).length") == 0
+    small = "[...document.querySelectorAll('main *')].filter(one => one.children.length === 0 && one.textContent.trim()"
+    assert (
+        tab.value(
+            f"Math.min(...{small} && !one.closest('svg')).map(one => parseFloat(getComputedStyle(one).fontSize)))"
+        )
+        >= 12
+    )
+
+
+def test_it_is_dark_where_dark_is_preferred(tab, file):
+    seen = set()
+    for scheme in ("light", "dark"):
+        screen(tab, 1280, **{"prefers-color-scheme": scheme})
+        tab.open(file)
+        seen.add(tab.value("getComputedStyle(document.body).backgroundColor"))
+    assert len(seen) == 2
+
+
+def test_it_prints_each_page_on_paper_of_its_own(tab, file):
+    screen(tab, 700, **{"prefers-color-scheme": "dark"})
+    tab.open(file)
+    tab.send("Emulation.setEmulatedMedia", media="print")
+    tables = "[...document.querySelectorAll('article > .scroll')]"
+    assert tab.value(f"{tables}.filter(one => one.scrollWidth > one.clientWidth + 1).length") == 0
+    assert tab.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert tab.value("getComputedStyle(document.querySelector('nav')).display") == "none"
+    assert tab.value("getComputedStyle(document.getElementById('funnel')).breakBefore") == "page"
+    screen(tab, 1280)
+
+
+def test_keys_reach_the_report_the_pages_and_the_tables(tab, file):
+    screen(tab, 1280)
+    tab.open(file)
+    tab.press("Tab")
+    assert tab.value("document.activeElement.className") == "skip"
+    tab.press("Tab")
+    assert tab.value("document.activeElement.getAttribute('href')") == "#overview"
+    for _ in range(5):
+        tab.press("Tab")
+    tab.press("Tab")
+    assert tab.value("document.activeElement.textContent") == "As a table"
+    tab.press("Enter")
+    assert tab.value("document.activeElement.parentElement.open") is True
+
+
+def test_text_in_gold_runs_nothing(tab, tmp_path):
+    write_gold(tmp_path, no_gold())
+    write_gold(tmp_path, hostile_gold())
+    path = tmp_path / "report.html"
+    path.write_text(html_of(tmp_path), encoding="utf-8")
+    tab.open(path.as_uri())
+    assert tab.complaints() == []
+    assert tab.value("document.querySelectorAll('script, img, iframe').length") == 0
+
+
+@contextmanager
+def served(root):
+    page = LivePage(Report(tuple(GOLD.values())), str(root), lambda: MADE_AT)
+    with live_server(page, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+
+
+def test_an_open_page_follows_gold_and_stays_as_its_reader_left_it(tab, tmp_path):
+    screen(tab, 1280)
+    with served(tmp_path) as address:
+        tab.open(address)
+        assert "Run `clickstream run` first." in tab.value("document.body.innerText")
+        write_gold(tmp_path, no_gold())
+        write_gold(tmp_path, made_gold(visits=20, days=4))
+        visits = "[...document.querySelectorAll('#overview dd')].map(one => one.innerText)[1]"
+        tab.wait_for(f"document.querySelector('#overview') && {visits} === '20'")
+        tab.value("document.querySelector('#overview summary').focus()")
+        tab.press("Enter")
+        write_gold(tmp_path, {"sessions": made_gold(visits=33, days=4)["sessions"]})
+        tab.wait_for(f"{visits} === '33'")
+        assert tab.value("document.querySelector('#overview details').open") is True
+        assert tab.value("document.activeElement === document.querySelector('#overview summary')") is True
+        assert tab.complaints() == []
+    tab.wait_for("document.getElementById('live-status').textContent.includes('cannot be reached')")
