@@ -20,13 +20,12 @@ from pipelines.evaluation import measure
 from pipelines.score import run_score
 from pipelines.session import Job
 from pipelines.settings import load_settings
-from pipelines.train import run_train
-from tests.pipelines.test_train import examples, fill, noisy
+from tests.pipelines.test_train import examples, fill, noisy, train_live
 
 pytestmark = pytest.mark.spark
 
 SHIFT = "_later"
-NOTHING = {"BIGINT": 0, "DOUBLE": 0.0, "DECIMAL(18,2)": Decimal(0), "BOOLEAN": False}
+NOTHING = {"STRING": "", "BIGINT": 0, "DOUBLE": 0.0, "DECIMAL(18,2)": Decimal(0), "BOOLEAN": False}
 
 
 def sessions_of(rows):
@@ -80,7 +79,7 @@ def job(spark, tmp_path_factory):
     job = Job(load_settings(lake=str(home / "lake"), state=home / "state"), spark)
     first = examples(400, buys=noisy)
     put(job, first)
-    assert run_train(job, max_depth=2).promoted
+    train_live(job, max_depth=2)
     put(job, [*first, *later(examples(300, buys=noisy, seed=9))])
     run_score(job)
     return job
@@ -145,6 +144,6 @@ def test_without_scores_there_is_nothing_to_hold_to_account(spark, tmp_path):
     with pytest.raises(DataError, match="clickstream train"):
         run_evaluate(fresh)
     fill(fresh, examples(100, buys=noisy))
-    run_train(fresh, max_depth=1)
+    train_live(fresh, max_depth=1)
     with pytest.raises(DataError, match="clickstream score"):
         run_evaluate(fresh)

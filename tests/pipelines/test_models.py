@@ -17,7 +17,7 @@ from pipelines.session import Job
 from pipelines.settings import load_settings
 from pipelines.train import run_train
 from pipelines.tree_words import read_tree, rules, with_path
-from tests.pipelines.test_train import examples, fill, noisy
+from tests.pipelines.test_train import examples, fill, noisy, train_live
 
 pytestmark = pytest.mark.spark
 
@@ -28,10 +28,7 @@ def generations(spark, tmp_path_factory):
     home = tmp_path_factory.mktemp("generations")
     job = Job(load_settings(lake=str(home / "lake"), state=home / "state"), spark)
     fill(job, examples(600, buys=noisy))
-    registry = Registry(job.settings)
-    poor = run_train(job, max_depth=1, where="cut = 1 OR hour_of_day < 0")
-    if not poor.promoted:
-        registry.promote(registry.version(poor.model_version), "To begin with.")
+    train_live(job, max_depth=1, where="cut = 1")
     return job, run_train(job, max_depth=3)
 
 
@@ -78,9 +75,8 @@ def test_a_version_is_made_live_by_hand_and_taken_back(command, generations):
 
 def test_what_replaced_nothing_cannot_be_taken_back(command, job):
     fill(job, examples(buys=noisy))
-    run_train(job, max_depth=1)
+    train_live(job, max_depth=1)
     registry = Registry(job.settings)
-    registry.promote(registry.version("1"), "The only one.")
     with pytest.raises(DataError, match="replaced no other"):
         registry.roll_back("Why not.")
     with pytest.raises(UsageError, match=r"no version '7'. It has 2, 1"):

@@ -19,14 +19,14 @@ from lakehouse.errors import DataError, OutsideError
 from lakehouse.storage import struct
 from lakehouse.streams import Stop
 from pipelines.aggregate import run_aggregate
-from pipelines.registry import Registry
-from pipelines.score import features_hash, run_score
+from pipelines.registry import Registry, open_registry
+from pipelines.score import _Scorer, features_hash, run_score
 from pipelines.session import Job
 from pipelines.settings import load_settings
-from pipelines.train import run_train
 from silver.events import SILVER
 from tests.gold.events import at, keep, view
 from tests.gold.visits import ANNA_BUYS
+from tests.pipelines.test_train import train_live
 
 pytestmark = pytest.mark.spark
 
@@ -41,19 +41,25 @@ def example(user, cut, *, keen, bought, category="shoes", session="visit"):
     return (f"user{user:05}", session, cut, *numbers.values(), "direct", "page_view", category, "product", *ends)
 
 
+def _taught():
+    rng = random.Random(5)
+    for user in range(150):
+        keen = rng.random() < 0.3
+        yield from (example(user, cut, keen=keen, bought=keen and rng.random() < 0.9) for cut in (1, 2))
+
+
+TAUGHT = [*_taught()]
+"""Visits that a model can learn from."""
+
+
 @pytest.fixture(scope="module")
 def job(spark, tmp_path_factory):
     """An installation with a champion."""
     home = tmp_path_factory.mktemp("scored")
     settings = load_settings(lake=str(home / "lake"), state=home / "state", stream={"trigger_seconds": 0.5})
     job = Job(settings, spark)
-    rng = random.Random(5)
-    rows = []
-    for user in range(150):
-        keen = rng.random() < 0.3
-        rows += [example(user, cut, keen=keen, bought=keen and rng.random() < 0.9) for cut in (1, 2)]
-    fill(job, rows)
-    assert run_train(job, max_depth=2).promoted
+    fill(job, TAUGHT)
+    train_live(job, max_depth=2)
     return job
 
 
@@ -193,6 +199,31 @@ def test_changes_are_scored_as_they_come(job, monkeypatch):
         thread.join(60)
     assert results[0].scored == 2
     assert not list(job.settings.checkpoints.glob("score-*"))
+
+
+def test_scoring_goes_on_while_the_store_is_broken_and_then_takes_up_another_champion(job, capsys):
+    fill(job, [example(1, 1, keen=True, bought=None)])
+    registry = open_registry(job.settings)
+    first = registry.live()
+    scorer = _Scorer(job, registry, first)
+    store = job.settings.mlflow_home / "mlflow.db"
+    whole = store.read_bytes()
+    store.write_bytes(b"no database" * 1_000)
+    try:
+        for _ in range(2):
+            scorer.take(job.lake.read(TABLE))
+    finally:
+        store.write_bytes(whole)
+    assert (scorer.scored, scorer.version) == (1, first)
+    assert capsys.readouterr().err.count(f"score: goes on with version {first.number}.") == 1
+
+    fill(job, TAUGHT)
+    second = train_live(job, max_depth=1)
+    fill(job, [example(1, 1, keen=True, bought=None), example(2, 1, keen=True, bought=None)])
+    scorer.take(job.lake.read(TABLE))
+    assert scorer.version.number == second.model_version
+    assert {row["model_version"] for row in rows_of(job, PREDICTIONS)} == {second.model_version}
+    registry.roll_back("As it was.")
 
 
 def test_a_closed_session_has_the_features_that_it_was_scored_on_while_it_was_open(job, gold_of):

@@ -55,6 +55,15 @@ def fill(job, rows):
     job.lake.overwrite(TABLE, job.spark.createDataFrame(rows, struct(job.spark, TABLE)))
 
 
+def train_live(job, **options):
+    """Trains, and makes the version live whatever it is worth."""
+    result = run_train(job, **options)
+    if not result.promoted:
+        registry = Registry(job.settings)
+        registry.promote(registry.version(result.model_version), "For a test.")
+    return result
+
+
 @pytest.fixture(scope="module")
 def trained(spark, tmp_path_factory):
     """An installation with one model."""
