@@ -20,6 +20,7 @@ from pipelines.recover import recover
 from pipelines.refine import refine
 from pipelines.run import run
 from pipelines.score import score
+from pipelines.status import status
 from pipelines.tables import check, tables
 from pipelines.train import train
 from pipelines.verify import verify
@@ -37,6 +38,7 @@ app.add_typer(broker.app, name="broker", help="The embedded Kafka.")
 app.add_typer(produce.app, name="produce", help="Events into Kafka: simulated shoppers, or a real export.")
 for job in (ingest, refine, aggregate, train, score, run):
     app.command()(job)
+app.command()(status)
 app.command()(verify)
 app.command()(quality)
 app.command()(rebuild)
