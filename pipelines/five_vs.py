@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -198,7 +199,7 @@ def late(topic: Any, partition: Any, offset: Any, event_at: Any, minutes: float)
     flags = np.zeros(len(at), bool)
     changes = (np.diff(topics[order], prepend=-1) != 0) | (np.diff(partitions[order], prepend=-1) != 0)
     starts = np.flatnonzero(changes)
-    for begin, end in zip(starts, [*starts[1:], len(at)], strict=True):
+    for begin, end in pairwise([*starts, len(at)]):
         flags[begin:end] = np.maximum.accumulate(at[begin:end]) - at[begin:end] > minutes * 60_000_000
     found = np.zeros(len(at), bool)
     found[order] = flags

@@ -173,6 +173,7 @@ def test_the_relationships(tmdl):
                 ("hourly_activity", "event_on"),
                 ("click_map", "event_on"),
                 ("data_quality", "arrived_on"),
+                ("pipeline_metrics", "started_on"),
             )
         },
         **{
