@@ -58,8 +58,8 @@ class Witness(Protocol):
     def failed(self, stream: Stream, error: Exception) -> None:
         """The run fails at this stream."""
 
-    def end(self) -> None:
-        """They are stopped."""
+    def end(self, *, well: bool) -> None:
+        """They are stopped; ``well`` if that is because each of them has read what was there."""
 
 
 @dataclass
@@ -132,6 +132,7 @@ def run(
             held.callback(OneWriter(locks, stream.name, spark).release)
         witness.begin(streams)
         queries: list[tuple[Stream, StreamingQuery]] = []
+        well = False
         try:
             for stream in streams:
                 with _failing(witness, [stream], stop):
@@ -149,6 +150,7 @@ def run(
                 _finish([query for _, query in queries], stop_seconds)
             _look(queries, progress, explain, witness, stop)
             watch(progress)
+            well = not stop.is_set()
         finally:
             for _, query in queries:
                 # Java may be gone, or a batch may not heed its interruption in time: it is done again.
@@ -157,7 +159,7 @@ def run(
             for stream, query in queries:
                 with suppress(Exception):
                     _take(stream, query, progress, witness)
-            witness.end()
+            witness.end(well=well)
     return progress
 
 
@@ -303,7 +305,7 @@ def check(stream: Stream) -> None:
     mark, own = _mark(stream)
     committed(stream.checkpoint)  # raises where it cannot be read
     if not begun(stream.checkpoint):
-        if _numbers(stream.checkpoint / "commits"):
+        if finished(stream.checkpoint):
             raise OutsideError(f"The checkpoint of {stream.name} is damaged: {mark.parent} has no offsets.", RECOVER)
         if stream.target_has_rows() and resumes_at(stream.checkpoint) is None:
             raise OutsideError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).", RECOVER)
@@ -396,10 +398,10 @@ def committed(checkpoint: Path) -> list[dict[str, Any]] | None:
 
     Raises OutsideError where the checkpoint cannot be read.
     """
-    done = _numbers(checkpoint / "commits")
+    done = finished(checkpoint)
     if not done:
         return None
-    path = checkpoint / "offsets" / str(max(done))
+    path = checkpoint / "offsets" / str(done[-1])
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines[2:]]
@@ -407,9 +409,9 @@ def committed(checkpoint: Path) -> list[dict[str, Any]] | None:
         raise OutsideError(f"The checkpoint {checkpoint} is damaged: {path} cannot be read.", RECOVER) from error
 
 
-def newest(checkpoint: Path) -> int:
-    """The number of the newest batch that a stream finished; -1 before the first."""
-    return max(_numbers(checkpoint / "commits"), default=-1)
+def finished(checkpoint: Path) -> list[int]:
+    """The numbers of the batches that a stream finished, as far back as its checkpoint remembers."""
+    return sorted(_numbers(checkpoint / "commits"))
 
 
 def own_id(checkpoint: Path) -> str:

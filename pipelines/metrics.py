@@ -22,7 +22,7 @@ from gold.pipeline_metrics import TABLE
 from lakehouse.errors import OutsideError
 from lakehouse.files import write_json
 from lakehouse.locks import OneWriter
-from lakehouse.streams import MEASURED, Stream, newest, own_id, times
+from lakehouse.streams import MEASURED, Stream, finished, own_id, times
 from pipelines.console import in_words
 from pipelines.session import Job
 
@@ -110,7 +110,6 @@ class Recorder:
         self._job = job
         self._run_id = uuid4().hex
         self._streams: list[Stream] = []
-        self._failed = False
         self._folded = time.monotonic()
 
     def begin(self, streams: Sequence[Stream]) -> None:
@@ -118,14 +117,10 @@ class Recorder:
         self._streams = list(streams)
         for stream in streams:
             with _never_failing():
-                known, query_id, last = (
-                    self._lines(stream).standing(),
-                    own_id(stream.checkpoint),
-                    newest(stream.checkpoint),
-                )
+                known, query_id = self._lines(stream).standing(), own_id(stream.checkpoint)
                 first = known.batch_id + 1 if known.query_id == query_id else 0
-                for batch in range(first, last + 1):
-                    with _never_failing(unlogged=FileNotFoundError):
+                for batch in finished(stream.checkpoint):
+                    if batch >= first:
                         began, ended = times(stream.checkpoint, batch)
                         self._lines(stream).add(self._row(stream, query_id, batch, began, max(began, ended)))
 
@@ -138,15 +133,15 @@ class Recorder:
 
     def failed(self, stream: Stream, error: Exception) -> None:
         """Writes down a failure."""
-        self._failed = True
         with _never_failing():
             said, now = in_words(error), time.time()
-            at = (own_id(stream.checkpoint), newest(stream.checkpoint) + 1)
-            self._lines(stream).add(self._row(stream, *at, now, now, error=said.message, cure=said.cure))
+            batch = max(finished(stream.checkpoint), default=-1) + 1
+            row = self._row(stream, own_id(stream.checkpoint), batch, now, now, error=said.message, cure=said.cure)
+            self._lines(stream).add(row)
 
-    def end(self) -> None:
-        """Puts what was written down into the table; where nothing failed, what failed earlier is mended."""
-        self.fold(mended=not self._failed)
+    def end(self, *, well: bool) -> None:
+        """Puts what was written down into the table; where all went well, what failed earlier is mended."""
+        self.fold(mended=well)
 
     def fold_if_due(self) -> None:
         """Puts what was written down into the table, if that has not been done for a while."""
@@ -171,8 +166,10 @@ class Recorder:
                 lines.forget(standing)
 
     def _append(self, rows: Iterable[Row]) -> bool:
+        from deltalake import DeltaTable
+
         lake = self._job.lake
-        if not lake.exists(TABLE):
+        if not DeltaTable.is_deltatable(lake.path(TABLE)):
             lake.ensure(TABLE)
         try:
             writer = OneWriter(self._job.settings.locks / "tables", TABLE.name)
@@ -203,12 +200,10 @@ class Recorder:
 
 
 @contextmanager
-def _never_failing(*, unlogged: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+def _never_failing() -> Iterator[None]:
     """A job does not fail for its metrics."""
     try:
         yield
-    except unlogged:
-        pass
     except Exception:
         logging.getLogger(__name__).warning("What the streams do could not be written down.", exc_info=True)
 

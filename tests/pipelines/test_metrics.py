@@ -67,7 +67,7 @@ def without_spark(folder: Path) -> Job:
     place = f"{made.lake_root}/gold/pipeline_metrics"
     columns = [pa.field(one.name, ARROW[one.type], nullable=not one.required) for one in TABLE.columns]
     DeltaTable.create(place, pa.schema(columns))
-    lake = SimpleNamespace(exists=lambda _: True, path=lambda _: place)
+    lake = SimpleNamespace(path=lambda _: place)
     return SimpleNamespace(settings=made, lake=lake)
 
 
@@ -115,7 +115,7 @@ def test_a_run_tells_its_batches_in_one_commit_and_one_without_rows_makes_none(j
             recorder.done(stream, told(number))
         for number in empty:
             recorder.done(stream, told(number, rows=0))
-        recorder.end()
+        recorder.end(well=True)
         assert version(job) == 1
     assert [(row["batch_id"], row["rows_in"], row["stream"]) for row in held(job)] == [
         (number, 10, "bronze.clicks") for number in range(3)
@@ -160,7 +160,7 @@ def test_batches_that_a_killed_driver_did_not_write_down_are_added_from_the_chec
     finished(stream.checkpoint, "q1", 3)
     after = Recorder(job)
     after.begin([stream])
-    after.end()
+    after.end(well=True)
     assert [(row["batch_id"], row["rows_in"]) for row in held(job)] == [(0, 10), (1, None), (2, None)]
     assert held(job)[2]["started_at"] == datetime(2026, 11, 28, 10, 0, 2, tzinfo=UTC)
     Recorder(job).begin([stream])
@@ -184,13 +184,13 @@ def test_a_failure_stands_with_its_cure_until_a_run_ends_well(job, tmp_path):
         failing = Recorder(job)
         failing.begin([stream])
         failing.failed(stream, OutsideError("The disk is full.", "Make room."))
-        failing.end()
+        failing.end(well=False)
         failure = Lines(job.settings.metrics, stream.name).standing().failure
         assert (failure["error"], failure["cure"]) == ("The disk is full.", "Make room.")
     assert [row["error"] for row in held(job)] == ["The disk is full."] * 2
     well = Recorder(job)
     well.begin([stream])
-    well.end()
+    well.end(well=True)
     assert Lines(job.settings.metrics, stream.name).standing().failure is None
     assert version(job) == 2
 
@@ -226,12 +226,12 @@ def test_metrics_that_cannot_be_written_are_logged_and_fail_nothing(job, tmp_pat
         recorder.begin([stream])
         recorder.done(stream, {"nothing": "that Spark says"})
         recorder.done(stream, told(0))
-        recorder.end()
+        recorder.end(well=True)
         job.settings.metrics.rename(tmp_path / "aside")
         job.settings.metrics.write_text("a file where the folder was")
         recorder.done(stream, told(1))
         recorder.failed(stream, ValueError("x"))
-        recorder.end()
+        recorder.end(well=True)
     assert len(caplog.records) >= 4
     assert len(Lines(tmp_path / "aside", stream.name).rows()) == 1
 
