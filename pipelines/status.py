@@ -66,7 +66,8 @@ def status(
         return
     found = run_status(settings)
     if as_json:
-        print_json([asdict(one) for one in found])
+        at = (one.newest_arrived_at and one.newest_arrived_at.isoformat() for one in found)
+        print_json([{**asdict(one), "newest_arrived_at": newest_at} for one, newest_at in zip(found, at, strict=True)])
     else:
         show(found)
 
