@@ -7,13 +7,14 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
@@ -31,7 +32,9 @@ class Stream:
 
     ``prepare`` gives the writer, without trigger and checkpoint; ``source_id`` and ``target_id``
     are the ids of what it reads and of the table that it feeds, which change when one of them is
-    made anew; ``target_has_rows`` says whether that table holds anything.
+    made anew; ``target_has_rows`` says whether that table holds anything. ``rows_out`` tells, of the
+    number of a batch that was done and of the rows that it read, how many the table was given, if
+    that is known.
     """
 
     name: str
@@ -40,6 +43,23 @@ class Stream:
     source_id: str
     target_id: str
     target_has_rows: Callable[[], bool]
+    rows_out: Callable[[int, int], int | None] = lambda batch, rows_in: None  # noqa: ARG005
+
+
+class Witness(Protocol):
+    """Is told what the streams of a run do, while the run has them locked."""
+
+    def begin(self, streams: Sequence[Stream]) -> None:
+        """They are locked, and none is started yet."""
+
+    def done(self, stream: Stream, batch: Mapping[str, Any]) -> None:
+        """A batch is done, and this is what Spark says of it."""
+
+    def failed(self, stream: Stream, error: Exception) -> None:
+        """The run fails at this stream."""
+
+    def end(self, *, well: bool) -> None:
+        """They are stopped; ``well`` if that is because each of them has read what was there."""
 
 
 @dataclass
@@ -49,14 +69,39 @@ class Progress:
     batches: int = 0
     rows: int = 0
     _seen: int = field(default=-1, repr=False)
+    _looked: str = field(default="", repr=False)
 
-    def take(self, query: StreamingQuery) -> None:
-        """Adds the batches that are new since the last look."""
+    def take(self, query: StreamingQuery) -> list[Mapping[str, Any]]:
+        """Adds the batches that are new since the last look, and gives what Spark says of them."""
+        last = query.lastProgress
+        if last is None or last["timestamp"] == self._looked:
+            return []
+        self._looked = last["timestamp"]
+        new: list[Mapping[str, Any]] = []
         for one in query.recentProgress:
-            if one.batchId > self._seen:
-                self._seen = one.batchId
-                self.batches += 1 if one.numInputRows else 0
-                self.rows += one.numInputRows
+            # A look that found nothing new is told under the number of the batch that is yet to come.
+            if one["batchId"] > self._seen and "addBatch" in one["durationMs"]:
+                self._seen = one["batchId"]
+                self.batches += 1 if one["numInputRows"] else 0
+                self.rows += one["numInputRows"]
+                new.append(one)
+        return new
+
+
+MEASURED = "measured"
+"""How the name begins under which Spark tells what ``measured`` found."""
+
+
+def measured(rows: DataFrame, name: str, *, arrived_at: Column, size: Column | None = None) -> DataFrame:
+    """The rows, unchanged; what Spark says of a batch then has their bytes and the oldest one's arrival.
+
+    Telling that takes no second look at the rows.
+    """
+    return rows.observe(
+        f"{MEASURED} {name}",
+        F.sum(size if size is not None else F.lit(None).cast("BIGINT")).alias("bytes"),
+        F.min(F.unix_micros(arrived_at)).alias("first_arrived"),
+    )
 
 
 def run(
@@ -69,12 +114,13 @@ def run(
     stop_seconds: float,
     watch: Callable[[dict[str, Progress]], None],
     explain: Callable[[str, BaseException], LakehouseError],
+    witness: Witness,
 ) -> dict[str, Progress]:
     """Runs streams until they have read what is there, or until SIGTERM or SIGINT if ``continuous``.
 
     ``watch`` is told the progress about twice a second. Each stream is locked by its name
     meanwhile. The first one that fails ends all of them, and ``explain`` turns what it died of
-    into a sentence.
+    into a sentence. ``witness`` is told each batch and failure.
 
     Raises OutsideError where another process runs one of the streams, or where a checkpoint and
     its table do not belong together.
@@ -84,27 +130,49 @@ def run(
         held.enter_context(stop.heeded())
         for stream in streams:
             held.callback(OneWriter(locks, stream.name, spark).release)
-        for stream in streams:
-            _make_ready(stream)
-        queries: dict[str, StreamingQuery] = {}
+        witness.begin(streams)
+        queries: list[tuple[Stream, StreamingQuery]] = []
+        well = False
         try:
             for stream in streams:
+                with _failing(witness, [stream], stop):
+                    _make_ready(stream)
+            for stream in streams:
                 if not stop.is_set():
-                    queries[stream.name] = _started(stream, trigger_seconds if continuous else None, explain)
-            while not stop.is_set() and any(query.isActive for query in queries.values()):
-                _look(queries, progress, explain)
-                watch(progress)
+                    with _failing(witness, [stream], stop):
+                        queries.append((stream, _started(stream, trigger_seconds if continuous else None, explain)))
+            while not stop.is_set() and any(query.isActive for _, query in queries):
+                _look(queries, progress, explain, witness, stop)
+                with _failing(witness, streams, stop):
+                    watch(progress)
                 stop.wait(0.3)
             if stop.is_set():
-                _finish(queries, stop_seconds)
-            _look(queries, progress, explain)
+                _finish([query for _, query in queries], stop_seconds)
+            _look(queries, progress, explain, witness, stop)
             watch(progress)
+            well = not stop.is_set()
         finally:
-            for query in queries.values():
+            for _, query in queries:
                 # Java may be gone, or a batch may not heed its interruption in time: it is done again.
                 with suppress(Exception):
                     query.stop()
+            for stream, query in queries:
+                with suppress(Exception):
+                    _take(stream, query, progress, witness)
+            witness.end(well=well)
     return progress
+
+
+@contextmanager
+def _failing(witness: Witness, streams: Sequence[Stream], stop: Stop) -> Iterator[None]:
+    """Tells whose failure it is when something within fails; what fails once it is time to stop is no failure."""
+    try:
+        yield
+    except Exception as error:
+        if not stop.is_set():
+            for stream in streams:
+                witness.failed(stream, error)
+        raise
 
 
 def _started(
@@ -120,22 +188,28 @@ def _started(
 
 
 def _look(
-    queries: dict[str, StreamingQuery],
+    queries: Sequence[tuple[Stream, StreamingQuery]],
     progress: dict[str, Progress],
     explain: Callable[[str, BaseException], LakehouseError],
+    witness: Witness,
+    stop: Stop,
 ) -> None:
-    for name, query in queries.items():
-        progress[name].take(query)
-        if not query.isActive and (error := query.exception()) is not None:
-            raise explain(name, error) from error
+    for stream, query in queries:
+        with _failing(witness, [stream], stop):
+            _take(stream, query, progress, witness)
+            if not query.isActive and (error := query.exception()) is not None:
+                raise explain(stream.name, error) from error
 
 
-def _finish(queries: dict[str, StreamingQuery], seconds: float) -> None:
+def _take(stream: Stream, query: StreamingQuery, progress: dict[str, Progress], witness: Witness) -> None:
+    for batch in progress[stream.name].take(query):
+        witness.done(stream, batch)
+
+
+def _finish(queries: Sequence[StreamingQuery], seconds: float) -> None:
     """Gives the batches in flight some time to end by themselves; what does not is redone at the next start."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end and any(
-        query.isActive and query.status["isTriggerActive"] for query in queries.values()
-    ):
+    while time.monotonic() < end and any(query.isActive and query.status["isTriggerActive"] for query in queries):
         time.sleep(0.1)
 
 
@@ -231,7 +305,7 @@ def check(stream: Stream) -> None:
     mark, own = _mark(stream)
     committed(stream.checkpoint)  # raises where it cannot be read
     if not begun(stream.checkpoint):
-        if _numbers(stream.checkpoint / "commits"):
+        if finished(stream.checkpoint):
             raise OutsideError(f"The checkpoint of {stream.name} is damaged: {mark.parent} has no offsets.", RECOVER)
         if stream.target_has_rows() and resumes_at(stream.checkpoint) is None:
             raise OutsideError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).", RECOVER)
@@ -324,12 +398,34 @@ def committed(checkpoint: Path) -> list[dict[str, Any]] | None:
 
     Raises OutsideError where the checkpoint cannot be read.
     """
-    done = _numbers(checkpoint / "commits")
+    done = finished(checkpoint)
     if not done:
         return None
-    path = checkpoint / "offsets" / str(max(done))
+    path = checkpoint / "offsets" / str(done[-1])
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines[2:]]
     except (OSError, ValueError) as error:
         raise OutsideError(f"The checkpoint {checkpoint} is damaged: {path} cannot be read.", RECOVER) from error
+
+
+def finished(checkpoint: Path) -> list[int]:
+    """The numbers of the batches that a stream finished, as far back as its checkpoint remembers."""
+    return sorted(_numbers(checkpoint / "commits"))
+
+
+def own_id(checkpoint: Path) -> str:
+    """The stream's id that Spark keeps in its checkpoint; empty before it has one."""
+    try:
+        return str(json.loads((checkpoint / "metadata").read_text(encoding="utf-8"))["id"])
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+def times(checkpoint: Path, batch: int) -> tuple[float, float]:
+    """When a finished batch began and ended, in seconds since 1970, as its checkpoint's files tell.
+
+    Raises OSError, ValueError or KeyError where they cannot be read.
+    """
+    began = json.loads((checkpoint / "offsets" / str(batch)).read_text(encoding="utf-8").splitlines()[1])
+    return began["batchTimestampMs"] / 1_000, (checkpoint / "commits" / str(batch)).stat().st_mtime

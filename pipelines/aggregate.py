@@ -23,13 +23,14 @@ from lakehouse.frames import union
 from lakehouse.incremental import Span, few_or_all, refresh
 from lakehouse.parallel import side_by_side
 from lakehouse.storage import struct
-from lakehouse.streams import Progress, Stream, committed, resume_from, resumes_at, stopping
+from lakehouse.streams import Progress, Stream, committed, measured, resume_from, resumes_at, stopping
 from lakehouse.table import Source, Table
 from pipelines.broker import bootstrap_servers
 from pipelines.catalog import GOLD, TABLES
 from pipelines.console import call
 from pipelines.jobs import AsJson, Continuous, report, run_streams
 from pipelines.session import Job, open_job
+from pipelines.settings import Settings
 from producers import kafka
 
 STREAM = "gold"
@@ -75,14 +76,14 @@ def clock_frame(job: Job, as_of: datetime) -> DataFrame:
 
 def run_aggregate(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     """Brings gold up to what silver holds; on and on if ``continuous``."""
-    gold, before = _Gold(job), built_from(job)
+    gold, before = _Gold(job), built_from(job.settings)
     with stopping() as stop:
         result = run_streams(
             job, "aggregate", [stream(job, gold.take)], continuous=continuous, tick=gold.close_sessions
         )
         if not stop.is_set():
             gold.close_sessions()
-    built = {} if before else built_from(job)
+    built = {} if before else built_from(job.settings)
     # What gold was built from as a whole has not come by the stream.
     result[STREAM].rows += sum(job.lake.read(table, built[table.name]).count() for table in fed_by() if built)
     return result
@@ -156,7 +157,7 @@ def _scopes(table: Table) -> set[str]:
     return used | ({SPAN.day} if SPAN.day in table.column_names else set())
 
 
-def checkpoint(job: Job) -> Path:
+def checkpoint(settings: Settings) -> Path:
     """The folder of the stream's checkpoint.
 
     Other declarations are another stream: it begins with all that silver holds, so that a table or
@@ -164,17 +165,17 @@ def checkpoint(job: Job) -> Path:
     """
     declared = [[table.name for table in fed_by()], *([one.name, one.ddl, dict(one.scope)] for one in kept_up())]
     version = hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
-    return job.settings.checkpoints / STREAM / version
+    return settings.checkpoints / STREAM / version
 
 
-def positions(job: Job) -> dict[str, dict[str, Any]]:
+def positions(settings: Settings) -> dict[str, dict[str, Any]]:
     """Where the stream stands in each of silver's tables, as Delta's source writes it; none before its first batch."""
-    return dict(zip((table.name for table in fed_by()), committed(checkpoint(job)) or (), strict=False))
+    return dict(zip((table.name for table in fed_by()), committed(checkpoint(settings)) or (), strict=False))
 
 
 def journal(job: Job) -> Path:
     """The file that tells of a refresh that was interrupted."""
-    return checkpoint(job) / "refresh.json"
+    return checkpoint(job.settings) / "refresh.json"
 
 
 def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stream:
@@ -196,7 +197,9 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
             .load(lake.path(table))
             .where(F.col("_commit_version") > built)
         )
-        return rows.select(
+        # A row that goes, or that another takes the place of, may have come long ago.
+        arrived = F.when(F.col("_change_type") == "insert", F.col("arrived_at"))
+        return measured(rows, table.short_name, arrived_at=arrived).select(
             F.lit(table.name).alias("_table"),
             *(F.expr(sql).alias(sql) for sql in everything if sql in scopes[table.name]),
         )
@@ -207,7 +210,7 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
             with stopping() as stop, stop.unheeded():
                 built = build(job)
             resume_from(made.checkpoint, json.dumps(built))
-        built = built_from(job)
+        built = built_from(job.settings)
         rows = changes(tables[0], built[tables[0].name])
         for table in tables[1:]:
             rows = rows.unionByName(changes(table, built[table.name]), allowMissingColumns=True)
@@ -215,7 +218,7 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
 
     made = Stream(
         name=STREAM,
-        checkpoint=checkpoint(job),
+        checkpoint=checkpoint(job.settings),
         prepare=prepare,
         source_id="+".join(lake.table_id(table) for table in tables),
         target_id=lake.table_id(SESSIONS),
@@ -256,9 +259,9 @@ def made_of(job: Job, table: Table, given: Mapping[str, DataFrame]) -> DataFrame
     return table.make({name: frame(source) for name, source in table.reads.items()})
 
 
-def built_from(job: Job) -> dict[str, int]:
+def built_from(settings: Settings) -> dict[str, int]:
     """The versions of silver's tables that gold was last built from as a whole; none before that."""
-    return json.loads(resumes_at(checkpoint(job)) or "{}")  # type: ignore[no-any-return]
+    return json.loads(resumes_at(checkpoint(settings)) or "{}")  # type: ignore[no-any-return]
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pipelines.refine import refine
 from pipelines.report.command import report
 from pipelines.run import run
 from pipelines.score import score
+from pipelines.status import status
 from pipelines.tables import check, tables
 from pipelines.train import train
 from pipelines.verify import verify
@@ -40,6 +41,7 @@ app.add_typer(produce.app, name="produce", help="Events into Kafka: simulated sh
 for job in (ingest, refine, aggregate, train, score, evaluate, run):
     app.command()(job)
 app.add_typer(models.app, name="models", help="The registered models: which version is live, and why.")
+app.command()(status)
 app.command()(verify)
 app.command()(quality)
 app.command()(rebuild)

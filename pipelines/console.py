@@ -69,19 +69,25 @@ def fail(error: BaseException) -> NoReturn:
     if isinstance(error, KeyboardInterrupt | StoppedError):
         err.print("stopped")
         raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 143)
+    said = in_words(error)
+    err.print(f"[bold red]error:[/] {escape(str(said))}", soft_wrap=True)
+    raise SystemExit(said.exit_code)
+
+
+def in_words(error: BaseException) -> LakehouseError:
+    """An error as a sentence with its cure."""
     from lakehouse.session import java_is_gone  # only now: commands without Spark need not wait for it
 
     if java_is_gone(error):
-        error = OutsideError(
+        return OutsideError(
             "Java, which runs Spark, has ended: it was killed, or ran out of memory.",
             "Run it again, nothing is lost; if it comes back, raise spark.driver_memory. "
             "Its last words are in logs/spark.log of the state folder.",
         )
-    if not isinstance(error, LakehouseError):
-        first = (str(error).strip().splitlines() or [""])[0][:500].rstrip(".")
-        error = OutsideError(f"{type(error).__name__}: {first}.", "Run it again with --debug for the whole story.")
-    err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
-    raise SystemExit(error.exit_code)
+    if isinstance(error, LakehouseError):
+        return error
+    first = (str(error).strip().splitlines() or [""])[0][:500].rstrip(".")
+    return OutsideError(f"{type(error).__name__}: {first}.", "Run it again with --debug for the whole story.")
 
 
 def call(command: Callable[..., Any]) -> NoReturn:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bronze.raw_events import BRONZE, raw_events
-from lakehouse.streams import Progress, Stream, begun, query_id, resumes_at, stopping
+from lakehouse.streams import Progress, Stream, begun, measured, query_id, resumes_at, stopping
 from lakehouse.table import Table
 from pipelines.broker import bootstrap_servers
 from pipelines.console import call
@@ -110,7 +110,10 @@ def _stream(job: Job, table: Table, servers: str, topic: kafka.TopicInfo) -> Str
         own = {f"kafka.{name}": value for name, value in java_settings(job.settings.kafka.client).items()}
         reader = reader.options(**{**_waits(job.settings.kafka.patience_seconds), **own})
         # current_timestamp is the batch's own, written down in the checkpoint: a batch done again says the same.
-        records = reader.load().withColumns({"topic_id": F.lit(topic.topic_id), "ingested_at": F.current_timestamp()})
+        heard = measured(
+            reader.load(), table.short_name, arrived_at=F.col("timestamp"), size=F.octet_length("value").cast("BIGINT")
+        )
+        records = heard.withColumns({"topic_id": F.lit(topic.topic_id), "ingested_at": F.current_timestamp()})
         return raw_events(records).writeStream.foreachBatch(land)
 
     def land(rows: DataFrame, batch: int) -> None:
@@ -125,6 +128,7 @@ def _stream(job: Job, table: Table, servers: str, topic: kafka.TopicInfo) -> Str
         source_id=topic.topic_id,
         target_id=job.lake.table_id(table),
         target_has_rows=lambda: not job.lake.read(table).isEmpty(),
+        rows_out=lambda _, rows_in: rows_in,
     )
     return stream
 

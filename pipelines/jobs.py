@@ -12,6 +12,7 @@ import typer
 from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.streams import RECOVER, Progress, Stream, run
 from pipelines.console import bar, out, print_json
+from pipelines.metrics import Recorder
 from pipelines.session import Job
 
 Continuous = Annotated[bool, typer.Option("--continuous", help="Go on until SIGTERM or Ctrl-C.")]
@@ -32,6 +33,7 @@ def run_streams(
 ) -> dict[str, Progress]:
     """Runs a job's streams and shows what they do meanwhile; a continuous one is called to ``tick`` now and then."""
     ticked = time.monotonic()
+    recorder = Recorder(job)
     with bar() as shown:
         task = shown.add_task(name)
 
@@ -40,6 +42,7 @@ def run_streams(
             if continuous and time.monotonic() - ticked > TICK_SECONDS:
                 tick()
                 ticked = time.monotonic()
+            recorder.fold_if_due()
             rows = ", ".join(f"{stream.rpartition('.')[2]} {one.rows:,}" for stream, one in progress.items())
             shown.update(task, description=f"{name}: {rows} rows")
 
@@ -52,6 +55,7 @@ def run_streams(
             stop_seconds=job.settings.stream.stop_seconds,
             watch=watch,
             explain=explain,
+            witness=recorder,
         )
 
 

@@ -109,9 +109,9 @@ def _reader_behind(job: Job, table: Table, hours: float) -> str:
     """Why a table's old files must stay: a stream has yet to read a version from before they could go."""
     try:
         if table.layer == "bronze":
-            name, at = SILVER[table.short_name].name, refine.position(job, table.short_name)
+            name, at = SILVER[table.short_name].name, refine.position(job.settings, table.short_name)
         else:
-            name, at = aggregate.STREAM, aggregate.positions(job).get(table.name)
+            name, at = aggregate.STREAM, aggregate.positions(job.settings).get(table.name)
     except OutsideError as error:
         return f"old files stay: {error.message}"
     if at is None:

@@ -64,7 +64,7 @@ def run_rebuild(job: Job, layer: Layer) -> dict[str, tuple[int, str]]:
             held.callback(OneWriter(job.settings.locks, aggregate.STREAM, job.spark).release)
             tables = _silver(job)
             # Every row of silver has just been written anew: gold does not follow that but is built anew as well.
-            shutil.rmtree(aggregate.checkpoint(job), ignore_errors=True)
+            shutil.rmtree(aggregate.checkpoint(job.settings), ignore_errors=True)
         else:
             tables = _gold(job)
         for stream in streams:

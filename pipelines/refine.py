@@ -6,14 +6,16 @@ import time
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from bronze.raw_events import BRONZE
-from lakehouse.streams import Progress, Stream, committed, stopping
+from lakehouse.streams import Progress, Stream, committed, measured, stopping
 from pipelines.console import call
 from pipelines.fates import settle
 from pipelines.jobs import AsJson, Continuous, report, run_streams
 from pipelines.session import Job, open_job
+from pipelines.settings import Settings
 from producers.contract import EventType
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
@@ -40,18 +42,19 @@ def streams(job: Job) -> list[Stream]:
     return [_stream(job, event) for event in EVENTS.values()]
 
 
-def position(job: Job, name: str) -> dict[str, Any] | None:
+def position(settings: Settings, name: str) -> dict[str, Any] | None:
     """Where an event's stream stands in bronze, as Delta's source writes it; None before its first batch."""
-    done = committed(job.checkpoint(SILVER[name]))
+    done = committed(settings.checkpoint(SILVER[name]))
     return done[0] if done else None
 
 
 def _stream(job: Job, event: EventType) -> Stream:
     lake, source, target = job.lake, BRONZE[event.name], SILVER[event.name]
     judge = judge_records(event)
+    kept: dict[int, int] = {}
 
-    def batch(records: DataFrame, _: int) -> None:
-        settle(lake, event, judge(records))
+    def batch(records: DataFrame, number: int) -> None:
+        kept[number] = settle(lake, event, judge(records)).kept
 
     def prepare() -> DataStreamWriter:
         records = (
@@ -61,7 +64,9 @@ def _stream(job: Job, event: EventType) -> Stream:
             .option("maxBytesPerTrigger", job.settings.stream.bytes_per_batch)
             .load(lake.path(source))
         )
-        return records.writeStream.foreachBatch(batch)
+        size = F.octet_length("value").cast("BIGINT")
+        heard = measured(records, event.name, arrived_at=F.col("arrived_at"), size=size)
+        return heard.writeStream.foreachBatch(batch)
 
     return Stream(
         name=target.name,
@@ -70,6 +75,7 @@ def _stream(job: Job, event: EventType) -> Stream:
         source_id=lake.table_id(source),
         target_id=lake.table_id(target),
         target_has_rows=lambda: not lake.read(target).isEmpty(),
+        rows_out=lambda number, _: kept.pop(number, None),
     )
 
 

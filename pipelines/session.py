@@ -38,7 +38,7 @@ class Job:
 
     def checkpoint(self, table: Table) -> Path:
         """The checkpoint folder of the stream that feeds a table of bronze or silver."""
-        return self.settings.checkpoints / table.layer / table.short_name
+        return self.settings.checkpoint(table)
 
 
 CLASSES = Path(sys.prefix) / "share" / "clickstream" / "java-classes.jsa"

@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from lakehouse.errors import UsageError
+from lakehouse.table import Table
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 """The folder of the settings that this installation ships with."""
@@ -136,6 +137,10 @@ class Settings(BaseSettings):
         """The folder of the streams' checkpoints."""
         return self.state_root / "checkpoints"
 
+    def checkpoint(self, table: Table) -> Path:
+        """The checkpoint folder of the stream that feeds a table of bronze or silver."""
+        return self.checkpoints / table.layer / table.short_name
+
     @property
     def locks(self) -> Path:
         """The folder of the streams' locks."""
@@ -145,6 +150,11 @@ class Settings(BaseSettings):
     def logs(self) -> Path:
         """The folder of the logs."""
         return self.state_root / "logs"
+
+    @property
+    def metrics(self) -> Path:
+        """The folder of what streams have done and gold.pipeline_metrics does not tell yet."""
+        return self.state_root / "metrics"
 
     @property
     def mlflow_home(self) -> Path:

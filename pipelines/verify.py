@@ -191,7 +191,7 @@ def _fate_rows(job: Job, name: str) -> DataFrame:
 def _judged(job: Job, name: str) -> DataFrame:
     """The bronze rows that silver's stream has read: those of the versions below the one it reads next."""
     table = BRONZE[name]
-    at = refine.position(job, name)
+    at = refine.position(job.settings, name)
     return _up_to(job, table, at) if at else job.lake.empty(table)
 
 
@@ -312,8 +312,8 @@ def _clock(job: Job) -> DataFrame:
 
 def _taken(job: Job, table: Table) -> DataFrame:
     """The rows of a silver table that gold's stream has read."""
-    at = aggregate.positions(job).get(table.name)
-    built = aggregate.built_from(job).get(table.name, -1)
+    at = aggregate.positions(job.settings).get(table.name)
+    built = aggregate.built_from(job.settings).get(table.name, -1)
     if at:
         return _up_to(job, table, at, at_least=built)
     return job.lake.read(table, built) if built >= 0 else job.lake.empty(table)

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from lakehouse.streams import own_id
 from producers.contract import EventType
 from producers.events import EVENTS
 from producers.identity import identity
@@ -128,3 +129,16 @@ def audit_sessions(installation: Installation) -> Iterator[str]:
     ).fetchall()
     if wrong:
         yield f"gold: {len(wrong)} sessions are wrong, as {wrong[0]}"
+
+
+def audit_metrics(installation: Installation) -> Iterator[str]:
+    """What is wrong with what the streams told: batches that are told twice, and those of bronze that are not."""
+    rows = read(installation.table("gold.pipeline_metrics"), ["stream", "query_id", "batch_id", "error"]).to_pylist()
+    told = Counter((row["stream"], row["query_id"], row["batch_id"]) for row in rows if row["error"] is None)
+    if doubled := [batch for batch, times in told.items() if times > 1]:
+        yield f"{len(doubled)} batches are told twice, as {min(doubled)}"
+    for stream in (f"bronze.{topic}" for topic in EVENTS):
+        checkpoint = installation.checkpoint(stream)
+        finished = {(stream, own_id(checkpoint), int(path.name)) for path in (checkpoint / "commits").glob("[0-9]*")}
+        if untold := finished - told.keys():
+            yield f"{stream}: {len(untold)} batches are not told, as {min(untold)}"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from gold.sessions import TABLE as SESSIONS
 from pipelines.aggregate import kept_up
-from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
+from tests.faults.audit import audit_bronze, audit_fates, audit_metrics, audit_sessions
 from tests.faults.harness import LIMIT, Installation, Ledger, Shoppers, Watch, Window, kill_when, until, windows
 
 JOBS = {"bronze": "ingest", "silver": "refine", "gold": "aggregate"}
@@ -103,6 +103,7 @@ class Campaign:
         found += audit_bronze(self.installation, self.ledger)
         found += audit_fates(self.installation)
         found += audit_sessions(self.installation)
+        found += audit_metrics(self.installation)
         self.tallies["all, at the end"].take(found)
         self.offences += [f"at the end: {offence}" for offence in found]
 

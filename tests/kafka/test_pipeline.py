@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
 
 from bronze.raw_events import BRONZE
+from gold.pipeline_metrics import TABLE as METRICS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import OutsideError
 from pipelines.aggregate import run_aggregate
@@ -27,6 +28,7 @@ from pipelines.recover import run_recover
 from pipelines.refine import run_refine
 from pipelines.session import Job
 from pipelines.settings import load_settings
+from pipelines.status import run_status
 from pipelines.verify import check_checkpoints, check_kafka, run_verify
 from producers.kafka import Sender, ensure_topics
 from silver.duplicates import DUPLICATES
@@ -153,10 +155,32 @@ def test_gold_says_of_the_real_sample_what_its_file_says(otto):
     )
 
 
+def test_each_batch_is_told_once_with_its_rows_its_bytes_and_its_time(otto):
+    (heard,) = second_reader(otto, BRONZE["clicks"], "SELECT sum(octet_length(value))::BIGINT FROM TABLE")[0]
+    assert second_reader(
+        otto,
+        METRICS,
+        """
+        SELECT stream, batch_id, rows_in, rows_out, bytes_in, offsets_behind, error, state_bytes,
+               lag_seconds BETWEEN duration_seconds - 1 AND 600,
+               duration_seconds >= offsets_seconds + planning_seconds + work_seconds + checkpoint_seconds - 0.01
+        FROM TABLE WHERE stream LIKE '%clicks' ORDER BY stream
+        """,
+    ) == [
+        ("bronze.clicks", 0, 62, 62, heard, 0, None, 0, True, True),
+        ("silver.clicks", 0, 62, 62, heard, None, None, 0, True, True),
+    ]
+    found = {one.stream: one for one in run_status(otto.settings)}
+    assert {one.behind for one in found.values()} == {0}
+    assert all(found[name].last_batch["rows_in"] == 800 for name in ("bronze.page_views", "silver.page_views"))
+    assert found["gold"].newest_arrived_at == max(one.newest_arrived_at for one in found.values() if one.last_batch)
+
+
 def test_jobs_that_find_nothing_new_change_nothing(otto):
-    versions = [otto.lake.version(table) for table in (*BRONZE.values(), *SILVER.values(), SESSIONS)]
+    tables = (*BRONZE.values(), *SILVER.values(), SESSIONS, METRICS)
+    versions = [otto.lake.version(table) for table in tables]
     everything(otto)
-    assert [otto.lake.version(table) for table in (*BRONZE.values(), *SILVER.values(), SESSIONS)] == versions
+    assert [otto.lake.version(table) for table in tables] == versions
 
 
 def test_the_audit_of_an_untouched_lake_is_green(otto):

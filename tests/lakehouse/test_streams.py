@@ -6,10 +6,11 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from lakehouse.streams import stopping
+from lakehouse.streams import Progress, stopping
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -36,3 +37,22 @@ def test_a_signal_that_nobody_heeds_ends_the_block_once_and_cleanly():
         reached.append("the end")
     assert stop.is_set()
     assert not reached
+
+
+def said(number: int, at: str, rows: int, *phases: str) -> dict:
+    """What Spark says of a batch or, where no phase is addBatch, of a look that found nothing new."""
+    return {"batchId": number, "timestamp": at, "numInputRows": rows, "durationMs": dict.fromkeys(phases, 1)}
+
+
+def test_a_look_that_found_nothing_does_not_hide_the_batch_that_gets_its_number():
+    query, progress = SimpleNamespace(lastProgress=None, recentProgress=[]), Progress()
+    taken = [progress.take(query)]
+    for one in (
+        said(0, "10:00", 5, "latestOffset", "addBatch"),
+        said(1, "10:01", 0, "latestOffset"),
+        said(1, "10:02", 7, "latestOffset", "addBatch"),
+    ):
+        query.lastProgress, query.recentProgress = one, [*query.recentProgress, one]
+        taken += [progress.take(query), progress.take(query)]
+    assert [[one["timestamp"] for one in some] for some in taken] == [[], ["10:00"], [], [], [], ["10:02"], []]
+    assert (progress.batches, progress.rows) == (2, 12)

@@ -9,6 +9,7 @@ import pytest
 
 from bronze.raw_events import BRONZE
 from gold.data_quality import TABLE as QUALITY
+from gold.pipeline_metrics import TABLE as METRICS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.locks import OneWriter
@@ -16,6 +17,7 @@ from pipelines import quality, quarantine, recover, verify
 from pipelines.aggregate import STREAM, run_aggregate
 from pipelines.rebuild import Layer, content_hash, run_rebuild
 from pipelines.refine import run_refine
+from pipelines.status import run_status
 from producers.contract import Field
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
@@ -144,3 +146,7 @@ def test_a_lost_checkpoint_stops_the_job_and_names_the_cure(job, tables):
     tables.append(SILVER["clicks"], SILVER["clicks"].build(tables.read(BRONZE["clicks"])))
     with pytest.raises(OutsideError, match=r"checkpoint of silver.clicks is lost.*clickstream recover"):
         run_refine(job)
+    ((stream, batch, error, cure),) = rows(tables.read(METRICS), "stream", "batch_id", "error", "cure")
+    assert (stream, batch) == ("silver.clicks", 0)
+    assert f"{error} {cure}".startswith("The checkpoint of silver.clicks is lost")
+    assert "clickstream recover" in next(one.cure for one in run_status(job.settings) if one.stream == stream)

@@ -174,6 +174,7 @@ def test_the_relationships(tmdl):
                 ("click_map", "event_on"),
                 ("data_quality", "arrived_on"),
                 ("model_metrics", "started_on"),
+                ("pipeline_metrics", "started_on"),
             )
         },
         **{

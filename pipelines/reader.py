@@ -1,0 +1,72 @@
+"""The tables as delta-rs opens them, for commands that answer at once and start no Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lakehouse.errors import OutsideError
+from pipelines.catalog import TABLES
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+
+def open_tables(settings: Settings) -> dict[str, DeltaTable]:
+    """The tables that are there, by name, each at its newest version."""
+    from deltalake import DeltaTable
+
+    places = {name: f"{settings.lake_root}/{one.layer}/{one.short_name}" for name, one in TABLES.items()}
+    return {name: DeltaTable(place) for name, place in places.items() if DeltaTable.is_deltatable(place)}
+
+
+def no_lake(settings: Settings) -> OutsideError:
+    """What to say where no table is."""
+    return OutsideError(
+        f"There is no lake in {settings.lake_root}.",
+        "`clickstream demo` makes a small one, `clickstream run` fills it with what Kafka has, and CLICKSTREAM_LAKE "
+        "names another one.",
+    )
+
+
+def rows(table: DeltaTable | None, columns: Sequence[str]) -> pa.Table | None:
+    """Some columns of a table; None where there is none. Instants are in microseconds."""
+    import pyarrow as pa
+
+    if table is None:
+        return None
+    found = table.to_pyarrow_dataset().to_table(columns=list(columns))
+    fields = [
+        pa.field(one.name, pa.timestamp("us", "UTC") if pa.types.is_timestamp(one.type) else one.type)
+        for one in found.schema
+    ]
+    return found.cast(pa.schema(fields), safe=False)
+
+
+def newest(table: DeltaTable | None, column: str) -> datetime | None:
+    """The latest instant in a column, as the table's log knows it, else as its rows do."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if table is None:
+        return None
+    files = pa.table(table.get_add_actions(flatten=True))
+    known = files[f"max.{column}"] if f"max.{column}" in files.column_names else None
+    if known is None or known.null_count:
+        found = rows(table, [column])
+        known = found[column] if found is not None else None
+    latest = pc.max(known).as_py() if known is not None else None
+    return latest if isinstance(latest, datetime) else None
+
+
+def size(table: DeltaTable | None) -> tuple[int, int]:
+    """How many rows and bytes the newest version of a table has; as its log knows it."""
+    import pyarrow as pa
+
+    if table is None:
+        return 0, 0
+    files = pa.table(table.get_add_actions(flatten=True))
+    return sum(files["num_records"].to_pylist()), sum(files["size_bytes"].to_pylist())
