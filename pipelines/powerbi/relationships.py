@@ -24,13 +24,17 @@ CALENDAR_DAY = "date"
 
 @dataclass(frozen=True)
 class Relationship:
-    """Many rows of a table refer to one row of another, each by one column."""
+    """Many rows of a table refer to one row of another, each by one column.
+
+    Where the two have the same key, it is one row to one row, and each table filters the other.
+    """
 
     table: str
     column: str
     to_table: str
     to_column: str
     active: bool = True
+    is_one_to_one: bool = False
 
 
 def key_column(dimension: Table) -> str:
@@ -83,7 +87,8 @@ def relationships(tables: Sequence[Table]) -> tuple[Relationship, ...]:
             key = key_column(one)
             if filters.may_add(one.short_name, table.short_name):
                 filters.add(one.short_name, table.short_name)
-                found.append(Relationship(table.short_name, key, one.short_name, key))
+                same_key = set(one.key) == set(table.key)
+                found.append(Relationship(table.short_name, key, one.short_name, key, is_one_to_one=same_key))
     has_children = {one.name for ones in referred.values() for one in ones}
 
     def order(table: Table) -> tuple[bool, int]:

@@ -71,6 +71,7 @@ def _relationship(one: Relationship) -> str:
         (
             f"relationship {name}",
             *(() if one.active else ("\tisActive: false",)),
+            *(("\tfromCardinality: one", "\tcrossFilteringBehavior: bothDirections") if one.is_one_to_one else ()),
             f"\tfromColumn: {quoted(one.table)}.{quoted(one.column)}",
             f"\ttoColumn: {quoted(one.to_table)}.{quoted(one.to_column)}",
         )

@@ -192,6 +192,17 @@ def test_the_relationships(tmdl):
     }
 
 
+def test_tables_of_the_same_key_filter_each_other(tmdl):
+    """A table of predictions may stand beside figures of the visits that they are for."""
+    found = tmdl["relationships.tmdl"].children
+    for name, value in (("fromCardinality", "one"), ("crossFilteringBehavior", "bothDirections")):
+        ends = [edge for edge, one in zip(edges(found), found, strict=True) if one.properties.get(name) == value]
+        assert {(one[0], other[0]) for one, other in ends} == {
+            ("session_predictions", "sessions"),
+            ("user_history", "sessions"),
+        }
+
+
 def test_the_ends_of_relationships_are_columns_of_one_type(tmdl, tables):
     for (table, column), (to_table, to_column) in edges(tmdl["relationships.tmdl"].children):
         ends = [
@@ -207,9 +218,12 @@ def ways(relationships):
     for one in relationships:
         if one.active:
             below[one.to_table].append(one.table)
+            if one.is_one_to_one:
+                below[one.table].append(one.to_table)
 
-    def count(start, end):
-        return (start == end) + sum(count(step, end) for step in below[start])
+    def count(start, end, passed=()):
+        steps = [step for step in below[start] if step not in (*passed, start)]
+        return (start == end) + sum(count(step, end, (*passed, start)) for step in steps)
 
     names = {one.table for one in relationships} | set(below)
     return {(start, end): count(start, end) for start in names for end in names if start != end}

@@ -32,7 +32,13 @@ PROPERTIES = {
     "measure": {"formatString": ".+", "displayFolder": ".+", "lineageTag": GUID},
     "partition": {"mode": "import"},
     "expression": {"lineageTag": GUID},
-    "relationship": {"isActive": "false", "fromColumn": rf"{NAME}\.{NAME}", "toColumn": rf"{NAME}\.{NAME}"},
+    "relationship": {
+        "isActive": "false",
+        "fromCardinality": "one",
+        "crossFilteringBehavior": "bothDirections",
+        "fromColumn": rf"{NAME}\.{NAME}",
+        "toColumn": rf"{NAME}\.{NAME}",
+    },
 }
 FLAGS = {"table": {"isHidden"}, "column": {"isHidden", "isKey"}}
 WITH_EXPRESSION = {"measure", "partition", "expression", "annotation"}
