@@ -49,7 +49,7 @@ def sessions_of(rows):
             "referrer_kind": "direct",
         }
         found[row[:2]] = tuple(
-            known.get(one.name, NOTHING[one.type] if one.required else None) for one in SESSIONS.columns
+            known.get(one.name, NOTHING.get(one.type) if one.required else None) for one in SESSIONS.columns
         )
     return [*found.values()]
 
