@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,22 +147,20 @@ def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
     if trained is not None:
         out.print("[bold]Who will buy?[/] " + escape(trained.reason))
         out.print(_model(trained))
-        better = [
-            name for name, scores in trained.baselines.items() if _precision(scores) > _precision(trained.metrics)
-        ]
-        if better:
-            out.print(f"On this little data the tree is not better than {' and '.join(better).replace('_', ' ')}.")
+        for note in trained.notes:
+            out.print(escape(note))
         out.print("[bold]The ten sessions most likely to buy, those still open first[/]")
         out.print(_likely(job))
     settings = job.settings
     out.print("[bold]Open next[/]")
     for command, what in (
+        ("clickstream report --out report.html", "all of gold as one page"),
         ("clickstream serve mlflow", "the model, its figures and its rules, in a browser"),
         ("clickstream verify", "proof that nothing is lost or counted twice (start Kafka first: broker start)"),
         ("clickstream quarantine list", "what broke the contract, and why"),
         ("clickstream tables", "what every table and column means"),
     ):
-        out.print(f"  .venv/bin/{command:30} {what}")
+        out.print(f"  .venv/bin/{command:38} {what}")
     out.print(f"  {settings.lake_root}  the Delta tables, for Power BI, DuckDB, Spark or pandas")
 
 
@@ -173,7 +171,7 @@ def _count(job: Job, table: Table) -> int:
 def _grid(*titles: str) -> Grid:
     grid = Grid(box=None, padding=(0, 2))
     for title in titles:
-        grid.add_column(title, justify="left" if title in ("", "event", "user", "session", "where") else "right")
+        grid.add_column(title, justify="left" if title in ("", "event", "user", "session", "where", "why") else "right")
     return grid
 
 
@@ -206,12 +204,8 @@ def _model(trained: TrainingResult) -> Grid:
     return grid
 
 
-def _precision(metrics: Mapping[str, float]) -> float:
-    return metrics.get("average_precision", 0.0)
-
-
 def _likely(job: Job) -> Grid:
-    grid = _grid("user", "session", "chance", "after events", "open")
+    grid = _grid("user", "session", "chance", "after events", "open", "why")
     sessions = job.lake.read(SESSIONS).select("user_id", "session_id", "is_closed", "bought")
     rows = (
         job.lake.read(PREDICTIONS)
@@ -223,7 +217,8 @@ def _likely(job: Job) -> Grid:
     )
     for row in rows:
         is_open = "no" if row["is_closed"] else "yes"
-        grid.add_row(row["user_id"], row["session_id"], f"{row['probability']:.0%}", str(row["cut"]), is_open)
+        chance, cut = f"{row['probability']:.0%}", str(row["cut"])
+        grid.add_row(row["user_id"], row["session_id"], chance, cut, is_open, escape(row["path"]))
     return grid
 
 
