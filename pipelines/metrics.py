@@ -217,6 +217,9 @@ def _span(batch: Mapping[str, Any]) -> tuple[float, float]:
 def figures(stream: Stream, batch: Mapping[str, Any]) -> Row:
     """What Spark says of a batch, in the columns of the table."""
     rows, took, ended = batch["numInputRows"], batch["durationMs"], _span(batch)[1]
+    if not rows and any(map(_took, batch["sources"])):
+        # Done again after a kill, and found in the table already: its figures died with the driver.
+        return {}
     found = [one for name, one in batch["observedMetrics"].items() if name.startswith(MEASURED)]
     sizes = [one["bytes"] for one in found if one["bytes"] is not None]
     arrivals = [one["first_arrived"] for one in found if one["first_arrived"] is not None]
@@ -248,6 +251,12 @@ def _behind(source: Mapping[str, Any]) -> int | None:
     if not latest:
         return None
     return sum(max(offset - end.get(place, 0), 0) for place, offset in latest.items())
+
+
+def _took(source: Mapping[str, Any]) -> bool:
+    """Whether a batch had offsets of Kafka to read from a source."""
+    start, end = (_offsets(source.get(name)) for name in ("startOffset", "endOffset"))
+    return "startOffset" in source and sum(end.values()) > sum(start.values())
 
 
 def _offsets(told: Any) -> dict[tuple[str, str], int]:

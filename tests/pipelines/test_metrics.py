@@ -106,6 +106,21 @@ def test_what_a_source_of_tables_does_not_tell_is_left_out():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("start", "known"),
+    [(None, False), ('{"clicks": {"0": 3, "1": 5}}', False), ('{"clicks": {"0": 7, "1": 5}}', True)],
+)
+def test_a_batch_that_was_done_again_and_found_done_is_told_without_figures(job, tmp_path, start, known):
+    source = {**told(0)["sources"][0], "startOffset": start}
+    batch = told(1, 0, sources=[source])
+    assert bool(figures(stream_in(tmp_path), batch)) == known
+    recorder = Recorder(job)
+    recorder.begin([stream_in(tmp_path)])
+    recorder.done(stream_in(tmp_path), batch)
+    recorder.end(well=True)
+    assert [(row["batch_id"], row["rows_in"]) for row in held(job)] == ([] if known else [(1, None)])
+
+
 def test_a_run_tells_its_batches_in_one_commit_and_one_without_rows_makes_none(job, tmp_path):
     stream = stream_in(tmp_path)
     for numbers, empty in ((range(3), range(3, 4)), ((), range(4, 5)), ((), ())):
