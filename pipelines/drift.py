@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PROBABILITY = Column("probability", "DOUBLE", "What a model gives, 0 to 1.")
 """The score, which is watched like an input."""
 
+CLOCK = frozenset({"hour_of_day", "day_of_week"})
+"""Inputs that say when a visit is, not what it is like: a day's visits are never those of a whole week."""
+
 BINS = 10
 """Into how many groups of about the same size a number's values are put."""
 

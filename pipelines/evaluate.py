@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 from rich.table import Table as Grid
@@ -21,8 +20,8 @@ from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DataError
 from lakehouse.storage import struct
 from pipelines.console import call, err, out, print_json
-from pipelines.drift import PROBABILITY, stability
-from pipelines.evaluation import intervals, measure
+from pipelines.drift import CLOCK, PROBABILITY, stability
+from pipelines.evaluation import intervals, measure, numbered
 from pipelines.jobs import AsJson
 from pipelines.questions import IN_SESSION
 from pipelines.registry import Registry, Version, open_registry
@@ -72,8 +71,8 @@ def evaluate(as_json: AsJson = False) -> None:
 def _show(outcomes: list[Outcome]) -> None:
     if not outcomes:
         out.print(
-            "No scored session that its model had not learnt from is closed yet: "
-            "there is nothing to hold the scores against."
+            "No session that was scored while it was open, by a model that had not learnt from it, is closed yet: "
+            "there is nothing to hold scores against."
         )
         return
     names = ("average_precision", "roc_auc", "precision", "recall", "calibration_error", "top_decile_lift")
@@ -90,8 +89,9 @@ def _show(outcomes: list[Outcome]) -> None:
 def run_evaluate(job: Job) -> list[Outcome]:
     """Fills gold.model_metrics with what has become known, version by version; the newest version first.
 
-    A version is held against closed sessions that began in its test period or later: it has learnt
-    from none of them. Doing it again writes nothing new unless something new is known.
+    A version is held against closed sessions that it scored while they were open, and that began in
+    its test period or later: it has learnt from none of them. Doing it again writes nothing unless
+    something new is known.
 
     Raises DataError where nothing was ever scored.
     """
@@ -101,8 +101,10 @@ def run_evaluate(job: Job) -> list[Outcome]:
         raise DataError("Nothing was ever scored.", "Run `clickstream score` first.")
     job.lake.ensure(METRICS)
     found = []
+    mine = job.lake.read(LOG).where(F.col("model_name") == registry.model)
+    given = {row[0] for row in mine.select("model_version").distinct().collect()}
     for version in registry.versions():
-        rows = _rows(job, version)
+        rows = _rows(job, version) if version.number in given else None
         if rows is not None:
             found.append(_outcome(job, registry, version, rows, is_champion=version == champion))
     return found
@@ -116,10 +118,14 @@ def _rows(job: Job, version: Version) -> pd.DataFrame | None:
         .where((F.col("model_name") == IN_SESSION.model) & (F.col("model_version") == version.number))
         .withColumn("_place", F.row_number().over(newest))
         .where("_place = 1")
-        .select(*SESSION, "cut", "started_on", PROBABILITY.name)
+        .select(*SESSION, "cut", "started_on", PROBABILITY.name, "scored_at")
     )
-    closed = job.lake.read(SESSIONS).where("is_closed").select(*SESSION, "bought", "started_at")
-    rows = given.join(closed, list(SESSION)).where(F.col("started_at") >= F.lit(version.judged_from).cast("TIMESTAMP"))
+    # A score that was given when the session was over stands at its last cut, which tells how it ended.
+    closed = job.lake.read(SESSIONS).where("is_closed AND NOT is_suspect")
+    rows = given.join(closed.select(*SESSION, "bought", "started_at", "closes_at"), list(SESSION)).where(
+        (F.col("scored_at") < F.col("closes_at"))
+        & (F.col("started_at") >= F.lit(version.judged_from).cast("TIMESTAMP"))
+    )
     found: pd.DataFrame = rows.select(*SESSION, "cut", "started_on", PROBABILITY.name, "bought").toPandas()
     return found.sort_values([*SESSION, "cut"]) if len(found) else None
 
@@ -127,8 +133,9 @@ def _rows(job: Job, version: Version) -> pd.DataFrame | None:
 def _outcome(job: Job, registry: Registry, version: Version, rows: pd.DataFrame, *, is_champion: bool) -> Outcome:
     profile = registry.profile(version)
     columns, importances = profile["columns"], profile["importances"]
-    watched = [name for name, share in importances.items() if share >= GOES_BY] or [*importances][:1]
-    looked_at = _inputs(job, version, watched)
+    known = {name: share for name, share in importances.items() if name in EXAMPLES.column_names and name not in CLOCK}
+    watched = [name for name, share in known.items() if share >= GOES_BY] or [*known][:1]
+    looked_at = _inputs(job, rows, watched)
     compared = {name: columns[name] for name in (PROBABILITY.name, *watched)}
 
     def drift(day: date | None = None) -> dict[str, float]:
@@ -143,27 +150,26 @@ def _outcome(job: Job, registry: Registry, version: Version, rows: pd.DataFrame,
         for day, some in rows.groupby("started_on")
     ]
     _keep(job, records)
-    users = rows["user_id"].astype("category").cat.codes.to_numpy().astype(np.int64)
+    users = numbered(rows["user_id"])
     labels, given = rows["bought"].to_numpy(bool), rows[PROBABILITY.name].to_numpy()
     spread = intervals(labels, given, users, job.settings.model.seed)
     metrics, moved = measures(rows), drift()
     sessions = len(rows.drop_duplicates(list(SESSION)))
     limits = job.settings.model
-    trouble = _trouble(version, limits, metrics, spread, moved) if sessions >= limits.min_sessions else ()
+    judged = is_champion and sessions >= limits.min_sessions
+    trouble = _trouble(version, limits, metrics, spread, moved) if judged else ()
     return Outcome(version.number, is_champion, len(records), sessions, len(rows), metrics, spread, moved, trouble)
 
 
-def _inputs(job: Job, version: Version, watched: list[str]) -> pd.DataFrame:
-    """Scores that the version gave for sessions that it has not learnt from, with these of their inputs; a sample."""
+def _inputs(job: Job, rows: pd.DataFrame, watched: list[str]) -> pd.DataFrame:
+    """Some of the rows, with these of their inputs: a sample."""
+    some = rows.sample(min(len(rows), _MOST_LOOKED_AT), random_state=1)
     names = [name for name in watched if name not in EXAMPLES.key]
-    given = job.lake.read(LOG).where(
-        (F.col("model_name") == IN_SESSION.model) & (F.col("model_version") == version.number)
+    asked = job.spark.createDataFrame(some[[*EXAMPLES.key]])
+    found: pd.DataFrame = (
+        job.lake.read(EXAMPLES).select(*EXAMPLES.key, *names).join(asked, list(EXAMPLES.key)).toPandas()
     )
-    rows = job.lake.read(EXAMPLES).where(F.col("started_at") >= F.lit(version.judged_from).cast("TIMESTAMP"))
-    both = rows.join(given.select(*EXAMPLES.key, PROBABILITY.name).distinct(), list(EXAMPLES.key))
-    kept = both.select(*EXAMPLES.key, *names, "started_on", PROBABILITY.name)
-    found: pd.DataFrame = kept.orderBy(F.xxhash64(*EXAMPLES.key)).limit(_MOST_LOOKED_AT).toPandas()
-    return found
+    return found.merge(some, on=[*EXAMPLES.key])
 
 
 def _record(
@@ -222,8 +228,9 @@ def _trouble(
             f"{name} ranks worse than it did: average precision {metrics['average_precision']:.3f} on what happened, "
             f"{promised:.3f} on its test period."
         )
-    if "calibration_error" in spread and spread["calibration_error"][0] > limits.warn_calibration:
-        off = metrics["calibration_error"]
+    off = metrics["calibration_error"]
+    # Where nobody buys any more there is no ranking, and no interval.
+    if spread.get("calibration_error", (off, off))[0] > limits.warn_calibration:
         found.append(f"{name} gives probabilities that are off by {off:.3f} in the mean.")
     if drift[PROBABILITY.name] > limits.warn_drift:
         found.append(

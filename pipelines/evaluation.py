@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pyspark.sql import Column, DataFrame
 
 PARTS = ("train", "validation", "test")
@@ -84,7 +85,8 @@ def best_threshold(labels: NDArray[np.bool_], probabilities: NDArray[np.float64]
     cost = np.array([labels.sum() * missed_buyer_costs, *np.where(given < 0, cost, np.inf)])
     best = int(np.argmin(cost))
     here, below = (-one for one in (-1.0, *given, 0.0)[best : best + 2])
-    return float((here + below) / 2)
+    # Nobody, though some are certain to the model: then there is no room between them and the end.
+    return float((here + below) / 2) if here > below or best else float(np.nextafter(1, 2))
 
 
 def measure(labels: NDArray[np.bool_], probabilities: NDArray[np.float64], threshold: float) -> dict[str, float]:
@@ -136,32 +138,78 @@ class Calibration:
     happened: NDArray[np.float64]
 
 
-def calibration(
-    labels: NDArray[np.bool_], probabilities: NDArray[np.float64], weights: NDArray[np.float64] | None = None
-) -> Calibration:
-    """Groups of about a tenth of the rows each; rows of the same probability stay together."""
-    weights = np.ones(len(labels)) if weights is None else weights
-    given, at = np.unique(probabilities, return_inverse=True)
-    sizes = np.bincount(at, weights=weights)
-    middles = sizes.cumsum() - sizes / 2
-    group = np.minimum((middles * BINS / max(sizes.sum(), 1)).astype(int), BINS - 1)
-    rows: NDArray[np.float64] = np.bincount(group, weights=sizes).astype(float)
-    said = np.bincount(group, weights=sizes * given)
-    happened = np.bincount(group, weights=np.bincount(at, weights=weights * labels))
-    kept = rows > 0
-    return Calibration(rows[kept], said[kept] / rows[kept], happened[kept] / rows[kept])
+class Ranked:
+    """What a model says of some rows, put together by probability: measures are then soon found, whatever a row counts.
+
+    ``labels`` and ``probabilities`` are arrays of one length, ``weights`` of the methods too. The
+    measures are those of scikit-learn with ``sample_weight``.
+    """
+
+    def __init__(self, labels: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
+        self.labels = labels
+        self._given, self._at = np.unique(probabilities, return_inverse=True)
+        self._squares = (probabilities - labels) ** 2
+
+    def _counts(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The rows and the buyers of each probability, lowest first."""
+        size = len(self._given)
+        rows, buyers = (
+            np.bincount(self._at, weights=one, minlength=size).astype(float) for one in (weights, weights * self.labels)
+        )
+        return rows, buyers
+
+    def average_precision(self, weights: NDArray[np.float64]) -> float:
+        """Of the ranking by probability; needs buyers."""
+        rows, buyers = (one[::-1] for one in self._counts(weights))
+        called = rows.cumsum()
+        precision = np.divide(buyers.cumsum(), called, out=np.zeros_like(called), where=called > 0)
+        return float((buyers * precision).sum() / buyers.sum())
+
+    def roc_auc(self, weights: NDArray[np.float64]) -> float:
+        """The chance that a buyer stands above another; needs both."""
+        rows, buyers = self._counts(weights)
+        others = rows - buyers
+        below = others.cumsum() - others / 2
+        return float((buyers * below).sum() / (buyers.sum() * others.sum()))
+
+    def brier(self, weights: NDArray[np.float64]) -> float:
+        """The mean squared difference of probability and outcome."""
+        return float((weights * self._squares).sum() / weights.sum())
+
+    def calibration(self, weights: NDArray[np.float64]) -> Calibration:
+        """Groups of about a tenth of the rows each; rows of the same probability stay together."""
+        sizes, buyers = self._counts(weights)
+        middles = sizes.cumsum() - sizes / 2
+        group = np.minimum((middles * BINS / max(sizes.sum(), 1)).astype(int), BINS - 1)
+        rows = np.bincount(group, weights=sizes).astype(float)
+        said = np.bincount(group, weights=sizes * self._given)
+        happened = np.bincount(group, weights=buyers)
+        kept = rows > 0
+        return Calibration(rows[kept], said[kept] / rows[kept], happened[kept] / rows[kept])
+
+    def calibration_error(self, weights: NDArray[np.float64]) -> float:
+        """By how much the groups of a calibration are off, in the mean over the rows."""
+        found = self.calibration(weights)
+        return float((found.rows * np.abs(found.said - found.happened)).sum() / found.rows.sum())
 
 
-def calibration_error(
-    labels: NDArray[np.bool_], probabilities: NDArray[np.float64], weights: NDArray[np.float64] | None = None
-) -> float:
+def calibration(labels: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> Calibration:
+    """What was said and what happened, where each row counts once."""
+    return Ranked(labels, probabilities).calibration(np.ones(len(labels)))
+
+
+def calibration_error(labels: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
     """By how much the groups of a calibration are off, in the mean over the rows: the expected calibration error."""
-    found = calibration(labels, probabilities, weights)
-    return float((found.rows * np.abs(found.said - found.happened)).sum() / found.rows.sum())
+    return Ranked(labels, probabilities).calibration_error(np.ones(len(labels)))
 
 
 REPLICATES = 200
 """How often the test period is drawn anew to say how far chance moves a measure."""
+
+
+def numbered(users: pd.Series) -> NDArray[np.int64]:
+    """The rows' users as numbers from 0."""
+    return np.unique(users.to_numpy(dtype=str), return_inverse=True)[1]
 
 
 def resampled(users: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.float64]]:
@@ -179,16 +227,10 @@ def intervals(
     labels: NDArray[np.bool_], probabilities: NDArray[np.float64], users: NDArray[np.int64], seed: int
 ) -> dict[str, tuple[float, float]]:
     """The 95 % intervals of average precision, ROC AUC, Brier score and calibration error, by bootstrap over users."""
-    from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
-
-    measures: dict[str, Callable[[NDArray[np.float64]], float]] = {
-        "average_precision": lambda drawn: average_precision_score(labels, probabilities, sample_weight=drawn),
-        "roc_auc": lambda drawn: roc_auc_score(labels, probabilities, sample_weight=drawn),
-        "brier": lambda drawn: brier_score_loss(labels, probabilities, sample_weight=drawn),
-        "calibration_error": lambda drawn: calibration_error(labels, probabilities, drawn),
-    }
+    ranked = Ranked(labels, probabilities)
+    measures = (ranked.average_precision, ranked.roc_auc, ranked.brier, ranked.calibration_error)
     draws = [drawn for drawn in resampled(users, seed) if _has_both(labels, drawn)]
-    return {name: _middle([one(drawn) for drawn in draws]) for name, one in measures.items() if draws}
+    return {one.__name__: _middle([one(drawn) for drawn in draws]) for one in measures if draws}
 
 
 def _has_both(labels: NDArray[np.bool_], drawn: NDArray[np.float64]) -> bool:
@@ -231,20 +273,14 @@ def compare(
     seed: int,
 ) -> Comparison:
     """Compares what two models say of the same rows. Needs rows of both classes."""
-    from sklearn.metrics import average_precision_score
-
+    first, second = Ranked(labels, one), Ranked(labels, other)
     draws = [drawn for drawn in resampled(users, seed) if _has_both(labels, drawn)]
-    precision = [
-        float(average_precision_score(labels, one, sample_weight=drawn))
-        - float(average_precision_score(labels, other, sample_weight=drawn))
-        for drawn in draws
-    ]
-    calibrated = [calibration_error(labels, one, drawn) - calibration_error(labels, other, drawn) for drawn in draws]
+    once = np.ones(len(labels))
     return Comparison(
-        (float(average_precision_score(labels, one)), float(average_precision_score(labels, other))),
-        (calibration_error(labels, one), calibration_error(labels, other)),
-        _middle(precision),
-        _middle(calibrated),
+        (first.average_precision(once), second.average_precision(once)),
+        (first.calibration_error(once), second.calibration_error(once)),
+        _middle([first.average_precision(drawn) - second.average_precision(drawn) for drawn in draws]),
+        _middle([first.calibration_error(drawn) - second.calibration_error(drawn) for drawn in draws]),
     )
 
 

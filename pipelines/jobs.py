@@ -29,7 +29,7 @@ def run_streams(
     streams: Sequence[Stream],
     *,
     continuous: bool,
-    tick: Callable[[], None] = lambda: None,
+    tick: Callable[[], object] = lambda: None,
 ) -> dict[str, Progress]:
     """Runs a job's streams and shows what they do meanwhile; a continuous one is called to ``tick`` now and then."""
     ticked = time.monotonic()

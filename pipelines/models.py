@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -17,8 +18,8 @@ from pipelines.questions import QUESTIONS, QuestionName
 from pipelines.registry import Registry, open_registry
 from pipelines.session import open_job
 from pipelines.settings import load_settings
-from pipelines.train import AskedQuestion, against, answers
-from pipelines.training_data import TEST, training_data
+from pipelines.train import AskedQuestion, compared
+from pipelines.training_data import training_data
 
 app = typer.Typer(no_args_is_help=True, help="The registered models: which version is live, and why.")
 
@@ -87,12 +88,13 @@ def compare(
         job = open_job("compare")
         say("reading the test period")
         with training_data(job, asked, where) as data:
-            tested = answers(registry.load(first), data, TEST)
-            found = against(registry, second, data, tested, job.settings.model.seed)
+            since = max(first.judged_from, second.judged_from, key=datetime.fromisoformat)
+            pair = (registry.load(first), registry.load(second))
+            found, rows = compared(*pair, data, since, job.settings.model.seed)
     if as_json:
-        print_json({"one": one, "other": other, "rows": len(tested.labels), **asdict(found)})
+        print_json({"one": one, "other": other, "rows": rows, **asdict(found)})
         return
-    out.print(_words(one, other, len(tested.labels), found))
+    out.print(_words(one, other, rows, found))
 
 
 def _words(one: str, other: str, rows: int, found: Comparison) -> str:

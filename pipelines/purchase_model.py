@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lakehouse.errors import DataError
 from lakehouse.table import Column
 from pipelines.questions import Question
 
@@ -168,7 +169,8 @@ def search_shape(
 ) -> Shape:
     """The shape whose trees have the best average precision on users that they have not seen.
 
-    ``tick`` is called after each of the ``len(shapes) * FOLDS`` trees.
+    ``tick`` is called after each of the ``len(shapes) * FOLDS`` trees. Raises DataError where there
+    are too few users.
     """
     from pyspark.ml import PipelineModel
     from pyspark.ml.tuning import CrossValidator
@@ -178,6 +180,10 @@ def search_shape(
 
     rows = PipelineModel(encoding.numbers()).transform(_labelled(train, encoding))
     fold = F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(FOLDS)).cast("INT")
+    if train.select(fold).distinct().count() < FOLDS:
+        raise DataError(
+            "The training rows are of too few users to search by.", "Run `clickstream train` without --search."
+        )
     tree = WholeTreeClassifier(featuresCol="features", labelCol="label", seed=seed)
     maps = [{tree.getParam(name): value for name, value in shape.params.items()} for shape in shapes]
     found = CrossValidator(
@@ -204,4 +210,5 @@ def with_probability(model: PipelineModel, rows: DataFrame) -> DataFrame:
 
 def set_threshold(model: PipelineModel, threshold: float) -> None:
     """Lets the model's own ``prediction`` go by the threshold."""
+    threshold = min(threshold, 1.0)
     model.stages[-1].setThresholds([1 - threshold, threshold])  # type: ignore[attr-defined]

@@ -56,8 +56,8 @@ class Version:
 
     @property
     def judged_from(self) -> str:
-        """From when on sessions are ones that it has not learnt from, as ISO 8601; empty where that is not known."""
-        return self.tags.get("test_from", "")
+        """From when on it has learnt from no session, as ISO 8601; where that is not known, when it was made."""
+        return self.tags.get("test_from") or (self.made_at or datetime.now(UTC)).isoformat()
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,10 @@ def run_all(job: Job, *, train: bool = False) -> None:
         err.print("stopped; the next run goes on from here")
         return
     if train:
-        run_train(job)
+        try:
+            err.print(f"train: {run_train(job).reason}")
+        except DataError as error:
+            err.print(f"train: {error}")
     try:
         run_score(job)
     except DataError as error:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame, Window
@@ -27,7 +28,7 @@ from pipelines.jobs import AsJson, Continuous, run_streams
 from pipelines.questions import IN_SESSION
 from pipelines.registry import Registry, Version, open_registry
 from pipelines.session import Job, open_job
-from pipelines.tree_words import with_path
+from pipelines.tree_words import read_tree, with_path
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
@@ -82,7 +83,8 @@ def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
         job.settings.checkpoints.mkdir(parents=True, exist_ok=True)
         # The place in the change feed is not kept: every start begins with a look at everything.
         with tempfile.TemporaryDirectory(prefix="score-", dir=job.settings.checkpoints) as folder:
-            run_streams(job, "score", [_stream(job, scorer, seen, Path(folder))], continuous=True)
+            stream = _stream(job, scorer, seen, Path(folder))
+            run_streams(job, "score", [stream], continuous=True, tick=scorer.follow)
     return ScoreResult(scorer.scored, scorer.buyers, registry.model, scorer.version.number)
 
 
@@ -92,60 +94,65 @@ class _Scorer:
     def __init__(self, job: Job, registry: Registry, version: Version) -> None:
         self._job = job
         self._registry = registry
-        self._one_at_a_time = Lock()
-        self._model = registry.load(version)
-        self.version = version
+        self._one_at_a_time = RLock()
         self._trouble = ""
         self.scored = 0
         self.buyers = 0
+        self._use(version, registry.load(version))
+
+    def _use(self, version: Version, model: PipelineModel) -> None:
+        self.version, self._model = version, model
+        # Once for each model: a tree is read node by node.
+        self._leaves = [*read_tree(model, IN_SESSION).leaves()]
 
     def catch_up(self) -> None:
         """Scores every session that has no score by the champion yet."""
         with self._one_at_a_time:
-            lake = self._job.lake
-            self._score(lake.read(EXAMPLES), lake.read(PREDICTIONS))
+            self._score(self._job.lake.read(EXAMPLES), lambda done: done)
 
-    def _follows(self) -> bool:
-        """Takes the champion of now where that is another one; whether it did.
+    def follow(self) -> bool:
+        """Scores all sessions by the champion of now where that is another one; whether it is.
 
         Where the store cannot say, or the version cannot be loaded, the one at hand goes on scoring.
         """
-        try:
-            champion = self._registry.live()
-            if champion == self.version:
+        with self._one_at_a_time:
+            try:
+                champion = self._registry.live()
+                if champion == self.version:
+                    return False
+                self._use(champion, self._registry.load(champion))
+            except LakehouseError as error:
+                if str(error) != self._trouble:
+                    self._trouble = str(error)
+                    err.print(f"score: goes on with version {self.version.number}. {self._trouble}")
                 return False
-            model = self._registry.load(champion)
-        except LakehouseError as error:
-            if str(error) != self._trouble:
-                self._trouble = str(error)
-                err.print(f"score: goes on with version {self.version.number}. {self._trouble}")
-            return False
-        self._model, self.version, self._trouble = model, champion, ""
-        return True
+            self._trouble = ""
+            self.catch_up()
+            return True
 
     def take(self, changes: DataFrame) -> None:
         """Scores the sessions of changed rows; all of them where another version has become champion."""
-        if self._follows():
-            self.catch_up()
+        if self.follow():
             return
         touched = changes.select(*SESSION, "started_on").distinct().persist()
         try:
-            lake = self._job.lake
             within = _days(touched, "started_on")
             sessions = F.broadcast(touched.select(*SESSION).distinct())
-            examples, done = (
-                lake.read(table).where(within).join(sessions, list(SESSION), "left_semi")
-                for table in (EXAMPLES, PREDICTIONS)
-            )
+
+            def concerned(rows: DataFrame) -> DataFrame:
+                return rows.where(within).join(sessions, list(SESSION), "left_semi")
+
             with self._one_at_a_time:
-                self._score(examples, done)
+                self._score(concerned(self._job.lake.read(EXAMPLES)), concerned)
         finally:
             touched.unpersist()
 
-    def _score(self, examples: DataFrame, done: DataFrame) -> None:
-        lake = self._job.lake
+    def _score(self, examples: DataFrame, concerned: Callable[[DataFrame], DataFrame]) -> None:
+        lake, now = self._job.lake, datetime.now(tz=UTC)
         with lake.writing(LOG), lake.writing(PREDICTIONS):
-            rows = scored(self._model, self.version, unscored(examples, done, self.version), datetime.now(tz=UTC))
+            # Read only now, when nobody else writes it.
+            done = concerned(lake.read(PREDICTIONS))
+            rows = scored(self._model, self._leaves, self.version, unscored(examples, done, self.version), now)
             log = lake.read(LOG).where(F.col("model_version") == self.version.number)
             # What the log has already was given by a run that was interrupted: it was given then.
             given = log.select(*LOG.key, F.col("scored_at").alias("_given_at"))
@@ -199,9 +206,11 @@ def _names() -> list[str]:
     return [column.name for column in FEATURES]
 
 
-def scored(model: PipelineModel, version: Version, rows: DataFrame, at: datetime) -> DataFrame:
+def scored(
+    model: PipelineModel, leaves: Sequence[tuple[int, ...]], version: Version, rows: DataFrame, at: datetime
+) -> DataFrame:
     """The rows with their scores, as the tables of scores have them."""
-    answers = with_path(model, IN_SESSION, rows)
+    answers = with_path(model, leaves, IN_SESSION, rows)
     return answers.drop(*_names()).withColumns(
         {
             "question": F.lit(IN_SESSION.name),

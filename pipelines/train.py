@@ -14,17 +14,17 @@ import typer
 from numpy.typing import NDArray
 
 from gold.training_examples import TABLE as EXAMPLES
-from lakehouse.errors import OutsideError
+from lakehouse.errors import DataError, LakehouseError, OutsideError
 from pipelines import figures, promotion, tree_words
 from pipelines import purchase_model as models
 from pipelines.console import Say, call, out, print_json, watched
-from pipelines.drift import PROBABILITY, profile
-from pipelines.evaluation import Comparison, best_threshold, compare, intervals, measure, measure_by_cut
+from pipelines.drift import CLOCK, PROBABILITY, profile
+from pipelines.evaluation import Comparison, best_threshold, compare, intervals, measure, measure_by_cut, numbered
 from pipelines.jobs import AsJson
 from pipelines.promotion import Decision
 from pipelines.purchase_model import Encoding, Shape
 from pipelines.questions import IN_SESSION, QUESTIONS, Question, QuestionName
-from pipelines.registry import CHAMPION, PROFILE, Record, Registry, Version
+from pipelines.registry import PROFILE, Record, Registry, Version
 from pipelines.session import Job, open_job
 from pipelines.training_data import TEST, TRAIN, TrainingData, training_data
 
@@ -103,7 +103,9 @@ def train(
         bool, typer.Option("--search", help="Try depths, leaf sizes and impurities on parts of the training users.")
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Of the tree; else the settings'.")] = None,
-    where: Annotated[str, typer.Option(help="Learn only from rows for which this SQL condition holds.")] = "true",
+    where: Annotated[
+        str, typer.Option(help="Learn from and judge by only rows for which this SQL condition holds.")
+    ] = "true",
     as_json: AsJson = False,
 ) -> None:
     """Train a decision tree on sessions whose answer is known; it goes live if it beats the one that is."""
@@ -220,7 +222,7 @@ def run_train(
         registry = Registry(job.settings, question)
         with registry.alone():
             champion = registry.champion()
-            decision = _decide(registry, champion, data, verdict, seed)
+            decision = _decide(registry, champion, model, data, verdict, where, seed)
             made = registry.register(model, record)
             registry.note(made, reason=decision.reason, **{f"decided_{k}": v for k, v in decision.figures.items()})
             if decision.promoted:
@@ -309,37 +311,73 @@ def _answers(model: PipelineModel, data: TrainingData, costs: float) -> tuple[fl
     return best_threshold(tuning.labels, tuning.probabilities, costs), answers(model, data, TEST)
 
 
-def answers(model: PipelineModel, data: TrainingData, part: str) -> Answers:
-    """What a model says of the rows of a part: four short columns, so they fit the driver."""
-    rows = models.with_probability(model, data.part(part))
+def answers(model: PipelineModel, data: TrainingData, part: str, since: str = "") -> Answers:
+    """What a model says of the rows of a part: short columns, so they fit the driver.
+
+    Where ``since`` is given, an instant as ISO 8601, only of sessions that began then or later.
+    """
+    from pyspark.sql import functions as F
+
+    rows = data.part(part)
+    if since:
+        rows = rows.where(F.col("started_at") >= F.lit(since).cast("TIMESTAMP"))
+    rows = models.with_probability(model, rows)
     rows = rows.selectExpr(f"`{data.question.label}` AS label", "probability", *EXAMPLES.key)
     # In one order, whatever the partitions: models are compared row by row, and on the same draws of users.
     found: pd.DataFrame = rows.toPandas()
     found = found.sort_values([*EXAMPLES.key])
-    users = found["user_id"].astype("category").cat.codes.to_numpy().astype(np.int64)
-    return Answers(found["label"].to_numpy(bool), found["probability"].to_numpy(), found["cut"].to_numpy(), users)
+    labels, probabilities = found["label"].to_numpy(bool), found["probability"].to_numpy()
+    return Answers(labels, probabilities, found["cut"].to_numpy(), numbered(found["user_id"]))
 
 
-def _decide(registry: Registry, champion: Version | None, data: TrainingData, verdict: _Verdict, seed: int) -> Decision:
+def _decide(
+    registry: Registry,
+    champion: Version | None,
+    model: PipelineModel,
+    data: TrainingData,
+    verdict: _Verdict,
+    where: str,
+    seed: int,
+) -> Decision:
     if champion is None:
         return promotion.decide_first(verdict.metrics["average_precision"], verdict.baselines)
-    return promotion.decide(against(registry, champion, data, verdict.tested, seed), champion)
-
-
-def against(registry: Registry, champion: Version, data: TrainingData, tested: Answers, seed: int) -> Comparison:
-    """What a model says of the test period, compared with what a registered version says of it.
-
-    Raises OutsideError where that does not take the features of today.
-    """
-    model = registry.load(champion)
+    if where != "true":
+        return Decision(
+            False,
+            f"It is not live: it was judged on some rows only (--where), and version {champion.number} answers for all.",
+        )
     try:
-        theirs = answers(model, data, TEST)
-    except Exception as error:
+        found, _ = compared(model, registry.load(champion), data, champion.judged_from, seed)
+    except LakehouseError as error:
+        return Decision(False, f"It is not live, for it cannot be compared with version {champion.number}. {error}")
+    return promotion.decide(found, champion)
+
+
+def compared(
+    one: PipelineModel, other: PipelineModel, data: TrainingData, since: str, seed: int
+) -> tuple[Comparison, int]:
+    """Two models on the same rows of the test period, and how many those are.
+
+    ``since`` is from when on sessions are ones that neither has learnt from. Raises DataError where
+    those have not both answers, OutsideError where a model does not take the features of today.
+    """
+    from pyspark.errors import AnalysisException, IllegalArgumentException
+
+    try:
+        first, second = (answers(model, data, TEST, since) for model in (one, other))
+    except (AnalysisException, IllegalArgumentException) as error:
         raise OutsideError(
-            f"Version {champion.number} of {registry.model} cannot score today's features.",
-            f"Take the alias {CHAMPION} from it in the MLflow UI (`clickstream serve mlflow`), and train again.",
+            "A version cannot score today's features.",
+            "Let `clickstream models promote` make one live that was trained on them.",
         ) from error
-    return compare(tested.labels, tested.probabilities, theirs.probabilities, tested.users, seed)
+    if first.labels.all() or not first.labels.any():
+        raise DataError(
+            f"The {len(first.labels):,} rows of the test period that neither version has learnt from "
+            "do not have both answers.",
+            "Let more visits come in, run `clickstream aggregate`, and try again.",
+        )
+    found = compare(first.labels, first.probabilities, second.probabilities, first.users, seed)
+    return found, len(first.labels)
 
 
 def _periods_differ(data: TrainingData, encoding: Encoding, seed: int) -> tuple[float, str]:
@@ -347,9 +385,13 @@ def _periods_differ(data: TrainingData, encoding: Encoding, seed: int) -> tuple[
     from pyspark.sql import functions as F
     from sklearn.metrics import roc_auc_score
 
-    question = replace(encoding.question, label="_is_test")
+    # The hour and the day say when a row is from, not what visits are like.
+    numbers = tuple(one for one in encoding.question.numbers if one.name not in CLOCK)
+    question = replace(encoding.question, label="_is_test", numbers=numbers)
     rows = data.part(TRAIN, TEST).withColumn("_is_test", F.col("part") == TEST)
     is_learnt = F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(2)) == 0
+    if rows.select(is_learnt).distinct().count() < 2:  # noqa: PLR2004 - of one user, perhaps
+        return 0.5, ""
     model = models.fit_tree(
         rows.where(is_learnt), replace(encoding, question=question), Shape(4, ROWS_PER_LEAF, IMPURITY), seed=seed
     )
@@ -368,6 +410,8 @@ def _notes(data: TrainingData, periods_auc: float, telling: str) -> list[str]:
         notes.append(
             f"Made of {sessions:,} sessions, too few to trust the figures: from {FEW_SESSIONS:,} on they say something."
         )
+    if data.tuned_on == TRAIN:
+        notes.append("All answers of the validation period are the same, so the threshold was chosen on training rows.")
     if periods_auc > DIFFERS:
         notes.append(
             f"The test period differs from the training period, most in {telling} "

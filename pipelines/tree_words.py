@@ -50,17 +50,33 @@ def read_tree(model: PipelineModel, question: Question) -> Node:
     """The tree of a pipeline."""
     from pyspark.ml.feature import StringIndexerModel
 
-    labels = [stage.labels for stage in model.stages if isinstance(stage, StringIndexerModel)]
+    inputs = _inputs(model, question)
+    texts = sum(one.type == "STRING" for one in inputs)
+    labels: list[Sequence[str]] = [()] * (len(inputs) - texts)
+    labels += [stage.labels for stage in model.stages if isinstance(stage, StringIndexerModel)]
 
     def read(node: Any) -> Node:
         others, buyers = (round(count) for count in node.impurityStats().stats())
         if node.getClass().getSimpleName() == "LeafNode":
             return Node(others + buyers, buyers)
-        conditions = _conditions(node.split(), question, labels)
+        conditions = _conditions(node.split(), inputs, labels)
         branches = zip(conditions, (read(node.leftChild()), read(node.rightChild())), strict=True)
         return Node(others + buyers, buyers, node.split().featureIndex(), tuple(branches))
 
     return read(_tree(model)._call_java("rootNode"))  # noqa: SLF001
+
+
+def _inputs(model: PipelineModel, question: Question) -> list[Column]:
+    """The inputs that the model itself was given, which may be others than those of today."""
+    from pyspark.ml.feature import VectorAssembler
+
+    (assembler,) = (stage for stage in model.stages if isinstance(stage, VectorAssembler))
+    known = {one.name: one for one in question.inputs}
+    found = []
+    for place in assembler.getInputCols():
+        kind, _, name = place.partition("_")
+        found.append(known.get(name, Column(name, "STRING" if kind == "index" else "DOUBLE", "No input any more.")))
+    return found
 
 
 def rules(tree: Node, question: Question) -> str:
@@ -90,23 +106,24 @@ def rules(tree: Node, question: Question) -> str:
 def importances(model: PipelineModel, question: Question) -> dict[str, float]:
     """How much each input helps the tree, highest first; they add up to 1."""
     values = _tree(model).featureImportances.toArray()
-    pairs = zip((column.name for column in question.inputs), (float(value) for value in values), strict=True)
+    pairs = zip((column.name for column in _inputs(model, question)), (float(value) for value in values), strict=True)
     return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
 
 
-def with_path(model: PipelineModel, question: Question, rows: DataFrame) -> DataFrame:
+def with_path(
+    model: PipelineModel, leaves: Sequence[tuple[int, ...]], question: Question, rows: DataFrame
+) -> DataFrame:
     """The rows, each with its ``probability`` and, in words, what the tree looked at to give it.
 
-    ``path`` names the inputs on the row's way down the tree, in the order in which they are asked
-    for, each with the row's value.
+    ``leaves`` are those of the model's tree. ``path`` names the inputs on the row's way down the
+    tree, in the order in which they are asked for, each with the row's value.
     """
     from pyspark.ml.functions import vector_to_array
     from pyspark.sql import functions as F
 
-    leaves = read_tree(model, question).leaves()
     asked = F.array(*(F.array(*(F.lit(index) for index in path)).cast("ARRAY<INT>") for path in leaves))
     _tree(model).setLeafCol("_leaf")
-    answers = model.transform(rows).withColumn("_phrases", F.array(*(_phrase(one) for one in question.inputs)))
+    answers = model.transform(rows).withColumn("_phrases", F.array(*(_phrase(one) for one in _inputs(model, question))))
     path = F.transform(F.get(asked, F.col("_leaf").cast("INT")), lambda index: F.get("_phrases", index))
     return answers.select(
         *rows.columns,
@@ -130,12 +147,12 @@ def _tree(model: PipelineModel) -> DecisionTreeClassificationModel:
     return model.stages[-1]  # type: ignore[return-value]
 
 
-def _conditions(split: Any, question: Question, labels: Sequence[Sequence[str]]) -> tuple[str, str]:
+def _conditions(split: Any, inputs: Sequence[Column], labels: Sequence[Sequence[str]]) -> tuple[str, str]:
     """What goes to the left, and what to the right."""
     index = split.featureIndex()
-    column = question.inputs[index]
+    column = inputs[index]
     if split.getClass().getSimpleName() == "CategoricalSplit":
-        values = (*labels[index - len(question.numbers)], OTHER)
+        values = (*labels[index], OTHER)
         left, right = (
             ", ".join(_value(values[int(one)]) for one in categories)
             for categories in (split.leftCategories(), split.rightCategories())

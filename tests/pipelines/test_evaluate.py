@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from pyspark.sql import functions as F
 
 from gold.model_metrics import TABLE as METRICS
 from gold.prediction_log import TABLE as LOG
@@ -82,6 +83,9 @@ def job(spark, tmp_path_factory):
     train_live(job, max_depth=2)
     put(job, [*first, *later(examples(300, buys=noisy, seed=9))])
     run_score(job)
+    # As if each had been scored right after its cut, while the session was open.
+    given = job.lake.read(LOG).withColumn("scored_at", F.expr("cut_at + INTERVAL 1 SECOND")).localCheckpoint()
+    job.lake.overwrite(LOG, given)
     return job
 
 
@@ -106,6 +110,13 @@ def test_scores_are_held_against_sessions_that_the_version_had_not_learnt_from(j
     )
     again = measure(pairs["bought"].to_numpy(bool), pairs["probability"].to_numpy(), pairs["threshold"][0])
     assert (one["brier"], one["average_precision"]) == pytest.approx((again["brier"], again["average_precision"]))
+
+
+def test_a_score_that_was_given_when_the_session_was_over_does_not_count(job):
+    given = job.lake.read(LOG).localCheckpoint()
+    job.lake.overwrite(LOG, given.withColumn("scored_at", F.expr("cut_at + INTERVAL 1 HOUR")))
+    assert run_evaluate(job) == []
+    job.lake.overwrite(LOG, given)
 
 
 def test_nothing_new_writes_nothing(job):

@@ -122,7 +122,12 @@ def test_a_path_names_what_was_asked_and_leads_to_the_probability(tree):
     root = read_tree(model, IN_SESSION)
     words = rules(root, IN_SESSION)
     assert root.rows == rows.count()
-    found = with_path(model, IN_SESSION, rows).select("probability", "path", "cart_adds").distinct().collect()
+    found = (
+        with_path(model, [*root.leaves()], IN_SESSION, rows)
+        .select("probability", "path", "cart_adds")
+        .distinct()
+        .collect()
+    )
     for row in found:
         assert f"{row['probability']:.1%} buy" in words
         assert row["path"].startswith(f"cart adds {row['cart_adds']:g}")
@@ -138,7 +143,13 @@ def test_a_path_has_words_for_texts_and_for_what_is_not_known(job):
     fill(job, [tuple(row) for row in rows])
     examples_ = job.lake.read(TABLE)
     model = fit_tree(examples_, learn_encoding(examples_, IN_SESSION), Shape(2, 20, "gini"), seed=1)
-    paths = {row["path"] for row in with_path(model, IN_SESSION, examples_).select("path").distinct().collect()}
+    paths = {
+        row["path"]
+        for row in with_path(model, [*read_tree(model, IN_SESSION).leaves()], IN_SESSION, examples_)
+        .select("path")
+        .distinct()
+        .collect()
+    }
     told = {phrase for path in paths for phrase in path.split(", ")}
     assert {"price last 19.5", "no price last yet", "last category shoes", "no last category yet"} >= told
     assert len(told) >= 3

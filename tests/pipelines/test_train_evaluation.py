@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from lakehouse.table import Column
 from pipelines.drift import profile, stability
 from pipelines.evaluation import (
     PARTS,
     Comparison,
+    Ranked,
     best_threshold,
     calibration,
     calibration_error,
@@ -120,6 +122,27 @@ def test_probabilities_that_come_true_have_no_calibration_error():
     labels = np.array([False] * 4 + [True] + [False] * 3 + [True, True, False, False])
     assert calibration_error(labels, probabilities) == pytest.approx(0)
     assert calibration_error(labels, probabilities + 0.1) == pytest.approx(0.1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows_of_two_kinds(), st.integers(0, 99))
+def test_measures_of_weighted_rows_are_those_of_scikit_learn(drawn, seed):
+    labels, probabilities = drawn
+    weights = np.random.default_rng(seed).integers(0, 4, len(labels)).astype(float)
+    if not (weights[labels].any() and weights[~labels].any()):
+        return
+    ranked = Ranked(labels, probabilities)
+    for own, theirs in (
+        (ranked.average_precision, average_precision_score),
+        (ranked.roc_auc, roc_auc_score),
+        (ranked.brier, brier_score_loss),
+    ):
+        assert own(weights) == pytest.approx(theirs(labels, probabilities, sample_weight=weights))
+
+
+def test_nobody_is_called_a_buyer_where_that_is_cheapest_though_some_are_certain():
+    labels = np.array([False] * 5 + [True])
+    assert best_threshold(labels, np.array([1.0] * 5 + [0.2]), 0.5) > 1
 
 
 def drawn_by(rng, rows=600, users=150):
