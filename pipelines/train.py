@@ -344,7 +344,7 @@ def _decide(
     if where != "true":
         return Decision(
             False,
-            f"It is not live: it was judged on some rows only (--where), and version {champion.number} answers for all.",
+            f"It is not live: it was judged on some rows (--where), and version {champion.number} answers for all.",
         )
     try:
         found, _ = compared(model, registry.load(champion), data, champion.judged_from, seed)
