@@ -90,6 +90,7 @@ def test_what_runs_several_jobs_does_not_go_on_to_the_next(installation, tmp_pat
     assert installation.run("ingest").code == 0
 
 
+@pytest.mark.long
 def test_a_signal_to_java_as_well_is_a_clean_stop(installation, tmp_path):
     ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(7)
     ledger.send(shoppers.take(500))
