@@ -130,7 +130,7 @@ def _learn(job: Job) -> TrainingResult | None:
     registry = open_registry(job.settings)
     if registry.champion() is None:
         with registry.alone():
-            registry.promote(registry.version(result.model_version), "For the demo, though it beats not all baselines.")
+            registry.promote(registry.version(result.model_version), "The demo needs one that scores.")
         _say("train: made live all the same, as `clickstream models promote` does, to have something that scores")
     return result
 
@@ -146,6 +146,8 @@ def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
     out.print("A visit none of whose records was good has no row in gold.")
     if trained is not None:
         out.print("[bold]Who will buy?[/] " + escape(trained.reason))
+        if not trained.promoted:
+            out.print("The demo makes its first model live all the same, as `clickstream models promote` does.")
         out.print(_model(trained))
         for note in trained.notes:
             out.print(escape(note))

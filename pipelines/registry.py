@@ -35,7 +35,7 @@ CHALLENGER = "challenger"
 PROFILE = "profile.json"
 """The artifact that says what the rows looked like that a version learnt from."""
 
-_REPLACED, _REASON = "replaced", "reason"
+_REPLACED, _LIVE_BECAUSE, _TAKEN_BACK = "replaced", "live_because", "taken_back_because"
 
 _FOLDER = "model"
 
@@ -53,6 +53,17 @@ class Version:
     tags: Mapping[str, str] = field(default_factory=dict, compare=False)
     made_at: datetime | None = field(default=None, compare=False)
     aliases: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def why(self) -> str:
+        """Why it is live or not: what training decided, and what people did since."""
+        decided, live, back = (self.tags.get(name, "") for name in ("reason", _LIVE_BECAUSE, _TAKEN_BACK))
+        said = [
+            decided,
+            f"Made live: {live}" if live not in ("", decided) else "",
+            f"Taken back: {back}" if back else "",
+        ]
+        return " ".join(one for one in said if one)
 
     @property
     def judged_from(self) -> str:
@@ -209,7 +220,7 @@ class Registry:
         rollback knows.
         """
         before = self.champion()
-        self.note(version, went_live_at=_now(), **{_REASON: reason})
+        self._went_live(version, reason)
         if before is not None and before.number != version.number:
             self.note(version, **{_REPLACED: before.number})
         with self._explained():
@@ -231,12 +242,18 @@ class Registry:
                 "`clickstream models list` shows the versions, `clickstream models promote` makes any of them live.",
             )
         before = self.version(number)
-        self.note(champion, taken_back_at=_now(), taken_back_because=reason)
+        self.note(champion, taken_back_at=_now(), **{_TAKEN_BACK: reason})
         # What it had replaced when it went live stays as it is: another rollback goes one further back.
-        self.note(before, went_live_at=_now(), **{_REASON: reason})
+        self._went_live(before, reason)
         with self._explained():
             self._client.set_registered_model_alias(self.model, CHAMPION, before.number)
         return champion, before
+
+    def _went_live(self, version: Version, reason: str) -> None:
+        self.note(version, went_live_at=_now(), **{_LIVE_BECAUSE: reason})
+        if _TAKEN_BACK in version.tags:
+            with self._explained():
+                self._client.delete_model_version_tag(self.model, version.number, _TAKEN_BACK)
 
     def profile(self, version: Version) -> dict[str, Any]:
         """What the version's training rows looked like, to tell whether visits have changed since.

@@ -67,10 +67,12 @@ def test_a_version_is_made_live_by_hand_and_taken_back(command, generations):
         "Version 2 of purchase_in_session is live in place of version 1.\n"
     )
     assert registry.live().number == "2"
-    assert registry.live().tags["reason"] == "I say so."
+    assert registry.live().why.endswith("Made live: I say so.")
     assert "Version 1 of purchase_in_session is live again" in command("rollback", "--reason", "It was a mistake.")
     assert registry.live().number == "1"
-    assert registry.version("2").tags["taken_back_because"] == "It was a mistake."
+    assert registry.version("2").why.endswith("Taken back: It was a mistake.")
+    command("promote", "2")
+    assert "Taken back" not in registry.live().why
 
 
 def test_what_replaced_nothing_cannot_be_taken_back(command, job):
