@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from rich.table import Table as Grid
 
@@ -23,7 +23,6 @@ from pipelines.console import call, err, out, print_json
 from pipelines.drift import CLOCK, PROBABILITY, stability
 from pipelines.evaluation import intervals, measure, numbered
 from pipelines.jobs import AsJson
-from pipelines.questions import IN_SESSION
 from pipelines.registry import Registry, Version, open_registry
 from pipelines.session import Job, open_job
 from pipelines.settings import ModelSettings
@@ -40,7 +39,7 @@ _KEPT = ("precision", "recall", "f1", "brier", "calibration_error", "average_pre
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the scores of one version turned out, over all days: figures, and what is wrong with them, if anything."""
+    """How the scores of one version turned out, over all days: figures, and, of the champion's, what is wrong."""
 
     model_version: str
     is_champion: bool
@@ -63,7 +62,7 @@ def evaluate(as_json: AsJson = False) -> None:
         print_json({"job": "evaluate", "seconds": seconds, "versions": [asdict(one) for one in outcomes]})
     else:
         _show(outcomes)
-    trouble = [sentence for one in outcomes if one.is_champion for sentence in one.trouble]
+    trouble = [sentence for one in outcomes for sentence in one.trouble]
     if trouble:
         raise DataError(" ".join(trouble), "Run `clickstream train`: it learns from the newest sessions.")
 
@@ -104,18 +103,17 @@ def run_evaluate(job: Job) -> list[Outcome]:
     mine = job.lake.read(LOG).where(F.col("model_name") == registry.model)
     given = {row[0] for row in mine.select("model_version").distinct().collect()}
     for version in registry.versions():
-        rows = _rows(job, version) if version.number in given else None
+        rows = _rows(job, mine, version) if version.number in given else None
         if rows is not None:
             found.append(_outcome(job, registry, version, rows, is_champion=version == champion))
     return found
 
 
-def _rows(job: Job, version: Version) -> pd.DataFrame | None:
-    """The version's scores of closed sessions that it has not learnt from, with what happened; None for none."""
+def _rows(job: Job, mine: DataFrame, version: Version) -> pd.DataFrame | None:
+    """The scores of one version, of closed sessions that it has not learnt from, with what happened; None for none."""
     newest = Window.partitionBy(*SESSION, "cut").orderBy(F.desc("scored_at"), "features_hash")
     given = (
-        job.lake.read(LOG)
-        .where((F.col("model_name") == IN_SESSION.model) & (F.col("model_version") == version.number))
+        mine.where(F.col("model_version") == version.number)
         .withColumn("_place", F.row_number().over(newest))
         .where("_place = 1")
         .select(*SESSION, "cut", "started_on", PROBABILITY.name, "scored_at")

@@ -18,6 +18,7 @@ from lakehouse.table import Table
 from pipelines.catalog import table_named
 from pipelines.console import call, out, print_json
 from pipelines.jobs import AsJson
+from pipelines.reader import opened
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -60,12 +61,10 @@ def read_rows(table: Table, root: str) -> pa.Table:
 
     Raises OutsideError where there is no such table.
     """
-    from deltalake import DeltaTable
-
-    place = f"{root}/{table.layer}/{table.short_name}"
-    if not DeltaTable.is_deltatable(place):
+    found = opened(table, root)
+    if found is None:
         raise OutsideError(f"There is no table {table.name} in {root}.", "Run `clickstream run` first.")
-    rows = DeltaTable(place).to_pyarrow_table()
+    rows = found.to_pyarrow_table()
     have = [name for name in table.column_names if name in rows.column_names]
     return rows.select(have).sort_by([(name, "ascending") for name in table.key])
 

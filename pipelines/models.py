@@ -100,7 +100,7 @@ def _words(one: str, other: str, rows: int, found: Comparison) -> str:
     low, high = found.precision_interval
     verdict = (
         f"Version {one} ranks better."
-        if low > 0
+        if found.is_more_precise
         else f"Version {other} ranks better."
         if high < 0
         else "Chance explains the difference."

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lakehouse.errors import OutsideError
+from lakehouse.table import Table
 from pipelines.catalog import TABLES
 from pipelines.settings import Settings
 
@@ -15,12 +16,18 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 
-def open_tables(settings: Settings) -> dict[str, DeltaTable]:
-    """The tables that are there, by name, each at its newest version."""
+def opened(table: Table, root: str) -> DeltaTable | None:
+    """The newest version of a table; None where there is no such table."""
     from deltalake import DeltaTable
 
-    places = {name: f"{settings.lake_root}/{one.layer}/{one.short_name}" for name, one in TABLES.items()}
-    return {name: DeltaTable(place) for name, place in places.items() if DeltaTable.is_deltatable(place)}
+    place = f"{root}/{table.layer}/{table.short_name}"
+    return DeltaTable(place) if DeltaTable.is_deltatable(place) else None
+
+
+def open_tables(settings: Settings) -> dict[str, DeltaTable]:
+    """The tables that are there, by name, each at its newest version."""
+    found = ((name, opened(table, settings.lake_root)) for name, table in TABLES.items())
+    return {name: table for name, table in found if table is not None}
 
 
 def no_lake(settings: Settings) -> OutsideError:

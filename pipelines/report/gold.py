@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse.errors import OutsideError
 from lakehouse.table import Table
+from pipelines.reader import opened
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -41,7 +42,7 @@ Versions = tuple[tuple[str, str, int], ...]
 
 def versions(tables: Iterable[Table], root: str) -> Versions:
     """The newest versions of the tables that are there."""
-    found = ((table, _opened(table, root)) for table in tables)
+    found = ((table, opened(table, root)) for table in tables)
     return tuple((table.name, str(one.metadata().id), one.version()) for table, one in found if one is not None)
 
 
@@ -61,24 +62,17 @@ def open_gold(tables: Sequence[Table], columns: Mapping[str, Sequence[str]], roo
         types = {column.name: _TYPES.get(column.type, column.type) for column in table.columns if column.name in wanted}
         declared = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
         connection.execute(f'CREATE TABLE "{table.short_name}" ({declared})')
-        opened = _opened(table, root)
-        rows[table.short_name] = None if opened is None else _fill(connection, table, opened, list(types))
+        found = opened(table, root)
+        rows[table.short_name] = None if found is None else _fill(connection, table, found, list(types))
     if all(count is None for count in rows.values()):
         connection.close()
         raise OutsideError(f"There are no gold tables in {root}.", "Run `clickstream run` first.")
     return Gold(connection, rows)
 
 
-def _opened(table: Table, root: str) -> DeltaTable | None:
-    from deltalake import DeltaTable
-
-    place = f"{root}/{table.layer}/{table.short_name}"
-    return DeltaTable(place) if DeltaTable.is_deltatable(place) else None
-
-
-def _fill(connection: DuckDBPyConnection, table: Table, opened: DeltaTable, columns: Sequence[str]) -> int:
+def _fill(connection: DuckDBPyConnection, table: Table, found: DeltaTable, columns: Sequence[str]) -> int:
     """Copies the rows; a column that is declared and not there yet stays empty."""
-    dataset = opened.to_pyarrow_dataset()
+    dataset = found.to_pyarrow_dataset()
     have = ", ".join(f'"{name}"' for name in columns if name in dataset.schema.names)
     connection.register("_rows", dataset)
     connection.execute(f'INSERT INTO "{table.short_name}" BY NAME SELECT {have} FROM _rows')  # noqa: S608 - declared names

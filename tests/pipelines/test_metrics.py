@@ -22,14 +22,7 @@ from pipelines import metrics
 from pipelines.metrics import Lines, Recorder, figures, missing
 from pipelines.session import Job
 from pipelines.settings import load_settings
-
-ARROW = {
-    "STRING": pa.string(),
-    "BIGINT": pa.int64(),
-    "DOUBLE": pa.float64(),
-    "DATE": pa.date32(),
-    "TIMESTAMP": pa.timestamp("us", "UTC"),
-}
+from tests.pipelines.arrow import ARROW
 
 
 def stream_in(folder: Path, name: str = "bronze.clicks", **changes) -> Stream:

@@ -6,27 +6,16 @@ import datetime as dt
 from decimal import Decimal
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines.catalog import GOLD
 from pipelines.powerbi.measures import MEASURES
 from pipelines.powerbi.relationships import relationships
+from tests.pipelines.arrow import arrow_table
 from tests.pipelines.powerbi.dax import Cube, Filter, parse
 
 ALL = {measure.name: measure for measures in MEASURES.values() for measure in measures}
-
-ARROW = {
-    "STRING": pa.string(),
-    "BIGINT": pa.int64(),
-    "INT": pa.int32(),
-    "DOUBLE": pa.float64(),
-    "BOOLEAN": pa.bool_(),
-    "DATE": pa.date32(),
-    "TIMESTAMP": pa.timestamp("us", tz="UTC"),
-    "DECIMAL(18,2)": pa.decimal128(18, 2),
-}
 
 
 def day(number):
@@ -203,10 +192,7 @@ def gold(tmp_path_factory):
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for name, data in DATA.items():
-            columns = {column.name: ARROW[column.type] for column in GOLD[f"gold.{name}"].columns}
-            assert not {column for row in data for column in row} - set(columns), name
-            full = [dict.fromkeys(columns) | row for row in data]
-            pq.write_table(pa.Table.from_pylist(full, schema=pa.schema(columns)), folder / f"{name}.parquet")
+            pq.write_table(arrow_table(GOLD[f"gold.{name}"], data), folder / f"{name}.parquet")
             connection.execute(f"CREATE VIEW {name} AS FROM read_parquet('{folder}/{name}.parquet')")
         yield connection
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from contextlib import contextmanager
 
 import duckdb
 import pytest
 from deltalake import DeltaTable
 
 from pipelines.catalog import GOLD
+from pipelines.report.live import LivePage, live_server
 from pipelines.report.render import Report
 from tests.pipelines.report.made_gold import made_gold, no_gold, write_gold
 from tests.pipelines.report.page_reader import read_page
@@ -22,6 +25,16 @@ def html_of(root):
     gold = report.open(str(root))
     with gold.connection:
         return report.html(gold, made_at=MADE_AT)
+
+
+@contextmanager
+def live_at(root):
+    """Serves the report over a lake, which may not be there yet; gives its address."""
+    page = LivePage(Report(tuple(GOLD.values())), str(root), lambda: MADE_AT)
+    with live_server(page, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
 
 
 @pytest.fixture(scope="session")

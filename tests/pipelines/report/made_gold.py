@@ -6,21 +6,11 @@ import datetime as dt
 import random
 from decimal import Decimal
 
-import pyarrow as pa
 from deltalake import write_deltalake
 
 from pipelines.catalog import GOLD
+from tests.pipelines.arrow import arrow_table
 
-ARROW = {
-    "STRING": pa.string(),
-    "BIGINT": pa.int64(),
-    "INT": pa.int32(),
-    "DOUBLE": pa.float64(),
-    "BOOLEAN": pa.bool_(),
-    "DATE": pa.date32(),
-    "TIMESTAMP": pa.timestamp("us", tz="UTC"),
-    "DECIMAL(18,2)": pa.decimal128(18, 2),
-}
 FIRST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 HOSTS = {"direct": None, "search": "search.example", "social": "social.example", "email": None}
 
@@ -28,11 +18,7 @@ HOSTS = {"direct": None, "search": "search.example", "social": "social.example",
 def write_gold(root, data, *, mode="overwrite"):
     """Writes rows as the gold tables of a lake; columns that a row lacks are null."""
     for name, rows in data.items():
-        columns = {column.name: ARROW[column.type] for column in GOLD[f"gold.{name}"].columns}
-        assert not {column for row in rows for column in row} - set(columns), name
-        full = [dict.fromkeys(columns) | row for row in rows]
-        made = pa.Table.from_pylist(full, schema=pa.schema(columns))
-        write_deltalake(f"{root}/gold/{name}", made, mode=mode)
+        write_deltalake(f"{root}/gold/{name}", arrow_table(GOLD[f"gold.{name}"], rows), mode=mode)
 
 
 def no_gold():

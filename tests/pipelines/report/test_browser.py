@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
-
 import pytest
 
-from pipelines.catalog import GOLD
-from pipelines.report.live import LivePage, live_server
-from pipelines.report.render import Report
 from tests.pipelines.report.browser import CHROMIUM, browser
-from tests.pipelines.report.conftest import MADE_AT, html_of
+from tests.pipelines.report.conftest import html_of, live_at
 from tests.pipelines.report.made_gold import made_gold, no_gold, write_gold
 from tests.pipelines.report.test_page import hostile_gold
 
@@ -110,18 +104,9 @@ def test_text_in_gold_runs_nothing(tab, tmp_path):
     assert tab.value("document.querySelectorAll('script, img, iframe').length") == 0
 
 
-@contextmanager
-def served(root):
-    page = LivePage(Report(tuple(GOLD.values())), str(root), lambda: MADE_AT)
-    with live_server(page, 0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-
-
 def test_an_open_page_follows_gold_and_stays_as_its_reader_left_it(tab, tmp_path):
     screen(tab, 1280)
-    with served(tmp_path) as address:
+    with live_at(tmp_path) as address:
         tab.open(address)
         assert "Run `clickstream run` first." in tab.value("document.body.innerText")
         write_gold(tmp_path, no_gold())

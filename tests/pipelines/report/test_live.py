@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 
@@ -18,7 +17,7 @@ from lakehouse.errors import UsageError
 from pipelines.catalog import GOLD
 from pipelines.report.live import LivePage, live_server
 from pipelines.report.render import Report
-from tests.pipelines.report.conftest import MADE_AT
+from tests.pipelines.report.conftest import MADE_AT, live_at
 from tests.pipelines.report.made_gold import made_gold, no_gold, write_gold
 from tests.pipelines.report.page_reader import read_page
 
@@ -26,11 +25,8 @@ from tests.pipelines.report.page_reader import read_page
 @pytest.fixture
 def served(tmp_path):
     """The address of a lake's report; the lake is not there yet."""
-    page = LivePage(Report(tuple(GOLD.values())), str(tmp_path), lambda: MADE_AT)
-    with live_server(page, 0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
+    with live_at(tmp_path) as address:
+        yield address
 
 
 def ask(address, **headers):
