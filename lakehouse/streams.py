@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,9 +16,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
-from lakehouse.errors import LakehouseError, OutsideError, StoppedError
+from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.files import write_json
 from lakehouse.locks import OneWriter
+from lakehouse.signals import Stop, stopping
 
 RECOVER = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
 """The cure for a checkpoint that does not fit."""
@@ -211,90 +210,6 @@ def _finish(queries: Sequence[StreamingQuery], seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and any(query.isActive and query.status["isTriggerActive"] for query in queries):
         time.sleep(0.1)
-
-
-class Stop:
-    """Whether to stop, told by a signal.
-
-    A signal's handler runs in the midst of whatever the main thread does, so it may take no lock
-    that the main thread can hold: threading.Event has one, and would wait for itself for ever.
-    """
-
-    def __init__(self) -> None:
-        self._told = False
-        self._heeded = False
-
-    @contextmanager
-    def heeded(self, *, heeded: bool = True) -> Iterator[None]:
-        """Within, someone looks whether it is time to stop; elsewhere a signal ends what is being done."""
-        before, self._heeded = self._heeded, heeded
-        try:
-            yield
-        finally:
-            self._heeded = before
-
-    @contextmanager
-    def unheeded(self) -> Iterator[None]:
-        """Within, a signal ends what is being done, though someone further out looks, as it may take long.
-
-        Raises StoppedError where it is time to stop already.
-        """
-        if self._told:
-            raise StoppedError
-        with self.heeded(heeded=False):
-            yield
-
-    def hear(self) -> None:
-        """What a signal does. Raises StoppedError where nobody looks."""
-        first, self._told = not self._told, True
-        if first and not self._heeded:
-            raise StoppedError
-
-    def set(self) -> None:
-        """Says that it is time to stop."""
-        self._told = True
-
-    def is_set(self) -> bool:
-        """Whether it is time to stop."""
-        return self._told
-
-    def wait(self, seconds: float) -> bool:
-        """Waits for so long, or until it is time to stop; says whether it is."""
-        end = time.monotonic() + seconds
-        while not self._told and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, 0.1))
-        return self._told
-
-
-_stops: list[Stop] = []  # what SIGTERM tells now, if anything
-
-
-@contextmanager
-def stopping() -> Iterator[Stop]:
-    """SIGTERM and SIGINT tell it to stop, in place of ending the process at once; within another, that one's.
-
-    A signal while nobody heeds it ends the outermost block. That is a clean end too: what was
-    under way is done again by the next start, as after a kill.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield Stop()
-        return
-    outermost = not _stops
-    stop = Stop() if outermost else _stops[-1]
-    _stops.append(stop)
-    # Within another one as well: Spark has put its own handler of SIGINT in place meanwhile.
-    before = {one: signal.signal(one, lambda *_: stop.hear()) for one in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    except (Exception, StoppedError):
-        # Whatever it dies of once it is told to stop (a signal to the whole group ends Java as well), the next
-        # start does it again.
-        if not (outermost and stop.is_set()):
-            raise
-    finally:
-        _stops.pop()
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def check(stream: Stream) -> None:

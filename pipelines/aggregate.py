@@ -22,8 +22,9 @@ from lakehouse.errors import DeclarationError, OutsideError
 from lakehouse.frames import union
 from lakehouse.incremental import Span, few_or_all, refresh
 from lakehouse.parallel import side_by_side
+from lakehouse.signals import stopping
 from lakehouse.storage import struct
-from lakehouse.streams import Progress, Stream, committed, measured, resume_from, resumes_at, stopping
+from lakehouse.streams import Progress, Stream, committed, measured, resume_from, resumes_at
 from lakehouse.table import Source, Table
 from pipelines.broker import bootstrap_servers
 from pipelines.catalog import GOLD, TABLES

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lakehouse.errors import LakehouseError, OutsideError, StoppedError
+from lakehouse.signals import end_when_told
 from pipelines.settings import refuse_unknown
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -95,6 +96,7 @@ def call(command: Callable[..., Any]) -> NoReturn:
     if "--debug" in sys.argv:
         sys.argv.remove("--debug")
         os.environ["CLICKSTREAM_DEBUG"] = "1"
+    end_when_told()
     try:
         refuse_unknown()
         if isinstance(command, typer.Typer):

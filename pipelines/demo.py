@@ -21,7 +21,7 @@ from gold.data_quality import TABLE as QUALITY
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import DataError, OutsideError
-from lakehouse.streams import Stop, stopping
+from lakehouse.signals import Stop, stopping
 from lakehouse.table import Table
 from pipelines.broker import broker_of
 from pipelines.catalog import TABLES

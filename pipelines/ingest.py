@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bronze.raw_events import BRONZE, raw_events
-from lakehouse.streams import Progress, Stream, begun, measured, query_id, resumes_at, stopping
+from lakehouse.signals import stopping
+from lakehouse.streams import Progress, Stream, begun, measured, query_id, resumes_at
 from lakehouse.table import Table
 from pipelines.broker import bootstrap_servers
 from pipelines.console import call

@@ -17,6 +17,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lakehouse.errors import DataError, LakehouseError, OutsideError, UsageError
+from lakehouse.signals import hand_back, handle
 from pipelines.console import call, err, out, print_json
 from pipelines.settings import Settings, load_settings
 from producers.events import EVENTS
@@ -254,12 +255,11 @@ def _stoppable(run: Run) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = handle(stop)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        hand_back(before, told=run.stopped_by is not None)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from bronze.raw_events import BRONZE
-from lakehouse.streams import Progress, Stream, committed, measured, stopping
+from lakehouse.signals import stopping
+from lakehouse.streams import Progress, Stream, committed, measured
 from pipelines.console import call
 from pipelines.fates import settle
 from pipelines.jobs import AsJson, Continuous, report, run_streams

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lakehouse.errors import DataError
-from lakehouse.streams import stopping
+from lakehouse.signals import stopping
 from pipelines.aggregate import run_aggregate
 from pipelines.console import call, err
 from pipelines.ingest import run_ingest

@@ -22,7 +22,8 @@ from gold.timeline import SESSION
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import LakehouseError
 from lakehouse.incremental import Days
-from lakehouse.streams import Stream, stopping
+from lakehouse.signals import stopping
+from lakehouse.streams import Stream
 from pipelines.console import call, err, out, print_json
 from pipelines.jobs import AsJson, Continuous, run_streams
 from pipelines.questions import IN_SESSION

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from lakehouse.errors import OutsideError, UsageError
-from lakehouse.streams import stopping
+from lakehouse.signals import stopping
 from pipelines.console import call, out
 from pipelines.registry import Registry, tracking_uri
 from pipelines.settings import load_settings

@@ -12,8 +12,8 @@ from pyspark.sql import SparkSession
 from lakehouse.class_archive import starting_from
 from lakehouse.errors import StoppedError
 from lakehouse.session import start_session
+from lakehouse.signals import stopping
 from lakehouse.storage import Lake
-from lakehouse.streams import stopping
 from lakehouse.table import Table
 from pipelines.settings import Settings, conf_folder, load_settings
 

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from lakehouse.errors import UsageError
-from lakehouse.streams import stopping
+from lakehouse.signals import stopping
 from pipelines.catalog import GOLD
 from pipelines.console import call, out, print_json
 from pipelines.export import write_whole

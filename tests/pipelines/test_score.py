@@ -16,8 +16,8 @@ from gold.sessions import TABLE as SESSIONS
 from gold.training_examples import TABLE
 from gold.user_history import TABLE as USER_HISTORY
 from lakehouse.errors import DataError, OutsideError
+from lakehouse.signals import Stop
 from lakehouse.storage import struct
-from lakehouse.streams import Stop
 from pipelines.aggregate import run_aggregate
 from pipelines.registry import Registry, open_registry
 from pipelines.score import _Scorer, features_hash, run_score

@@ -1,0 +1,125 @@
+"""Signals: told to stop, a job ends cleanly, once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, TypeAlias
+
+from lakehouse.errors import StoppedError
+
+
+class Stop:
+    """Whether to stop, told by a signal.
+
+    A signal's handler runs in the midst of whatever the main thread does, so it may take no lock
+    that the main thread can hold: threading.Event has one, and would wait for itself for ever.
+    """
+
+    def __init__(self) -> None:
+        self._told = False
+        self._heeded = False
+
+    @contextmanager
+    def heeded(self, *, heeded: bool = True) -> Iterator[None]:
+        """Within, someone looks whether it is time to stop; elsewhere a signal ends what is being done."""
+        before, self._heeded = self._heeded, heeded
+        try:
+            yield
+        finally:
+            self._heeded = before
+
+    @contextmanager
+    def unheeded(self) -> Iterator[None]:
+        """Within, a signal ends what is being done, though someone further out looks, as it may take long.
+
+        Raises StoppedError where it is time to stop already.
+        """
+        if self._told:
+            raise StoppedError
+        with self.heeded(heeded=False):
+            yield
+
+    def hear(self) -> None:
+        """What a signal does. Raises StoppedError where nobody looks."""
+        first, self._told = not self._told, True
+        if first and not self._heeded:
+            raise StoppedError
+
+    def set(self) -> None:
+        """Says that it is time to stop."""
+        self._told = True
+
+    def is_set(self) -> bool:
+        """Whether it is time to stop."""
+        return self._told
+
+    def wait(self, seconds: float) -> bool:
+        """Waits for so long, or until it is time to stop; says whether it is."""
+        end = time.monotonic() + seconds
+        while not self._told and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+        return self._told
+
+
+_stops: list[Stop] = []  # what SIGTERM tells now, if anything
+_ends_when_told = False  # whether being told to stop is the last thing that this process does
+
+
+def end_when_told() -> None:
+    """Says that this process is a program, which ends once it was told to stop: telling it again changes nothing.
+
+    Anywhere else (in a notebook, in tests) a second signal is for somebody else.
+    """
+    global _ends_when_told  # noqa: PLW0603 - the process has one end
+    _ends_when_told = True
+
+
+Handlers: TypeAlias = dict[signal.Signals, Any]
+"""What handles the signals that tell a process to stop."""
+
+
+def handle(handler: Callable[[int, FrameType | None], object]) -> Handlers:
+    """Puts a handler of SIGTERM and SIGINT in place; returns what was there."""
+    return {one: signal.signal(one, handler) for one in (signal.SIGTERM, signal.SIGINT)}
+
+
+def hand_back(before: Handlers, *, told: bool) -> None:
+    """Puts the handlers back that were in place before, unless the process was told to stop and ends.
+
+    Python itself takes time to end, and a second signal would then end it with a code that says
+    that it was killed. Signals that are ignored stay so until the very end.
+    """
+    for one, handler in before.items():
+        signal.signal(one, signal.SIG_IGN if told and _ends_when_told else handler)
+
+
+@contextmanager
+def stopping() -> Iterator[Stop]:
+    """SIGTERM and SIGINT tell it to stop, in place of ending the process at once; within another, that one's.
+
+    A signal while nobody heeds it ends the outermost block. That is a clean end too: what was
+    under way is done again by the next start, as after a kill.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield Stop()
+        return
+    outermost = not _stops
+    stop = Stop() if outermost else _stops[-1]
+    _stops.append(stop)
+    # Within another one as well: Spark has put its own handler of SIGINT in place meanwhile.
+    before = handle(lambda *_: stop.hear())
+    try:
+        yield stop
+    except (Exception, StoppedError):
+        # Whatever it dies of once it is told to stop (a signal to the whole group ends Java as well), the next
+        # start does it again.
+        if not (outermost and stop.is_set()):
+            raise
+    finally:
+        _stops.pop()
+        hand_back(before, told=outermost and stop.is_set())

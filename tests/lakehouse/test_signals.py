@@ -1,0 +1,78 @@
+"""Signals end a job cleanly, whatever it does at that moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from lakehouse.signals import stopping
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_that_come_in_the_midst_of_waiting_never_hang(number):
+    before = signal.getsignal(number)
+    with stopping() as stop, stop.heeded():
+        storm = threading.Thread(target=lambda: [os.kill(os.getpid(), number) for _ in range(2_000)])
+        storm.start()
+        for _ in range(2_000):
+            stop.wait(0.0001)
+            stop.is_set()
+        storm.join(60)
+        assert stop.wait(30)
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_nobody_heeds_ends_the_block_once_and_cleanly():
+    reached = []
+    with stopping() as stop:
+        with stopping() as inner, inner.heeded():
+            assert inner is stop
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+        reached.append("the end")
+    assert stop.is_set()
+    assert not reached
+
+
+PROGRAM = """
+import atexit, time
+from lakehouse.signals import stopping
+from pipelines.console import call
+
+def command():
+    with stopping() as stop, stop.heeded():
+        print("waits", flush=True)
+        assert stop.wait(60)
+    print("stopped", flush=True)
+    time.sleep(1)
+
+def end():
+    print("ends", flush=True)
+    time.sleep(1)
+
+atexit.register(end)
+call(command)
+"""
+
+
+@pytest.mark.parametrize("again", [signal.SIGTERM, signal.SIGINT])
+def test_a_program_that_ends_because_it_was_told_to_is_not_ended_by_being_told_again(again):
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as program:
+        for line, number in (("waits\n", signal.SIGTERM), ("stopped\n", again), ("ends\n", again)):
+            assert program.stdout.readline() == line
+            program.send_signal(number)
+    assert program.returncode == 0
+
+
+def test_what_is_no_program_gets_its_handlers_back_when_it_was_told_to_stop():
+    before = signal.getsignal(signal.SIGTERM)
+    with stopping() as stop, stop.heeded():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.is_set()
+    assert signal.getsignal(signal.SIGTERM) is before
