@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame, Window
@@ -39,7 +39,10 @@ _KEPT = ("precision", "recall", "f1", "brier", "calibration_error", "average_pre
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the scores of one version turned out, over all days: figures, and, of the champion's, what is wrong."""
+    """How the scores of one version turned out, over the newest days: figures, and, of the champion's, what is wrong.
+
+    A model that has become bad lately would look good for long beside all that it once got right.
+    """
 
     model_version: str
     is_champion: bool
@@ -136,27 +139,28 @@ def _outcome(job: Job, registry: Registry, version: Version, rows: pd.DataFrame,
     looked_at = _inputs(job, rows, watched)
     compared = {name: columns[name] for name in (PROBABILITY.name, *watched)}
 
-    def drift(day: date | None = None) -> dict[str, float]:
-        return stability(compared, looked_at if day is None else looked_at[looked_at["started_on"] == day])
+    def drift(some: pd.DataFrame) -> dict[str, float]:
+        return stability(compared, looked_at[looked_at["started_on"].isin(some["started_on"].unique())])
 
     def measures(some: pd.DataFrame) -> dict[str, float]:
         return measure(some["bought"].to_numpy(bool), some[PROBABILITY.name].to_numpy(), version.threshold)
 
     now = datetime.now(UTC)
     records = [
-        _record(registry, version, day, some, measures(some), drift(day), now)
+        _record(registry, version, day, some, measures(some), drift(some), now)
         for day, some in rows.groupby("started_on")
     ]
     _keep(job, records)
-    users = numbered(rows["user_id"])
-    labels, given = rows["bought"].to_numpy(bool), rows[PROBABILITY.name].to_numpy()
-    spread = intervals(labels, given, users, job.settings.model.seed)
-    metrics, moved = measures(rows), drift()
-    sessions = len(rows.drop_duplicates(list(SESSION)))
     limits = job.settings.model
+    newest = rows[rows["started_on"] > rows["started_on"].max() - timedelta(days=limits.warn_days)]
+    users = numbered(newest["user_id"])
+    labels, given = newest["bought"].to_numpy(bool), newest[PROBABILITY.name].to_numpy()
+    spread = intervals(labels, given, users, limits.seed)
+    metrics, moved = measures(newest), drift(newest)
+    days, sessions = newest["started_on"].nunique(), len(newest.drop_duplicates(list(SESSION)))
     judged = is_champion and sessions >= limits.min_sessions
     trouble = _trouble(version, limits, metrics, spread, moved) if judged else ()
-    return Outcome(version.number, is_champion, len(records), sessions, len(rows), metrics, spread, moved, trouble)
+    return Outcome(version.number, is_champion, days, sessions, len(newest), metrics, spread, moved, trouble)
 
 
 def _inputs(job: Job, rows: pd.DataFrame, watched: list[str]) -> pd.DataFrame:

@@ -183,7 +183,7 @@ class Registry:
 
     def register(self, model: PipelineModel, record: Record) -> Version:
         """Keeps a run with its model, and registers it as a new version; the alias stays where it is."""
-        with self._explained(), self._mlflow.start_run(experiment_id=self._experiment) as run:
+        with self._explained(), self._mlflow.start_run(experiment_id=self._experiment, run_name=self.model) as run:
             self._mlflow.log_params(dict(record.params))
             self._mlflow.log_metrics(dict(record.metrics))
             self._mlflow.set_tags(dict(record.tags))
@@ -204,6 +204,7 @@ class Registry:
             self._name_model()
             tags = {**record.tags, "threshold": repr(record.threshold)}
             made = self._client.create_model_version(self.model, source, run.info.run_id, tags=tags)
+            self._mlflow.set_tag("mlflow.runName", f"{self.model} version {made.version}")
             self._client.set_registered_model_alias(self.model, CHALLENGER, made.version)
             return _version(made)
 

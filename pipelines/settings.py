@@ -78,6 +78,7 @@ class ModelSettings(_Part):
     max_depth: Annotated[int, Field(ge=1, le=30)] = 6
     min_sessions: Annotated[int, Field(ge=2)] = 50
     missed_buyer_costs: Annotated[float, Field(gt=0)] = 4.0
+    warn_days: Annotated[int, Field(ge=1)] = 28
     warn_drift: Annotated[float, Field(gt=0)] = 0.25
     warn_calibration: Annotated[float, Field(gt=0)] = 0.1
     warn_precision: Annotated[float, Field(gt=0, le=1)] = 0.7

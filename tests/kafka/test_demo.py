@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -68,32 +66,33 @@ def test_the_demo_goes_from_nothing_to_scored_sessions_and_stops_what_it_started
     assert json.loads(run(installation, "clickstream", "broker", "status", "--json").stdout)["running"] is False
 
 
-def test_a_job_is_a_script_for_spark_submit(installation):
-    done = run(
-        installation, "spark-submit", "--properties-file", "conf/spark-defaults.conf", "pipelines/refine.py", "--json"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["rows"] == 0
+def test_a_second_generation_trained_by_spark_submit_goes_live_and_scores_what_comes_next(installation):
+    arguments = ("--properties-file", "conf/spark-defaults.conf", "pipelines/train.py", "--max-depth", "3", "--json")
+    trained = run(installation, "spark-submit", *arguments)
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    assert json.loads(trained.stdout)["model_version"] == "2"
+    assert run(installation, "clickstream", "models", "promote", "2").returncode == 0
 
+    try:
+        for command in (("broker", "start"), ("produce", "simulate", "--sessions", "60", "--seed", "99"), ("run",)):
+            done = run(installation, "clickstream", *command)
+            assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        run(installation, "clickstream", "broker", "stop")
 
-def test_sigterm_ends_a_continuous_job_cleanly(installation):
-    job = subprocess.Popen(
-        [BIN / "clickstream", "refine", "--continuous", "--json"],
-        env=installation,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    lock = Path(installation["CLICKSTREAM_STATE"]) / "locks" / "silver.page_views.lock"
-    end = time.monotonic() + 180
-    while f'"pid": {job.pid}}}' not in lock.read_text():
-        assert time.monotonic() < end, "the job did not take its lock"
-        assert job.poll() is None, job.communicate()
-        time.sleep(0.1)
-    job.send_signal(signal.SIGTERM)
-    output, errors = job.communicate(timeout=60)
-    assert job.returncode == 0, errors
-    assert json.loads(output)["rows"] == 0
+    log = rows(installation, "gold/prediction_log")
+    scored = {
+        number: {(row["user_id"], row["session_id"]) for row in log if row["model_version"] == number}
+        for number in "12"
+    }
+    assert len(scored["1"]) > 250
+    assert len(scored["2"]) > 30
+    last = {
+        (row["user_id"], row["session_id"]): row["model_version"]
+        for row in rows(installation, "gold/session_predictions")
+    }
+    assert {last[visit] for visit in scored["2"]} == {"2"}
+    assert {last[visit] for visit in scored["1"] - scored["2"]} == {"1"}
 
 
 def test_wrong_use_is_one_sentence_and_exit_code_two(installation):

@@ -112,6 +112,7 @@ def test_what_is_kept_names_its_data_and_no_visitor(trained):
     from mlflow import MlflowClient
 
     run = MlflowClient(tracking_uri(job.settings)).get_run(result.run_id)
+    assert run.info.run_name == f"{result.model_name} version {result.model_version}"
     assert run.data.tags["table"] == TABLE.name
     assert run.data.tags["table_version"] == str(job.lake.version(TABLE))
     assert run.data.metrics["test/average_precision"] == pytest.approx(result.metrics["average_precision"])

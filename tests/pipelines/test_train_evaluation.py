@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
@@ -38,25 +38,46 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.spark
-def test_parts_are_apart_in_time_and_share_no_user(spark):
+def test_about_60_20_and_20_percent_of_the_sessions_are_train_validation_and_test(spark):
     rng = np.random.default_rng(3)
-    rows = []
-    for user in range(300):
-        first = rng.uniform(0, 1000)
-        for session in range(rng.integers(1, 4)):
-            at = EPOCH + timedelta(hours=first + session * rng.uniform(1, 80))
-            known = at + timedelta(hours=rng.uniform(0.5, 2))
-            rows += [(f"user{user}", f"session{session}", cut, at, known) for cut in (1, 2)]
-    columns = "user_id STRING, session_id STRING, cut INT, started_at TIMESTAMP, known_at TIMESTAMP"
-    examples = spark.createDataFrame(rows, columns)
+    rows = [(f"user{user}", "first", EPOCH + timedelta(hours=rng.uniform(0, 1000))) for user in range(500)]
+    examples = spark.createDataFrame(rows, "user_id STRING, session_id STRING, started_at TIMESTAMP")
+
+    parts = with_part(examples, choose_periods(examples), "started_at").toPandas()["part"]
+
+    assert parts.value_counts(normalize=True)[list(PARTS)].to_numpy() == pytest.approx([0.6, 0.2, 0.2], abs=0.01)
+
+
+VISITS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 100), st.integers(0, 40)), min_size=1, max_size=60)
+"""Visits: the user, the hour in which each began, and after how many hours its answer was known."""
+
+
+@pytest.mark.spark
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(visits=VISITS)
+def test_parts_are_apart_in_time_and_share_no_user_whoever_comes_when(spark, visits):
+    rows = [
+        (f"user{user}", f"session{number}", EPOCH + timedelta(hours=at), EPOCH + timedelta(hours=at + known))
+        for number, (user, at, known) in enumerate(visits)
+    ]
+    examples = spark.createDataFrame(
+        rows, "user_id STRING, session_id STRING, started_at TIMESTAMP, known_at TIMESTAMP"
+    )
 
     parts = with_part(examples, choose_periods(examples), "known_at").toPandas()
 
-    assert parts.groupby("user_id")["part"].nunique().max() == 1
-    spans = parts.groupby("part").agg({"started_at": "min", "known_at": "max"}).loc[list(PARTS)]
-    assert (spans["known_at"].to_numpy()[:-1] < spans["started_at"].to_numpy()[1:]).all()
-    sessions = parts.drop_duplicates(["user_id", "session_id"])["part"].value_counts(normalize=True)
-    assert sessions[list(PARTS)].to_numpy() == pytest.approx([0.6, 0.2, 0.2], abs=0.06)
+    assert set(parts["part"]) <= set(PARTS)
+    assert not parts.duplicated(["user_id", "session_id"]).any()
+    assert set(parts.groupby("user_id")["part"].nunique()) <= {1}
+    for number, earlier in enumerate(PARTS):
+        for later in PARTS[number + 1 :]:
+            learnt, judged = (parts[parts["part"] == one] for one in (earlier, later))
+            assert learnt.empty or judged.empty or learnt["known_at"].max() < judged["started_at"].min()
+    # Left out are those alone that would break one of these rules: of users who came but once, and whose answer
+    # was known at once, all are used.
+    once = {f"user{user}" for user in {one[0] for one in visits} if [one[0] for one in visits].count(user) == 1}
+    at_once = {f"user{user}" for user, _, known in visits if not known}
+    assert once & at_once <= set(parts["user_id"])
 
 
 @pytest.mark.spark
