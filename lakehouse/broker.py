@@ -24,9 +24,9 @@ from lakehouse.broker_files import (
     reason,
     server_settings,
     tail,
-    write_note,
 )
 from lakehouse.errors import OutsideError, UsageError
+from lakehouse.files import write_json
 from lakehouse.java import Java, find_java, resolve_jars
 from lakehouse.kafka_wire import cluster_at
 from lakehouse.locks import exclusive
@@ -186,7 +186,7 @@ class Broker:
         if kept.get("artifacts") != wanted or not jars or not all(Path(jar).is_file() for jar in jars):
             self.say(f"Resolving the jars of {KAFKA}; the first time that takes a while.")
             jars = [str(jar) for jar in resolve_jars(*wanted)]
-            write_note(self.class_path_file, {"artifacts": wanted, "jars": jars})
+            write_json(self.class_path_file, {"artifacts": wanted, "jars": jars})
         return os.pathsep.join(jars)
 
     def _configure(self) -> int:
@@ -194,7 +194,7 @@ class Broker:
         kept = read_note(self.home / "ports.json")
         port = self.port or free_port(kept.get("port"))
         controller = free_port(kept.get("controller"), but=port)
-        write_note(self.home / "ports.json", {"port": port, "controller": controller})
+        write_json(self.home / "ports.json", {"port": port, "controller": controller})
         (self.home / "server.properties").write_text(as_properties(server_settings(port, controller)))
         (self.home / "log4j2.properties").write_text(as_properties(LOGGING))
         self._output.parent.mkdir(exist_ok=True)
@@ -255,7 +255,7 @@ class Broker:
             "data_dir": str(self.data_dir),
         }
         try:
-            write_note(self._pid_file, process)
+            write_json(self._pid_file, process)
             self._await(process, port, ours=True, log_from=before)
         except BaseException:
             end(self._child.pid, str(process["started"]), timeout=5)

@@ -112,10 +112,3 @@ def read_note(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def write_note(path: Path, value: Mapping[str, Any]) -> None:
-    """Replaces a file as a whole."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(value, indent=2))
-    draft.replace(path)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 def write_json(path: Path, value: object) -> None:
-    """Writes a file whole or not at all, whenever the process or the machine dies."""
+    """Writes a file whole or not at all, whenever the process or the machine dies, whoever else writes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
-    with new.open("w", encoding="utf-8") as file:
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with draft.open("w", encoding="utf-8") as file:
         json.dump(value, file)
         file.flush()
         os.fsync(file.fileno())
-    new.replace(path)
+    draft.replace(path)

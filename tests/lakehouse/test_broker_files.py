@@ -11,8 +11,9 @@ import pytest
 
 from lakehouse import processes
 from lakehouse.broker import Broker, BrokerStatus
-from lakehouse.broker_files import free_port, is_taken, read_note, reason, server_settings, tail, write_note
+from lakehouse.broker_files import free_port, is_taken, read_note, reason, server_settings, tail
 from lakehouse.errors import OutsideError, UsageError
+from lakehouse.files import write_json
 from lakehouse.java import find_java, resolve_jars
 from lakehouse.kafka_wire import cluster_at
 from lakehouse.processes import born, end
@@ -45,7 +46,7 @@ def test_a_heap_that_is_no_size_is_wrong_use(tmp_path: Path) -> None:
 
 
 def test_a_pid_that_another_process_has_now_is_not_the_broker(tmp_path: Path) -> None:
-    write_note(tmp_path / "broker.json", {"pid": os.getpid(), "port": 1, "started": "before the last boot"})
+    write_json(tmp_path / "broker.json", {"pid": os.getpid(), "port": 1, "started": "before the last boot"})
     said: list[str] = []
     broker = Broker(tmp_path, say=said.append)
     assert broker.status() == BrokerStatus(False, None, None, str(tmp_path / "data"))
@@ -83,8 +84,8 @@ def test_nothing_listens_beyond_the_loopback() -> None:
 
 
 def test_a_note_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    write_note(tmp_path / "note", {"a": 1})
-    write_note(tmp_path / "note", {"b": 2})
+    write_json(tmp_path / "note", {"a": 1})
+    write_json(tmp_path / "note", {"b": 2})
     assert read_note(tmp_path / "note") == {"b": 2}
     assert [path.name for path in tmp_path.iterdir()] == ["note"]
 
