@@ -1,7 +1,7 @@
 # `make` alone lists what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-faults lint clean reset java
+.PHONY: help setup demo notebooks test test-fast test-faults lint clean reset java
 
 ROUNDS ?= 100
 SEED ?= 1
@@ -12,7 +12,7 @@ WORKERS ?= 2
 PYTHON ?= python3.13 python3.12 python3.11 python3
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 STAMP := .venv/.complete
-SOURCES := bronze gold lakehouse pipelines producers silver tests
+SOURCES := bronze gold lakehouse notebooks pipelines producers silver tests
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,6 +21,9 @@ setup: java $(STAMP) ## make .venv with everything that is needed, pinned by has
 
 demo: setup ## run the whole pipeline, small, from simulated shoppers to a report
 	@.venv/bin/clickstream demo
+
+notebooks: $(STAMP) ## execute the notebooks on your lake, and keep in them what they show
+	@.venv/bin/python -m notebooks.execute
 
 test: setup lint ## lint, and run the tests, with real Spark and real Kafka
 	@.venv/bin/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -23,6 +23,10 @@ class LakehouseError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.cure}".strip()
 
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows this in place of a stack trace: in a notebook, too, an error is one sentence.
+        return [str(self)]
+
 
 class DataError(LakehouseError):
     """The data is not as promised: a check failed, or there is nothing to learn from."""

@@ -112,7 +112,9 @@ def _produce(settings: Settings, sessions: int, seed: int) -> Delivery:
         until = datetime.now(UTC).replace(microsecond=0)
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_text(json.dumps({"until": until.isoformat()}), encoding="utf-8")
-    delivery = simulate_into(settings, sessions, seed=seed, until=until, dirty=_DIRTY, duplicates=_TWICE)
+    delivery = simulate_into(
+        settings, sessions, seed=seed, until=until, dirty=_DIRTY, duplicates=_TWICE, truth=settings.truth
+    )
     _say(f"{delivery.total:,} events of {sessions:,} simulated visits sent, {_DIRTY:.0%} of them broken on purpose")
     return delivery
 

@@ -14,6 +14,11 @@ from pipelines.settings import Settings
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
+    from duckdb import DuckDBPyConnection
+
+
+DUCKDB_TYPES = {"STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
+"""Spark's types in gold that DuckDB calls otherwise."""
 
 
 def opened(table: Table, root: str) -> DeltaTable | None:
@@ -30,12 +35,35 @@ def open_tables(settings: Settings) -> dict[str, DeltaTable]:
     return {name: table for name, table in found if table is not None}
 
 
+def open_sql(settings: Settings) -> DuckDBPyConnection:
+    """The tables for SQL by their names, as in ``FROM gold.sessions``, each at its newest version; instants in UTC.
+
+    A table of gold that is not there yet is empty. Raises OutsideError where there is no lake.
+    """
+    import duckdb
+
+    there = open_tables(settings)
+    if not there:
+        raise no_lake(settings)
+    connection = duckdb.connect()
+    for statement in ("SET TimeZone = 'UTC'", *(f"CREATE SCHEMA {layer}" for layer in ("bronze", "silver", "gold"))):
+        connection.execute(statement)
+    for name, table in TABLES.items():
+        if name in there:
+            connection.register(f"_{name}", there[name].to_pyarrow_dataset())
+            connection.execute(f'CREATE VIEW {name} AS FROM "_{name}"')
+        elif table.layer == "gold":
+            columns = (f'"{one.name}" {DUCKDB_TYPES.get(one.type, one.type)}' for one in table.columns)
+            connection.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
+    return connection
+
+
 def no_lake(settings: Settings) -> OutsideError:
     """What to say where no table is."""
     return OutsideError(
         f"There is no lake in {settings.lake_root}.",
-        "`clickstream demo` makes a small one, `clickstream run` fills it with what Kafka has, and CLICKSTREAM_LAKE "
-        "names another one.",
+        "Run `make demo` or `clickstream demo` for a small one; `clickstream run` fills it with what Kafka has, and "
+        "CLICKSTREAM_LAKE names another one.",
     )
 
 

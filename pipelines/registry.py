@@ -5,6 +5,7 @@ The only module that imports mlflow, and late, because that takes seconds.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -34,6 +35,9 @@ CHALLENGER = "challenger"
 
 PROFILE = "profile.json"
 """The artifact that says what the rows looked like that a version learnt from."""
+
+RULES, IMPORTANCES, ANSWERS = "rules.txt", "importances.csv", "answers.csv"
+"""The artifacts that say how a version decides, what it goes by, and what it said of the test period."""
 
 _REPLACED, _LIVE_BECAUSE, _TAKEN_BACK = "replaced", "live_because", "taken_back_because"
 
@@ -261,9 +265,25 @@ class Registry:
 
         Raises OutsideError where its run is gone.
         """
+        found: dict[str, Any] = json.loads(self.text(version, PROFILE))
+        return found
+
+    def text(self, version: Version, name: str) -> str:
+        """A text that is kept with the version's run, by its file name: one of those of its Record.
+
+        Raises OutsideError where its run is gone, or has none of that name.
+        """
         with self._explained():
-            found: dict[str, Any] = self._mlflow.artifacts.load_dict(f"runs:/{version.run_id}/{PROFILE}")
-            return found
+            return str(self._mlflow.artifacts.load_text(f"runs:/{version.run_id}/{name}"))
+
+    def kept(self, version: Version) -> tuple[dict[str, str], dict[str, float]]:
+        """How the version was trained, and what it was worth then: the params and metrics of its Record.
+
+        Raises OutsideError where its run is gone.
+        """
+        with self._explained():
+            data = self._client.get_run(version.run_id).data
+            return dict(data.params), dict(data.metrics)
 
     def _experiment_id(self) -> str:
         found = self._client.get_experiment_by_name(self.model)
@@ -339,6 +359,7 @@ def _quiet_mlflow() -> Any:
     """MLflow without its chatter, and without its calls home."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     if find_spec("grpc") is None:
         # MLflow looks whether a model is one of Spark Connect; without grpc, that import ends a `python -c` in silence.
         sys.modules.setdefault("pyspark.sql.connect", None)  # type: ignore[arg-type]

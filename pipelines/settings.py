@@ -158,6 +158,11 @@ class Settings(BaseSettings):
         return self.state_root / "metrics"
 
     @property
+    def truth(self) -> Path:
+        """The file of what the simulator itself knew of the demo's visits, which no job reads."""
+        return self.state_root / "truth.jsonl"
+
+    @property
     def mlflow_home(self) -> Path:
         """The folder of the MLflow store."""
         return self.state_root / "mlflow"

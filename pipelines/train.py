@@ -24,7 +24,7 @@ from pipelines.jobs import AsJson
 from pipelines.promotion import Decision
 from pipelines.purchase_model import Encoding, Shape
 from pipelines.questions import IN_SESSION, QUESTIONS, Question, QuestionName
-from pipelines.registry import PROFILE, Record, Registry, Version
+from pipelines.registry import ANSWERS, IMPORTANCES, PROFILE, RULES, Record, Registry, Version
 from pipelines.session import Job, open_job
 from pipelines.training_data import TEST, TRAIN, TrainingData, training_data
 
@@ -201,8 +201,9 @@ def run_train(
                 "average_precision": f"{verdict.metrics['average_precision']:.6f}",
             },
             texts={
-                "rules.txt": rules,
-                "importances.csv": _csv(importances),
+                RULES: rules,
+                IMPORTANCES: _csv(importances),
+                ANSWERS: _counted(verdict.tested),
                 PROFILE: json.dumps({"columns": _profile(model, data), "importances": importances}),
             },
             figures=[
@@ -430,6 +431,13 @@ def _profile(model: PipelineModel, data: TrainingData) -> dict[str, Any]:
 
 def _csv(importances: Mapping[str, float]) -> str:
     return "feature,importance\n" + "".join(f"{name},{value:.6f}\n" for name, value in importances.items())
+
+
+def _counted(tested: Answers) -> str:
+    """How many rows, and buyers, got which probability: curves and calibration follow from it, and it names nobody."""
+    given, at = np.unique(tested.probabilities, return_inverse=True)
+    counts = zip(given, np.bincount(at), np.bincount(at, weights=tested.labels).astype(int), strict=True)
+    return "probability,rows,buyers\n" + "".join(f"{float(said)!r},{rows},{buyers}\n" for said, rows, buyers in counts)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse.errors import OutsideError
 from lakehouse.table import Table
-from pipelines.reader import opened
+from pipelines.reader import DUCKDB_TYPES, opened
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "gold"
 """The schema that holds the tables; it is also the one that names without a schema are looked for in."""
-
-_TYPES = {"STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
-"""Spark's types that DuckDB calls otherwise."""
 
 _SETTINGS = (
     "SET TimeZone = 'UTC'",
@@ -59,7 +56,9 @@ def open_gold(tables: Sequence[Table], columns: Mapping[str, Sequence[str]], roo
     rows: dict[str, int | None] = {}
     for table in tables:
         wanted = columns[table.short_name]
-        types = {column.name: _TYPES.get(column.type, column.type) for column in table.columns if column.name in wanted}
+        types = {
+            column.name: DUCKDB_TYPES.get(column.type, column.type) for column in table.columns if column.name in wanted
+        }
         declared = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
         connection.execute(f'CREATE TABLE "{table.short_name}" ({declared})')
         found = opened(table, root)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from deltalake import DeltaTable
+
+from notebooks.execute import NOTEBOOKS, executed
 
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
@@ -64,6 +68,80 @@ def test_the_demo_goes_from_nothing_to_scored_sessions_and_stops_what_it_started
     assert len(scores) > 250
     assert all(0 <= row["probability"] <= 1 and row["model_version"] == "1" for row in scores)
     assert json.loads(run(installation, "clickstream", "broker", "status", "--json").stdout)["running"] is False
+
+
+def ask(environment, query):
+    """What SQL says of the tables that it names as layer_table."""
+    with duckdb.connect() as connection:
+        for name in set(re.findall(r"(?:bronze|silver|gold)_[a-z_]+", query)):
+            table = DeltaTable(f"{environment['CLICKSTREAM_LAKE']}/{name.replace('_', '/', 1)}")
+            connection.register(name, table.to_pyarrow_dataset())
+        [row] = connection.sql(query).fetchall()
+    return row
+
+
+@pytest.fixture(scope="module")
+def said(installation):
+    """What the notebooks say in the cells that are tagged as figures, by their names; they ran without a warning."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CLICKSTREAM_LAKE", "CLICKSTREAM_STATE"):
+            patch.setenv(name, installation[name])
+        notebooks = {path.stem: executed(path) for path in NOTEBOOKS}
+    cells = [(name, cell) for name, notebook in notebooks.items() for cell in notebook.cells]
+    outputs = [(name, cell, one) for name, cell in cells for one in cell.get("outputs", [])]
+    assert not [(name, one.text) for name, _, one in outputs if one.get("name") == "stderr"]
+    texts = dict.fromkeys(notebooks, "")
+    for name, cell, one in outputs:
+        if "figures" in cell.metadata.get("tags", []) and one.output_type == "stream":
+            texts[name] += one.text
+    return texts
+
+
+def test_the_first_notebook_counts_visits_as_other_tables_do(installation, said):
+    visits, buyers, revenue, days = ask(
+        installation,
+        "SELECT sum(sessions), sum(purchase_sessions), sum(revenue), count(DISTINCT started_on) FROM gold_daily_funnel",
+    )
+    (visitors,) = ask(installation, "SELECT count(*) FROM gold_users")
+    (events,) = ask(installation, "SELECT sum(events) FROM gold_hourly_activity")
+    assert said["01_explore_sessions"] == (
+        f"{visits:,} visits of {visitors:,} visitors on {days:,} days, with {events:,} events in all.\n"
+        f"{buyers:,} visits ended in a purchase, which is {buyers / visits:.1%}, and brought {revenue:,.2f} in all.\n"
+        f"A visitor comes {visits / visitors:.2f} times, and a visit has {events / visits:.1f} events, on average.\n"
+    )
+
+
+def test_the_second_notebook_finds_no_leak_and_the_figures_that_training_kept(installation, said):
+    recounted, period, precision = said["02_is_the_model_honest"].splitlines()
+    (examples,) = ask(installation, "SELECT count(*) FROM gold_training_examples")
+    assert recounted == f"{examples:,} rows were counted again: 0 differ, and 0 saw a purchase."
+    found, kept = re.findall(r"[\d,]+", period)
+    assert found == kept != "0"
+    again, kept = re.findall(r"0\.\d+", precision)
+    assert again == kept
+
+
+def test_the_third_notebook_measures_what_the_tables_hold(installation, said):
+    records, busiest = ask(
+        installation,
+        """SELECT sum(records), max(records) FROM (
+            SELECT count(*) AS records FROM (
+                SELECT arrived_at FROM bronze_page_views UNION ALL SELECT arrived_at FROM bronze_clicks
+                UNION ALL SELECT arrived_at FROM bronze_interactions
+            ) GROUP BY date_trunc('second', arrived_at)
+        )""",
+    )
+    (types,) = ask(installation, "SELECT count(DISTINCT interaction_type) FROM silver_interactions")
+    (waiting,) = ask(installation, "SELECT count(*) FROM silver_quarantine")
+    (again,) = ask(installation, "SELECT count(*) FROM silver_duplicates")
+    visits, bought, revenue = ask(installation, "SELECT count(*), avg(bought::INT), sum(revenue) FROM gold_sessions")
+    assert said["03_five_vs"] == (
+        f"Volume: {records:,} records.\n"
+        f"Velocity: {busiest:,} records in the busiest second.\n"
+        f"Variety: 3 kinds of events, {types} types of interactions.\n"
+        f"Veracity: {waiting / records:.2%} in quarantine, {again / records:.2%} came again.\n"
+        f"Value: {visits:,} visits, {bought:.2%} bought, {revenue:,.2f} in revenue.\n"
+    )
 
 
 def test_a_second_generation_trained_by_spark_submit_goes_live_and_scores_what_comes_next(installation):

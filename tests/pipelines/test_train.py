@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from gold.features import NUMBERS
@@ -16,7 +17,7 @@ from lakehouse.errors import DataError
 from lakehouse.storage import struct
 from pipelines.purchase_model import with_probability
 from pipelines.questions import IN_SESSION, QUESTIONS
-from pipelines.registry import Registry, open_registry, tracking_uri
+from pipelines.registry import ANSWERS, Registry, open_registry, tracking_uri
 from pipelines.session import Job
 from pipelines.settings import load_settings
 from pipelines.train import run_train
@@ -101,7 +102,7 @@ def test_what_is_kept_names_its_data_and_no_visitor(trained):
     names = {path.name for path in files}
     pictures = {"precision_recall", "roc", "confusion", "calibration", "lift", "by_cut", "importances", "tree"}
     assert {f"{name}.png" for name in pictures} <= names
-    assert {"rules.txt", "importances.csv", "profile.json", "MLmodel", "requirements.txt"} <= names
+    assert {"rules.txt", "importances.csv", "answers.csv", "profile.json", "MLmodel", "requirements.txt"} <= names
     assert not [name for name in names if "pickle" in name or name.endswith(".pkl")]
     for path in files:
         body = path.read_bytes()
@@ -120,6 +121,21 @@ def test_what_is_kept_names_its_data_and_no_visitor(trained):
     assert run.inputs.dataset_inputs[0].dataset.digest == run.data.tags["table_digest"]
     assert run.data.params["first_session"] == "2026-01-01 00:00:00"
     assert run.data.metrics["test/average_precision_low"] == result.intervals["average_precision"][0]
+
+
+def test_the_answers_that_are_kept_are_those_that_were_measured(trained):
+    job, result = trained
+    registry = Registry(job.settings)
+    version = registry.version(result.model_version)
+    params, metrics = registry.kept(version)
+    assert params["test_from"] == result.test_from
+    header, *lines = registry.text(version, ANSWERS).splitlines()
+    assert header == "probability,rows,buyers"
+    said, rows, buyers = np.array([[float(value) for value in line.split(",")] for line in lines]).T
+    assert rows.sum() == metrics["test/rows"]
+    assert buyers.sum() / rows.sum() == pytest.approx(result.metrics["prevalence"])
+    squares = buyers * (1 - said) ** 2 + (rows - buyers) * said**2
+    assert squares.sum() / rows.sum() == pytest.approx(result.metrics["brier"])
 
 
 def test_the_same_seed_gives_the_same_tree_and_a_tie_changes_nothing(trained):
