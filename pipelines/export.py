@@ -40,7 +40,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export(
-    table: Annotated[str, typer.Argument(help="The table, as in gold.sessions.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="The table, as in gold.sessions.")],
     file: Annotated[Path, typer.Option("--out", help="The file to write.")],
     form: Annotated[Format, typer.Option("--format", help="How the file is written.")] = Format.csv,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
