@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from tests.readme import ON_THE_DEMO
+
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
 
@@ -66,6 +68,24 @@ def test_the_demo_goes_from_nothing_to_scored_sessions_and_stops_what_it_started
     assert len(scores) > 250
     assert all(0 <= row["probability"] <= 1 and row["model_version"] == "1" for row in scores)
     assert json.loads(run(installation, "clickstream", "broker", "status", "--json").stdout)["running"] is False
+
+
+def test_the_readmes_lines_run_on_what_the_demo_made(installation, tmp_path):
+    for line in ON_THE_DEMO:
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=tmp_path,
+            env=installation,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+        assert done.stdout, line
+    assert (tmp_path / "sessions.csv").read_text(encoding="utf-8-sig").startswith("user_id,session_id,")
+    assert "Clickstream report" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "powerbi" / "Clickstream.pbip").is_file()
 
 
 def test_a_job_is_a_script_for_spark_submit(installation):
