@@ -156,6 +156,12 @@ def test_what_is_not_there_is_noticed(command, monkeypatch):
         test_what_is_to_be_typed_is_there(command, monkeypatch)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_leads_to_or_shows_is_there(page):
+    places = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert [one for one in places if "://" not in one and not (page.parent / one).exists()] == []
+
+
 def known(command):
     """The entry of a command: the longest that it begins with."""
     entries = [one for one in (*RUN_BY, *NOT_RUN) if f"{command} ".startswith(f"{one} ")]
