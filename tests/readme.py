@@ -14,6 +14,7 @@ ON_THE_DEMO = (
     "clickstream models list",
     "clickstream contract interactions",
     "clickstream export gold.sessions --format csv --out sessions.csv",
+    "clickstream export gold.sessions --format xlsx --out sessions.xlsx",
     "clickstream report --out report.html",
     r"clickstream powerbi --out powerbi --path 'C:\lake\gold'",
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from tests.pipelines.workbook_reader import read_sheet
 from tests.readme import ON_THE_DEMO
 
 ROOT = Path(__file__).parent.parent.parent
@@ -84,6 +85,7 @@ def test_the_readmes_lines_run_on_what_the_demo_made(installation, tmp_path):
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
         assert done.stdout, line
     assert (tmp_path / "sessions.csv").read_text(encoding="utf-8-sig").startswith("user_id,session_id,")
+    assert len(read_sheet(tmp_path / "sessions.xlsx")[0]) == 1 + len(rows(installation, "gold/sessions"))
     assert "Clickstream report" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (tmp_path / "powerbi" / "Clickstream.pbip").is_file()
 

@@ -31,11 +31,17 @@ def read_sheet(file):
     for row in sheet.iterfind("m:sheetData/m:row", _SPACES):
         cells = [None] * width
         for one in row:
-            letters = re.sub("[0-9]", "", one.get("r"))
-            assert len(letters) == 1
-            cells[ord(letters) - ord("A")] = _cell(one, formats)
+            cells[_column(one.get("r"))] = _cell(one, formats)
         rows.append(cells)
     return rows, sheet
+
+
+def _column(place):
+    """Which column a place such as AB12 is in, from 0."""
+    number = 0
+    for letter in re.sub("[0-9]", "", place):
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
 
 
 def _tree(xml):
