@@ -158,7 +158,7 @@ def test_what_is_not_there_is_noticed(command, monkeypatch):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_leads_to_or_shows_is_there(page):
-    places = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    places = re.findall(r"(?:\]\(|src=\")([^)\"#\s]+)", page.read_text(encoding="utf-8"))
     assert [one for one in places if "://" not in one and not (page.parent / one).exists()] == []
 
 

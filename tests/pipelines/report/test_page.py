@@ -255,7 +255,7 @@ def test_days_years_apart_are_drawn_side_by_side_and_the_reader_is_told(tmp_path
     ]
     days = sorted({row["started_on"] for row in data["sessions"]})
     [(last, first)] = [two for two in pairwise(days) if (two[1] - two[0]).days > 1000]
-    assert f"{(first - last).days - 1:,} days without data, between {last} and {first}." in visits.text
+    assert f"{(first - last).days - 1:,} days without data between {last} and {first}." in visits.text
     assert len(list(visits.all("path", class_="gap"))) == 1
     shown = visits.one("table").rows()[1:]
     assert [row[0] for row in shown] == [day.isoformat() for day in days]
