@@ -133,7 +133,8 @@ def fitting(value: Any) -> bool | float | date | str | None:
         return value if value >= FIRST_DAY else value.isoformat()
     if isinstance(value, int | Decimal):
         text = f"{value:f}" if isinstance(value, Decimal) else str(value)
-        return float(value) if len(text.replace(".", "").strip("-0")) <= DIGITS else text
+        whole, _, part = text.lstrip("-").partition(".")
+        return float(value) if len((whole + part.rstrip("0")).lstrip("0")) <= DIGITS else text
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     return value.hex() if isinstance(value, bytes) else str(value)
