@@ -71,25 +71,6 @@ def test_the_demo_goes_from_nothing_to_scored_sessions_and_stops_what_it_started
     assert json.loads(run(installation, "clickstream", "broker", "status", "--json").stdout)["running"] is False
 
 
-def test_the_readmes_lines_run_on_what_the_demo_made(installation, tmp_path):
-    for line in ON_THE_DEMO:
-        done = subprocess.run(
-            ["bash", "-c", line],
-            cwd=tmp_path,
-            env=installation,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
-        assert done.stdout, line
-    assert (tmp_path / "sessions.csv").read_text(encoding="utf-8-sig").startswith("user_id,session_id,")
-    assert len(read_sheet(tmp_path / "sessions.xlsx")[0]) == 1 + len(rows(installation, "gold/sessions"))
-    assert "Clickstream report" in (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert (tmp_path / "powerbi" / "Clickstream.pbip").is_file()
-
-
 def test_a_job_is_a_script_for_spark_submit(installation):
     done = run(
         installation, "spark-submit", "--properties-file", "conf/spark-defaults.conf", "pipelines/refine.py", "--json"
@@ -123,6 +104,25 @@ def test_wrong_use_is_one_sentence_and_exit_code_two(installation):
     assert done.returncode == 2
     assert "CLICKSTREAM_KAFKA__PORT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_readmes_lines_run_on_what_the_demo_made(installation, tmp_path):
+    for line in ON_THE_DEMO:
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=tmp_path,
+            env=installation,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+        assert done.stdout, line
+    assert (tmp_path / "sessions.csv").read_text(encoding="utf-8-sig").startswith("user_id,session_id,")
+    assert len(read_sheet(tmp_path / "sessions.xlsx")[0]) == 1 + len(rows(installation, "gold/sessions"))
+    assert "Clickstream report" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "powerbi" / "Clickstream.pbip").is_file()
 
 
 def test_a_job_without_kafka_says_how_to_start_one(installation):
