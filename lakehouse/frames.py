@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import reduce
+from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 
 def union(frames: Iterable[DataFrame]) -> DataFrame:
     """All rows of frames that have the same columns, whatever their order."""
-    return reduce(DataFrame.unionByName, frames)
+    return reduce(lambda one, other: one.unionByName(other), frames)
 
 
 def differing(before: DataFrame, after: DataFrame, columns: Sequence[str]) -> DataFrame:
@@ -20,6 +21,7 @@ def differing(before: DataFrame, after: DataFrame, columns: Sequence[str]) -> Da
     ``_more`` says how many more ``after`` has; it is negative where ``before`` has more. Each side is
     made once, in one pass.
     """
+    from pyspark.sql import functions as F
 
     # One column to group by: Spark takes seconds to plan a query that groups by fifty.
     def side(rows: DataFrame, count: int) -> DataFrame:

@@ -31,7 +31,6 @@ app = typer.Typer(
     name="clickstream",
     help="A clickstream lakehouse: Kafka to Delta tables, sessions, and who will buy. --debug shows stack traces.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command()(demo)

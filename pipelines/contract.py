@@ -16,7 +16,9 @@ from producers.json_schema import json_schema
 
 
 def contract(
-    event: Annotated[str, typer.Argument(help="The kind of event; all of them are listed without.")] = "",
+    event: Annotated[
+        str, typer.Argument(metavar="EVENT", help="The kind of event; all of them are listed without.")
+    ] = "",
     schema: Annotated[bool, typer.Option("--json-schema", help="Print a JSON Schema 2020-12.")] = False,
 ) -> None:
     """Print what an event has to look like: its fields, and the rules they keep."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipelines.console import call, out, print_json
 from pipelines.jobs import AsJson
 from pipelines.reader import opened
 from pipelines.settings import load_settings
+from pipelines.spreadsheet import write_workbook
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +32,7 @@ class Format(StrEnum):
 
     csv = "csv"
     parquet = "parquet"
+    xlsx = "xlsx"
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -37,7 +40,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export(
-    table: Annotated[str, typer.Argument(help="The table, as in gold.sessions.")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="The table, as in gold.sessions.")],
     file: Annotated[Path, typer.Option("--out", help="The file to write.")],
     form: Annotated[Format, typer.Option("--format", help="How the file is written.")] = Format.csv,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
@@ -45,7 +48,8 @@ def export(
 ) -> None:
     """Write a table to one file, in the order of its key; starts no Spark.
 
-    In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front. Parquet has it as it is.
+    In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front. Parquet
+    has it as it is. In XLSX it is marked as text; instants are in UTC, and numbers of more than 15 digits are text.
     """
     declared = table_named(table)
     rows = read_rows(declared, load_settings().lake_root)
@@ -95,7 +99,8 @@ def write_whole(file: Path, write: Callable[[Path], object], *, force: bool) -> 
             f"{file} cannot be written: {error.strerror or error}.", "Mend that, and run it again."
         ) from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # a name that is too long for a draft is too long to be looked for
+            draft.unlink(missing_ok=True)
 
 
 def harmless(text: str) -> str:
@@ -136,7 +141,11 @@ def _parquet(rows: pa.Table, file: Path) -> None:
     parquet.write_table(rows, file)
 
 
-_WRITERS: dict[Format, Callable[[pa.Table, Path], None]] = {Format.csv: _csv, Format.parquet: _parquet}
+_WRITERS: dict[Format, Callable[[pa.Table, Path], None]] = {
+    Format.csv: _csv,
+    Format.parquet: _parquet,
+    Format.xlsx: write_workbook,
+}
 
 
 if __name__ == "__main__":

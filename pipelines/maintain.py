@@ -36,7 +36,9 @@ class Maintained:
 
 
 def maintain(
-    name: Annotated[str, typer.Argument(help="One table, as in silver.clicks; all of them without.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="TABLE", help="One table, as in silver.clicks; all of them without.")
+    ] = "",
     retain_hours: Annotated[
         float, typer.Option(help="Files that were replaced longer ago than this are removed.", min=0)
     ] = SAFE_HOURS,

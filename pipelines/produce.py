@@ -109,7 +109,7 @@ def simulate_command(
     dirty: Annotated[float, typer.Option(help="The share of records that are broken or odd.")] = 0.0,
     duplicates: Annotated[float, typer.Option(help="The share of records that are sent twice.")] = 0.0,
     late: Annotated[float, typer.Option(help="The share of records that come after later ones.")] = 0.0,
-    only: Annotated[str | None, typer.Option(help=f"One stream alone: {', '.join(EVENTS)}.")] = None,
+    only: Annotated[str | None, typer.Option(metavar="EVENT", help=f"One stream alone: {', '.join(EVENTS)}.")] = None,
     until: Annotated[
         str, typer.Option(help="When the visits end: an instant in ISO 8601, or now.")
     ] = UNTIL.isoformat(),
@@ -145,7 +145,7 @@ def simulate_command(
 @app.command("replay")
 def replay_command(
     file: Annotated[Path, typer.Argument(help="The export, plain or gzipped.")],
-    format_: Annotated[str, typer.Option("--format", help="otto, rees46, retailrocket or ndjson.")],
+    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="otto, rees46, retailrocket or ndjson.")],
     speed: Annotated[str, typer.Option(help="Original gaps divided by this number, or max.")] = "max",
     as_json: AsJson = False,
 ) -> None:

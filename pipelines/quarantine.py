@@ -28,7 +28,7 @@ from silver.quarantine import QUARANTINE, waiting
 
 app = typer.Typer(no_args_is_help=True, help="What broke the contract: look at it, and send it through again.")
 
-Event = Annotated[str, typer.Option("--event", help="Only records of this kind of event.")]
+Event = Annotated[str, typer.Option("--event", metavar="EVENT", help="Only records of this kind of event.")]
 Rule = Annotated[str, typer.Option("--rule", help="Only records that break this rule.")]
 Since = Annotated[str, typer.Option("--since", help="Only records that arrived at this ISO 8601 time (UTC) or later.")]
 
@@ -146,7 +146,7 @@ def grouped(rows: DataFrame, rule: str = "") -> list[dict[str, Any]]:
 
 @app.command()
 def show(
-    event: Annotated[str, typer.Argument(help="The kind of event.")],
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="The kind of event.")],
     partition: Annotated[int, typer.Argument(help="The record's partition.")],
     offset: Annotated[int, typer.Argument(help="The record's offset.")],
     as_json: AsJson = False,

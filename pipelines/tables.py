@@ -65,7 +65,9 @@ def _cell(text: str) -> str:
 
 
 def tables(
-    name: Annotated[str, typer.Argument(help="One table, as in gold.sessions; all of them without.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="TABLE", help="One table, as in gold.sessions; all of them without.")
+    ] = "",
     as_json: AsJson = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="The reference as a page, as in docs/tables.md.")

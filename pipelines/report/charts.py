@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 TICKS = 4
 """Into how many steps an axis of values is divided, about."""
 
-LABELS = 3
-"""How many categories are named below a chart at most; more would not fit on a phone."""
+MIDDLE = (45.0, 55.0)
+"""Between which per cent of its width a third category is named below a chart; elsewhere names might meet."""
+
+LONG_GAP = 14
+"""How many days without data are shortened at the least, where they also outnumber all the days that have data."""
 
 DOTS = 62
 """Up to how many categories a line has a dot at each."""
@@ -52,12 +56,23 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """Days without data that an axis shortens: where, and between which two days."""
+
+    at: float
+    days: int
+    after: date
+    before: date
+
+
+@dataclass(frozen=True)
 class Chart:
     """Lines or columns over the same axes; columns are ``width`` wide, lines have none."""
 
     lines: tuple[Line, ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
+    gaps: tuple[Gap, ...] = ()
     width: float = 0
     has_dots: bool = False
 
@@ -94,21 +109,45 @@ def steps(most: float) -> list[float]:
     return [step * number for number in range(math.ceil(most / step - 1e-9) + 1)]
 
 
-def _places(categories: Sequence[Any]) -> list[float]:
-    """Where the categories stand: days by their distance, anything else one beside the other."""
-    if all(isinstance(one, date) for one in categories) and len(categories) > 1:
-        first, last = categories[0].toordinal(), categories[-1].toordinal()
-        return [100 * (one.toordinal() - first) / (last - first) for one in categories]
-    if len(categories) == 1:
-        return [50.0]
-    return [100 * position / (len(categories) - 1) for position in range(len(categories))]
+@dataclass(frozen=True)
+class _Spread:
+    """Where the categories stand, as numbers of equal steps from the first one; and the gaps that were shortened."""
+
+    steps: tuple[float, ...]
+    gaps: tuple[Gap, ...] = ()
+
+
+def _spread(categories: Sequence[Any]) -> _Spread:
+    """Days by their distance, but for long gaps; anything else one beside the other."""
+    if not all(isinstance(one, date) for one in categories):
+        return _Spread(tuple(range(len(categories))))
+    short = max(2, len(categories) // 8)
+    steps, gaps = [0.0], []
+    for one, other in pairwise(categories):
+        empty = (other - one).days - 1
+        is_long = empty > max(LONG_GAP, len(categories))
+        if is_long:
+            gaps.append(Gap(steps[-1] + short / 2, empty, one, other))
+        steps.append(steps[-1] + (short if is_long else empty + 1))
+    return _Spread(tuple(steps), tuple(gaps))
+
+
+def _placed(spread: _Spread, slot: float = 0) -> tuple[list[float], tuple[Gap, ...]]:
+    """The categories' places and the gaps' in per cent, ``slot`` per cent wide and wholly inside of the picture."""
+    last = spread.steps[-1]
+
+    def place(step: float) -> float:
+        return slot / 2 + step / last * (100 - slot) if last else 50.0
+
+    gaps = tuple(replace(gap, at=round(place(gap.at), 2)) for gap in spread.gaps)
+    return [place(step) for step in spread.steps], gaps
 
 
 def _labels(places: Sequence[float], names: Sequence[str]) -> tuple[Tick, ...]:
-    """Some of the categories, evenly spread, the first and the last among them."""
-    count = min(LABELS, len(names))
-    chosen = sorted({round(number * (len(names) - 1) / max(count - 1, 1)) for number in range(count)})
-    return tuple(Tick(places[one], names[one]) for one in chosen)
+    """The first and the last of the categories, and the one in the middle where there is one."""
+    middle = min(range(len(places)), key=lambda one: abs(places[one] - 50))
+    chosen = {0, len(places) - 1} | ({middle} if MIDDLE[0] <= places[middle] <= MIDDLE[1] else set())
+    return tuple(Tick(places[one], names[one]) for one in sorted(chosen))
 
 
 def _up(most: float, write: Any) -> tuple[tuple[Tick, ...], float]:
@@ -123,13 +162,15 @@ def _number(value: float) -> str:
 def line_chart(
     categories: Sequence[Any], names: Sequence[str], series: dict[str, list[float | None]], write: Any
 ) -> Chart:
-    """A line for each series; where one has no value, its line is broken. ``names`` are the categories as text."""
+    """A line for each series, broken where it has no value and at long gaps; ``names`` are the categories as text."""
     up, top = _up(max((one for values in series.values() for one in values if one is not None), default=0), write)
-    places = _places(categories)
+    places, gaps = _placed(_spread(categories))
+    after_gaps = {gap.before for gap in gaps}
     made = []
     for name, values in series.items():
         path, points, is_broken = [], [], True
-        for place, category, value in zip(places, names, values, strict=True):
+        for place, one, category, value in zip(places, categories, names, values, strict=True):
+            is_broken = is_broken or one in after_gaps
             if value is None:
                 is_broken = True
                 continue
@@ -138,7 +179,7 @@ def line_chart(
             points.append(Point(round(place, 2), round(y, 2), f"{category}: {name} {write(value)}"))
             is_broken = False
         made.append(Line(name, "".join(path), tuple(points)))
-    return Chart(tuple(made), _labels(places, names), up, has_dots=len(categories) <= DOTS)
+    return Chart(tuple(made), _labels(places, names), up, gaps, has_dots=len(categories) <= DOTS)
 
 
 def column_chart(
@@ -146,10 +187,10 @@ def column_chart(
 ) -> Chart:
     """A column for each category and series, the series beside each other."""
     up, top = _up(max((one for values in series.values() for one in values if one is not None), default=0), write)
-    slot = 100 / _slots(categories)
+    spread = _spread(categories)
+    slot = 100 / (spread.steps[-1] + 1)
     width = slot * 0.8 / len(series)
-    # The middle of the first and of the last slot, which columns keep inside the picture.
-    middles = [slot / 2 + place * (100 - slot) / 100 for place in _places(categories)]
+    middles, gaps = _placed(spread, slot)
     made = []
     for position, (name, values) in enumerate(series.items()):
         points = tuple(
@@ -162,13 +203,7 @@ def column_chart(
             if value is not None
         )
         made.append(Line(name, "", points))
-    return Chart(tuple(made), _labels(middles, names), up, width=round(width, 3))
-
-
-def _slots(categories: Sequence[Any]) -> int:
-    if all(isinstance(one, date) for one in categories):
-        return int(categories[-1].toordinal() - categories[0].toordinal()) + 1
-    return len(categories)
+    return Chart(tuple(made), _labels(middles, names), up, gaps, width=round(width, 3))
 
 
 def heat_map(cells: Sequence[tuple[Any, Any, float]]) -> Heat:

@@ -14,6 +14,8 @@ import pytest
 from deltalake import DeltaTable
 
 from notebooks.execute import NOTEBOOKS, executed
+from tests.pipelines.workbook_reader import read_sheet
+from tests.readme import ON_THE_DEMO
 
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
@@ -178,6 +180,25 @@ def test_wrong_use_is_one_sentence_and_exit_code_two(installation):
     assert done.returncode == 2
     assert "CLICKSTREAM_KAFKA__PORT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_readmes_lines_run_on_what_the_demo_made(installation, tmp_path):
+    for line in ON_THE_DEMO:
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=tmp_path,
+            env=installation,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+        assert done.stdout, line
+    assert (tmp_path / "sessions.csv").read_text(encoding="utf-8-sig").startswith("user_id,session_id,")
+    assert len(read_sheet(tmp_path / "sessions.xlsx")[0]) == 1 + len(rows(installation, "gold/sessions"))
+    assert "Clickstream report" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "powerbi" / "Clickstream.pbip").is_file()
 
 
 def test_a_job_without_kafka_says_how_to_start_one(installation):

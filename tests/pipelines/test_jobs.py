@@ -6,6 +6,7 @@ import dataclasses
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from bronze.raw_events import BRONZE
 from gold.data_quality import TABLE as QUALITY
@@ -40,6 +41,11 @@ def test_what_waits_enters_silver_once_the_list_has_grown_and_a_rebuild_gives_th
     assert [row["rule"] for row in quarantine.grouped(quarantine.chosen(job))] == [
         "interaction_type_unknown", "json_invalid", "user_id_missing",
     ]  # fmt: skip
+
+    monkeypatch.setattr(quarantine, "open_job", lambda _: job)
+    shown = CliRunner().invoke(quarantine.app, ["show", "interactions", "0", "3"])
+    assert "breaks           json_invalid: " in shown.stdout
+    assert "value            not json" in shown.stdout
 
     grown = dataclasses.replace(EVENTS["interactions"], fields=tuple(map(with_teleport, EVENTS["interactions"].fields)))
     monkeypatch.setattr(quarantine, "EVENTS", {**EVENTS, "interactions": grown})

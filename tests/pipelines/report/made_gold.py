@@ -12,6 +12,7 @@ from pipelines.catalog import GOLD
 from tests.pipelines.arrow import arrow_table
 
 FIRST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+YEARS = dt.timedelta(days=1300)
 HOSTS = {"direct": None, "search": "search.example", "social": "social.example", "email": None}
 
 
@@ -40,6 +41,15 @@ def made_gold(seed=7, visits=400, days=40):
         "data_quality": _quality(rng, days),
         "model_metrics": [_metrics(rng, version, number) for number in range(days) for version in "12"],
     }
+
+
+def years_apart():
+    """A shop whose visits are of two weeks, and of a few days some years before, as after the demo."""
+    data = made_gold(days=14)
+    for row in made_gold(seed=9, visits=20, days=25)["sessions"]:
+        earlier = {name: value - YEARS for name, value in row.items() if isinstance(value, dt.date)}
+        data["sessions"].append(row | earlier | {"session_id": f"old-{row['session_id']}"})
+    return data
 
 
 def _session(rng, number, days):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.pipelines.report.browser import CHROMIUM, browser
 from tests.pipelines.report.conftest import html_of, live_at
-from tests.pipelines.report.made_gold import made_gold, no_gold, write_gold
+from tests.pipelines.report.made_gold import made_gold, no_gold, write_gold, years_apart
 from tests.pipelines.report.test_page import hostile_gold
 
 pytestmark = pytest.mark.skipif(
@@ -24,6 +24,16 @@ def tab(tmp_path_factory):
 def file(html, tmp_path_factory):
     path = tmp_path_factory.mktemp("file") / "report.html"
     path.write_text(html, encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def years_apart_file(tmp_path_factory):
+    root = tmp_path_factory.mktemp("years_apart")
+    write_gold(root, no_gold())
+    write_gold(root, years_apart())
+    path = root / "report.html"
+    path.write_text(html_of(root), encoding="utf-8")
     return path.as_uri()
 
 
@@ -56,6 +66,17 @@ def test_the_page_is_no_wider_than_the_screen(tab, file, width):
         )
         >= 12
     )
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_name_below_a_chart_covers_another(tab, file, years_apart_file, width):
+    screen(tab, width)
+    boxes = "[...one.children].map(name => name.getBoundingClientRect()).filter(box => box.width)"
+    meet = f"{boxes}.some((box, place, all) => place && all[place - 1].right > box.left)"
+    for address in (file, years_apart_file):
+        tab.open(address)
+        assert tab.value("document.querySelectorAll('.across').length") > 5
+        assert tab.value(f"[...document.querySelectorAll('.across')].filter(one => {meet}).length") == 0
 
 
 def test_it_is_dark_where_dark_is_preferred(tab, file):

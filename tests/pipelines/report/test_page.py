@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from pipelines.cli import app
 from pipelines.report.command import report
 from pipelines.report.render import Report, why_empty
 from tests.pipelines.report.conftest import html_of
-from tests.pipelines.report.made_gold import made_gold, no_gold, write_gold
+from tests.pipelines.report.made_gold import made_gold, no_gold, write_gold, years_apart
 from tests.pipelines.report.page_reader import read_page
 
 CSS = (Path(pipelines.report.__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
@@ -243,3 +244,19 @@ def test_json_says_what_was_read(run, tmp_path):
     said = json.loads(run("--out", tmp_path / "report.html", "--json").stdout)
     assert said["pages"][0] == "Overview"
     assert said["rows"]["sessions"] == 400
+
+
+def test_days_years_apart_are_drawn_side_by_side_and_the_reader_is_told(tmp_path):
+    data = years_apart()
+    write_gold(tmp_path, no_gold())
+    write_gold(tmp_path, data)
+    [visits] = [
+        one for one in read_page(html_of(tmp_path)).all("article") if "Visits, and those that bought" in one.text
+    ]
+    days = sorted({row["started_on"] for row in data["sessions"]})
+    [(last, first)] = [two for two in pairwise(days) if (two[1] - two[0]).days > 1000]
+    assert f"{(first - last).days - 1:,} days without data between {last} and {first}." in visits.text
+    assert len(list(visits.all("path", class_="gap"))) == 1
+    shown = visits.one("table").rows()[1:]
+    assert [row[0] for row in shown] == [day.isoformat() for day in days]
+    assert sum(int(row[1]) for row in shown) == len(data["sessions"])
