@@ -56,7 +56,7 @@ app.command()(powerbi)
 app.command()(report)
 app.command()(sql)
 app.command()(export)
-app.add_typer(serve.app, name="serve", help="The MLflow UI.")
+app.add_typer(serve.app, name="serve", help="Servers: the MLflow UI, a SQL endpoint over gold.")
 
 
 def main() -> None:
