@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -19,7 +20,7 @@ from lakehouse.signals import Stop, stopping
 from lakehouse.table import Table
 from lakehouse.thrift_server import endpoint_settings, forget_environment, java_options, serving
 from pipelines.catalog import GOLD
-from pipelines.console import call, err, out
+from pipelines.console import bar, call, err, out
 from pipelines.ports import LOOPBACK, check_port
 from pipelines.reader import no_lake, open_tables
 from pipelines.session import CLASSES, Job, open_job
@@ -53,10 +54,14 @@ def sql(
         stop.heeded(),
         TemporaryDirectory(prefix="clickstream-sql-", ignore_cleanup_errors=True) as own,
     ):
-        job = open_endpoint(settings, host, port, Path(own))
+        with bar() as shown:
+            shown.add_task("serve sql: starting Spark")
+            job = open_endpoint(settings, host, port, Path(own))
         try:
-            views = Views(job)
-            views.add()
+            with bar() as shown, stop.unheeded():
+                shown.add_task("serve sql: looking at the tables")
+                views = Views(job)
+                views.add()
             make_read_only(job.spark, f"{job.lake.root}/gold")
             with serving(job.spark):
                 _say(host, port, views.names)
@@ -122,7 +127,9 @@ def _until_told(stop: Stop, job: Job, views: Views) -> None:
         if job.spark.sparkContext._jsc.sc().isStopped():  # noqa: SLF001
             raise OutsideError("Spark has ended by itself.", f"{job.settings.logs / 'spark.log'} says why.")
         if time.monotonic() - looked > LOOK_SECONDS:
-            views.add()
+            # A table may be half made, or the store away for a moment: the next look finds it.
+            with suppress(Exception):
+                views.add()
             looked = time.monotonic()
 
 
