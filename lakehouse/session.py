@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -83,6 +84,17 @@ def start_session(
     server: Any = spark.sparkContext._accumulatorServer  # noqa: SLF001
     server.handle_error = _logged
     return spark
+
+
+def end_session(spark: SparkSession, seconds: float = 10) -> None:
+    """Stops Spark, and the Java that runs it where this process started that: for programs that clean up after it."""
+    gateway: Any = spark.sparkContext._gateway  # noqa: SLF001
+    java = getattr(gateway, "proc", None)
+    spark.stop()
+    if java is not None:
+        java.stdin.close()  # which is how it knows that it is not needed any more
+        with suppress(subprocess.TimeoutExpired):
+            java.wait(seconds)
 
 
 def _logged(*_: Any) -> None:

@@ -22,6 +22,7 @@ from pipelines.refine import refine
 from pipelines.report.command import report
 from pipelines.run import run
 from pipelines.score import score
+from pipelines.sql import sql
 from pipelines.status import status
 from pipelines.tables import check, tables
 from pipelines.train import train
@@ -52,8 +53,9 @@ app.command()(tables)
 app.command()(check)
 app.command()(powerbi)
 app.command()(report)
+app.command()(sql)
 app.command()(export)
-app.add_typer(serve.app, name="serve", help="The MLflow UI.")
+app.add_typer(serve.app, name="serve", help="Servers: the MLflow UI, a SQL endpoint over gold.")
 
 
 def main() -> None:

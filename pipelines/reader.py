@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -29,9 +29,9 @@ def opened(table: Table, root: str) -> DeltaTable | None:
     return DeltaTable(place) if DeltaTable.is_deltatable(place) else None
 
 
-def open_tables(settings: Settings) -> dict[str, DeltaTable]:
-    """The tables that are there, by name, each at its newest version."""
-    found = ((name, opened(table, settings.lake_root)) for name, table in TABLES.items())
+def open_tables(settings: Settings, tables: Iterable[Table] = TABLES.values()) -> dict[str, DeltaTable]:
+    """Those of the tables that are there, by name, each at its newest version."""
+    found = ((table.name, opened(table, settings.lake_root)) for table in tables)
     return {name: table for name, table in found if table is not None}
 
 

@@ -1,37 +1,31 @@
-"""Serving: the MLflow UI over an installation's store."""
+"""Serving: the MLflow UI over an installation's store, and gold to clients that speak SQL."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from typing import Annotated
 
 import typer
 
-from lakehouse.errors import OutsideError, UsageError
+from lakehouse.errors import OutsideError
 from lakehouse.signals import stopping
 from pipelines.console import call, out
+from pipelines.ports import LOOPBACK, check_port
 from pipelines.registry import Registry, tracking_uri
 from pipelines.settings import load_settings
+from pipelines.sql_endpoint import sql
 
-app = typer.Typer(no_args_is_help=True, help="Servers that people look at: the MLflow UI.")
-
-LOOPBACK = "127.0.0.1"
-
-
-@app.callback()
-def _one_of() -> None:
-    """Keep the commands subcommands, though there is only one yet."""
+app = typer.Typer(no_args_is_help=True, help="Servers for people and their tools: the MLflow UI, a SQL endpoint.")
 
 
 @app.command()
 def mlflow(port: Annotated[int, typer.Option(help="The port on this machine.")] = 5000) -> None:
     """Open the MLflow UI on this machine, until Ctrl-C."""
     settings = load_settings()
-    check_port(port)
+    check_port(port, "clickstream serve mlflow --port 5001")
     Registry(settings)  # makes the store, so that the server finds one and does not make another
     settings.logs.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
@@ -51,19 +45,6 @@ def mlflow(port: Annotated[int, typer.Option(help="The port on this machine.")] 
             end_group(server)
 
 
-def check_port(port: int) -> None:
-    """Raises UsageError where the port is none, or is taken."""
-    cure = "Choose another one with --port, as in `clickstream serve mlflow --port 5001`."
-    if not 1 <= port <= 65535:  # noqa: PLR2004
-        raise UsageError(f"{port} is no port that a browser can open: they go from 1 to 65535.", cure)
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError as error:
-            raise UsageError(f"Port {port} cannot be used: {error.strerror}.", cure) from error
-
-
 def end_group(process: subprocess.Popen[bytes], seconds: float = 10) -> None:
     """Ends a process and all that it started: asked first, then made to."""
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -75,6 +56,9 @@ def end_group(process: subprocess.Popen[bytes], seconds: float = 10) -> None:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             continue
+
+
+app.command()(sql)
 
 
 if __name__ == "__main__":

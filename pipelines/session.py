@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,12 +46,19 @@ CLASSES = Path(sys.prefix) / "share" / "clickstream" / "java-classes.jsa"
 """The classes that Java has read before, which it starts from: `make setup` keeps them."""
 
 
-def open_job(name: str, settings: Settings | None = None, *, short: bool = False, java_options: str = "") -> Job:
+def open_job(
+    name: str,
+    settings: Settings | None = None,
+    *,
+    short: bool = False,
+    java_options: str = "",
+    more: Mapping[str, str] | None = None,
+) -> Job:
     """Starts Spark, or takes the session that runs already.
 
     ``short`` is for little data: Java then compiles quickly rather than well, and Spark does not
     write and compile a program for each query, which costs more than running it. ``java_options``
-    are more of Java's.
+    are more of Java's, and ``more`` are settings of Spark that come after those of ``conf/``.
     """
     settings = settings or load_settings()
     # A Java that is left while it starts would wait for ever for somebody to talk to it.
@@ -62,7 +70,7 @@ def open_job(name: str, settings: Settings | None = None, *, short: bool = False
             driver_memory=settings.spark.driver_memory,
             log=settings.logs / "spark.log",
             java_options=" ".join([java_options or starting_from(CLASSES), *([COMPILE_QUICKLY] if short else [])]),
-            settings=NO_CODE_GENERATION if short else None,
+            settings={**(NO_CODE_GENERATION if short else {}), **(more or {})},
         )
     if stop.is_set():
         raise StoppedError

@@ -114,7 +114,8 @@ def _sql(path: str) -> GoldSource:
     if not re.fullmatch(r"(https?://)?[^/\s:]+:\d+(/\S*)?", path):
         raise UsageError(
             f"{path or 'Nothing'} is no address of a Spark Thrift Server.",
-            "Give --path as in http://HOST:10000/cliservice, or HOST:10000 where it does not speak HTTP.",
+            "Give --path as in localhost:10000, where `clickstream serve sql` runs, or http://HOST:10000/cliservice "
+            "for a server that speaks HTTP.",
         )
     protocol = 2 if path.startswith("http") else 0
     return GoldSource(

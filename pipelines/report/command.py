@@ -16,7 +16,8 @@ from pipelines.catalog import GOLD
 from pipelines.console import call, out, print_json
 from pipelines.export import write_whole
 from pipelines.jobs import AsJson
-from pipelines.report.live import LOOPBACK, LivePage, live_server
+from pipelines.ports import LOOPBACK
+from pipelines.report.live import LivePage, live_server
 from pipelines.report.render import MAKER, Report
 from pipelines.settings import load_settings
 

@@ -9,10 +9,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lakehouse.errors import LakehouseError, UsageError
+from pipelines.ports import LOOPBACK
 from pipelines.report.gold import Versions
 from pipelines.report.render import Report
-
-LOOPBACK = "127.0.0.1"
 
 SECONDS = 5
 """How often an open page asks for the report."""

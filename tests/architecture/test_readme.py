@@ -52,6 +52,7 @@ RUN_BY = {
     "clickstream score": ("tests/pipelines/test_score.py::test_a_second_run_writes_nothing", "run_score(job)"),
     "clickstream evaluate": ("tests/pipelines/test_evaluate.py::test_scores_are_held_against_sessions", "run_evaluate"),
     "clickstream serve mlflow": ("tests/pipelines/test_serve.py::test_the_ui_answers", '"mlflow"'),
+    "clickstream serve sql": ("tests/pipelines/test_sql_endpoint.py", "serve"),
     ".venv/bin/python -m pip wheel": ("tests/architecture/test_readme.py::test_the_wheel_has_all", '"wheel"'),
     "spark-submit": (
         "tests/kafka/test_demo.py::test_a_second_generation_trained_by_spark_submit_goes_live_and_scores_what_comes_next",

@@ -13,18 +13,18 @@ import urllib.request
 import pytest
 
 from lakehouse.errors import UsageError
-from pipelines.serve import check_port
+from pipelines.ports import check_port
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_a_port_that_is_none_is_refused(port):
     with pytest.raises(UsageError, match="--port"):
-        check_port(port)
+        check_port(port, "serve --port 1")
 
 
 def test_a_port_that_is_taken_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(UsageError, match="cannot be used"):
-        check_port(server.getsockname()[1])
+        check_port(server.getsockname()[1], "serve --port 1")
 
 
 def test_the_ui_answers_and_leaves_nothing_behind(tmp_path):
@@ -44,7 +44,7 @@ def test_the_ui_answers_and_leaves_nothing_behind(tmp_path):
             said = process.communicate(timeout=30)[0]
     assert f"http://127.0.0.1:{port}" in said
     assert process.returncode == 0
-    check_port(port)
+    check_port(port, "serve --port 1")
 
 
 def _answers(port, seconds):

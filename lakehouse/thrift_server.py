@@ -1,0 +1,71 @@
+"""Spark's own SQL endpoint, the Thrift Server, in a session of this process: what JDBC and ODBC clients connect to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.sql import SparkSession
+
+from lakehouse.errors import OutsideError
+
+
+def endpoint_settings(host: str, port: int, folder: Path) -> dict[str, str]:
+    """The settings of a Spark that serves SQL there, and keeps what it notes meanwhile in ``folder``."""
+    hive: Mapping[str, object] = {
+        # The other mode, HTTP, listens on every address of the machine, whatever the next line says.
+        "hive.server2.transport.mode": "binary",
+        "hive.server2.thrift.bind.host": host,
+        "hive.server2.thrift.port": port,
+        "hive.server2.enable.doAs": "false",
+        "hive.server2.authentication": "NONE",
+        "hive.server2.logging.operation.enabled": "false",
+        "hive.server2.async.exec.shutdown.timeout": "2s",
+        "hive.exec.scratchdir": folder / "scratch",
+        "hive.exec.local.scratchdir": folder / "scratch",
+    }
+    return {
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.warehouse.dir": (folder / "warehouse").as_uri(),
+        # A client that takes a whole table is sent it piece by piece.
+        "spark.sql.thriftServer.incrementalCollect": "true",
+        **{f"spark.hadoop.{name}": str(value) for name, value in hive.items()},
+    }
+
+
+def java_options(folder: Path) -> str:
+    """Java's options for the same: its libraries write scratch files and a log of their own."""
+    # Not Derby's home as well: its database in memory, which Hive's code opens in passing, would not start with one.
+    return f'-Djava.io.tmpdir="{folder}" -Dderby.stream.error.file="{folder}/derby.log"'
+
+
+@contextmanager
+def serving(spark: SparkSession) -> Iterator[None]:
+    """Within, the session's tables are served to SQL clients.
+
+    Raises OutsideError where the server does not start.
+    """
+    jvm: Any = spark._jvm  # noqa: SLF001
+    start = jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2.startWithSparkSession
+    try:
+        server = start(spark._jsparkSession, False)  # noqa: SLF001
+    except Py4JError as error:
+        raise OutsideError(
+            "Spark's SQL endpoint did not start.", "logs/spark.log of the state folder says why; try another --port."
+        ) from error
+    try:
+        yield
+    finally:
+        with suppress(Py4JError, OSError):
+            spark.sparkContext.cancelAllJobs()
+            server.stop()
+
+
+def forget_environment() -> None:
+    """Takes the variables away by which Hive's server would listen elsewhere than its settings say."""
+    for name in ("HIVE_SERVER2_THRIFT_BIND_HOST", "HIVE_SERVER2_THRIFT_PORT", "HIVE_CONF_DIR"):
+        os.environ.pop(name, None)

@@ -1,0 +1,23 @@
+"""Ports of this machine that servers listen on."""
+
+from __future__ import annotations
+
+import socket
+
+from lakehouse.errors import UsageError
+
+LOOPBACK = "127.0.0.1"
+"""The address that only this machine reaches."""
+
+
+def check_port(port: int, example: str, host: str = LOOPBACK) -> None:
+    """Raises UsageError where the port is none, or is taken; ``example`` is a command that names another one."""
+    cure = f"Choose another one with --port, as in `{example}`."
+    if not 1 <= port <= 65535:  # noqa: PLR2004
+        raise UsageError(f"{port} is no port that a program can open: they go from 1 to 65535.", cure)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UsageError(f"Port {port} of {host} cannot be used: {error.strerror}.", cure) from error
