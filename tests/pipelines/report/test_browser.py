@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.node import node_folder
 from tests.pipelines.report.browser import CHROMIUM, browser
 from tests.pipelines.report.conftest import html_of, live_at
 from tests.pipelines.report.made_gold import made_gold, no_gold, write_gold, years_apart
@@ -113,6 +114,21 @@ def test_keys_reach_the_report_the_pages_and_the_tables(tab, file):
     assert tab.value("document.activeElement.textContent") == "As a table"
     tab.press("Enter")
     assert tab.value("document.activeElement.parentElement.open") is True
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_that_keeps_anyone_out(tab, file, pytestconfig, width, scheme):
+    axe = (node_folder(pytestconfig.cache) / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    screen(tab, width, **{"prefers-color-scheme": scheme})
+    tab.open(file)
+    tab.value(f"{axe};0")
+    found = tab.value(
+        "axe.run().then(({violations, passes}) => ({passes: passes.length, violations: violations.map(one => "
+        "one.id + ': ' + one.help + ' ' + one.nodes.slice(0, 3).map(node => node.html).join(' '))}))"
+    )
+    assert found["passes"] > 20
+    assert found["violations"] == []
 
 
 def test_text_in_gold_runs_nothing(tab, tmp_path):
