@@ -115,6 +115,11 @@ def stopping() -> Iterator[Stop]:
     before = handle(lambda *_: stop.hear())
     try:
         yield stop
+    except KeyboardInterrupt:
+        # From a handler of SIGINT that someone put in the place of ours: Spark does, while it starts.
+        stop.set()
+        if not outermost:
+            raise
     except (Exception, StoppedError):
         # Whatever it dies of once it is told to stop (a signal to the whole group ends Java as well), the next
         # start does it again.

@@ -40,6 +40,21 @@ def test_a_signal_that_nobody_heeds_ends_the_block_once_and_cleanly():
     assert not reached
 
 
+def test_a_signal_that_somebody_elses_handler_takes_ends_the_block_as_cleanly():
+    before = signal.getsignal(signal.SIGINT)
+    reached = []
+    with stopping() as stop:
+        with stopping() as inner, inner.heeded():
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # as Spark does while it starts
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(30)
+            reached.append("the end")
+        reached.append("the end of what is around it")
+    assert stop.is_set()
+    assert not reached
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 PROGRAM = """
 import atexit, time
 from lakehouse.signals import stopping
