@@ -160,7 +160,9 @@ def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
     for command, what in (
         ("clickstream report --out report.html", "all of gold as one page"),
         ("clickstream serve mlflow", "the model, its figures and its rules, in a browser"),
-        ("clickstream verify", "proof that nothing is lost or counted twice (start Kafka first: broker start)"),
+        ('clickstream sql "SELECT * FROM users"', "any question, in SQL"),
+        ("clickstream broker start", "Kafka, which the demo stops at its end, and verify asks"),
+        ("clickstream verify", "proof that nothing is lost or counted twice"),
         ("clickstream quarantine list", "what broke the contract, and why"),
         ("clickstream tables", "what every table and column means"),
     ):
@@ -175,7 +177,9 @@ def _count(job: Job, table: Table) -> int:
 def _grid(*titles: str) -> Grid:
     grid = Grid(box=None, padding=(0, 2))
     for title in titles:
-        grid.add_column(title, justify="left" if title in ("", "event", "user", "session", "where", "why") else "right")
+        grid.add_column(
+            title, justify="left" if title in ("", "event", "user_id", "session_id", "where", "why") else "right"
+        )
     return grid
 
 
@@ -209,7 +213,7 @@ def _model(trained: TrainingResult) -> Grid:
 
 
 def _likely(job: Job) -> Grid:
-    grid = _grid("user", "session", "chance", "after events", "open", "why")
+    grid = _grid("user_id", "session_id", "chance", "after events", "open", "why")
     sessions = job.lake.read(SESSIONS).select("user_id", "session_id", "is_closed", "bought")
     rows = (
         job.lake.read(PREDICTIONS)

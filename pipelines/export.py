@@ -42,7 +42,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def export(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="The table, as in gold.sessions.")],
     file: Annotated[Path, typer.Option("--out", help="The file to write.")],
-    form: Annotated[Format, typer.Option("--format", help="How the file is written.")] = Format.csv,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="How the file is written; else its ending says so, or it is csv.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -51,13 +53,28 @@ def export(
     In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front. Parquet
     has it as it is. In XLSX it is marked as text; instants are in UTC, and numbers of more than 15 digits are text.
     """
-    declared = table_named(table)
+    declared, chosen = table_named(table), format_of(file, form)
     rows = read_rows(declared, load_settings().lake_root)
-    write_export(rows, file, form, force=force)
+    write_export(rows, file, chosen, force=force)
     if as_json:
-        print_json({"table": table, "file": str(file), "format": form.value, "rows": rows.num_rows})
+        print_json({"table": table, "file": str(file), "format": chosen.value, "rows": rows.num_rows})
         return
-    out.print(f"{rows.num_rows:,} rows of {table} in {escape(str(file))}")
+    out.print(f"{rows.num_rows:,} rows of {table} in {escape(str(file))}, as {chosen.value}")
+
+
+def format_of(file: Path, asked: Format | None) -> Format:
+    """How a file is written: as asked for, or as its ending says; csv where that says nothing.
+
+    Raises UsageError where the two contradict each other: a program that opens it goes by the ending.
+    """
+    ending = file.suffix.lower().removeprefix(".")
+    meant = Format(ending) if ending in list(Format) else None
+    if asked and meant and asked is not meant:
+        raise UsageError(
+            f"{file} ends like {meant.value}, and --format says {asked.value}.",
+            f"Leave --format out, or name the file {file.with_suffix('.' + asked.value).name}.",
+        )
+    return asked or meant or Format.csv
 
 
 def read_rows(table: Table, root: str) -> pa.Table:

@@ -43,7 +43,7 @@ def list_versions(question: AskedQuestion = QuestionName.in_session, as_json: As
     for one in versions:
         made = f"{one.made_at:%Y-%m-%d %H:%M}" if one.made_at else ""
         worth = one.tags.get("average_precision", "")
-        grid.add_row(one.number, ", ".join(one.aliases), made, worth[:5], escape(one.why))
+        grid.add_row(one.number, ", ".join(one.aliases), made, f"{float(worth):.3f}" if worth else "", escape(one.why))
     out.print(f"{registry.model}: {registry.question.asks}")
     out.print(grid)
 

@@ -13,7 +13,7 @@ ON_THE_DEMO = (
     "clickstream status --five-vs",
     "clickstream models list",
     'clickstream sql "SELECT referrer_kind, count(*) AS visits, sum(revenue) FROM sessions GROUP BY 1 ORDER BY 2 DESC"',
-    'clickstream sql "SHOW ALL TABLES"',
+    'clickstream sql "SHOW TABLES"',
     'clickstream sql "DESCRIBE silver.clicks"',
     'clickstream sql --csv "FROM gold.users" > users.csv',
     "clickstream contract interactions",

@@ -3,6 +3,7 @@
 import csv
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -13,7 +14,7 @@ from pyarrow import parquet
 
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Column, Table
-from pipelines.export import Format, harmless, read_rows, write_export
+from pipelines.export import Format, format_of, harmless, read_rows, write_export
 
 SALES = Table(
     "gold.sales",
@@ -84,3 +85,23 @@ def test_no_text_begins_a_formula(text):
     made = harmless(text)
     assert not made.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r"))
     assert made in {text, f"'{text}"}
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "written"),
+    [
+        ("rows.xlsx", None, Format.xlsx),
+        ("rows.PARQUET", None, Format.parquet),
+        ("rows.csv", None, Format.csv),
+        ("rows.txt", None, Format.csv),
+        ("rows", Format.xlsx, Format.xlsx),
+        ("rows.xlsx", Format.xlsx, Format.xlsx),
+    ],
+)
+def test_a_file_is_what_its_ending_says(name, asked, written):
+    assert format_of(Path(name), asked) is written
+
+
+def test_an_ending_that_contradicts_the_format_is_refused():
+    with pytest.raises(UsageError, match=r"ends like xlsx, and --format says csv.*rows\.csv"):
+        format_of(Path("rows.xlsx"), Format.csv)
