@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, TypeAlias
 
 from lakehouse.errors import StoppedError
 
@@ -79,23 +78,23 @@ def end_when_told() -> None:
     _ends_when_told = True
 
 
-Handlers: TypeAlias = dict[signal.Signals, Any]
-"""What handles the signals that tell a process to stop."""
+@contextmanager
+def handled(handler: Callable[[int, FrameType | None], object], told: Callable[[], bool]) -> Iterator[None]:
+    """Within, this is what handles SIGTERM and SIGINT; only in the main thread, as signals are no other one's.
 
-
-def handle(handler: Callable[[int, FrameType | None], object]) -> Handlers:
-    """Puts a handler of SIGTERM and SIGINT in place; returns what was there."""
-    return {one: signal.signal(one, handler) for one in (signal.SIGTERM, signal.SIGINT)}
-
-
-def hand_back(before: Handlers, *, told: bool) -> None:
-    """Puts the handlers back that were in place before, unless the process was told to stop and ends.
-
-    Python itself takes time to end, and a second signal would then end it with a code that says
-    that it was killed. Signals that are ignored stay so until the very end.
+    Afterwards what was in place before handles them again, unless the process was ``told`` to stop
+    and ends: Python itself takes time to end, and a second signal would then end it with a code
+    that says that it was killed. Signals that are ignored stay so until the very end.
     """
-    for one, handler in before.items():
-        signal.signal(one, signal.SIG_IGN if told and _ends_when_told else handler)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {one: signal.signal(one, handler) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, was in before.items():
+            signal.signal(one, signal.SIG_IGN if told() and _ends_when_told else was)
 
 
 @contextmanager
@@ -112,19 +111,18 @@ def stopping() -> Iterator[Stop]:
     stop = Stop() if outermost else _stops[-1]
     _stops.append(stop)
     # Within another one as well: Spark has put its own handler of SIGINT in place meanwhile.
-    before = handle(lambda *_: stop.hear())
-    try:
-        yield stop
-    except KeyboardInterrupt:
-        # From a handler of SIGINT that someone put in the place of ours: Spark does, while it starts.
-        stop.set()
-        if not outermost:
-            raise
-    except (Exception, StoppedError):
-        # Whatever it dies of once it is told to stop (a signal to the whole group ends Java as well), the next
-        # start does it again.
-        if not (outermost and stop.is_set()):
-            raise
-    finally:
-        _stops.pop()
-        hand_back(before, told=outermost and stop.is_set())
+    with handled(lambda *_: stop.hear(), told=lambda: outermost and stop.is_set()):
+        try:
+            yield stop
+        except KeyboardInterrupt:
+            # From a handler of SIGINT that someone put in the place of ours: Spark does, while it starts.
+            stop.set()
+            if not outermost:
+                raise
+        except (Exception, StoppedError):
+            # Whatever it dies of once it is told to stop (a signal to the whole group ends Java as well), the next
+            # start does it again.
+            if not (outermost and stop.is_set()):
+                raise
+        finally:
+            _stops.pop()

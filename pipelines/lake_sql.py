@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lakehouse.errors import LakehouseError, OutsideError, UsageError
 from lakehouse.table import Table
 from pipelines.catalog import TABLES
-from pipelines.reader import no_lake, open_tables
+from pipelines.reader import add_views, no_lake, open_tables
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,15 +55,9 @@ def lake_connection(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyCon
         duckdb.connect(config={**_CONFIG, "temp_directory": spilled}) as connection,
     ):
         # The bar would stand among the rows.
-        for setting in ("SET TimeZone = 'UTC'", "SET enable_progress_bar = false"):
-            connection.execute(setting)
-        for layer in sorted({table.layer for table in TABLES.values()}):
-            connection.execute(f"CREATE SCHEMA {layer}")
-        for name, table in found.items():
-            connection.execute(f"SET schema = '{TABLES[name].layer}'")
-            connection.from_arrow(table.to_pyarrow_dataset()).create_view(TABLES[name].short_name)
-        connection.execute(f"SET schema = '{SCHEMA}'")
-        for setting in _LOCKED:
+        connection.execute("SET enable_progress_bar = false")
+        add_views(connection, found)
+        for setting in (f"SET schema = '{SCHEMA}'", *_LOCKED):
             connection.execute(setting)
         yield connection
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lakehouse.errors import DataError, LakehouseError, OutsideError, UsageError
-from lakehouse.signals import hand_back, handle
+from lakehouse.signals import handled
 from pipelines.console import call, err, out, print_json
 from pipelines.settings import Settings, load_settings
 from producers.events import EVENTS
@@ -252,14 +251,8 @@ def _stoppable(run: Run) -> Iterator[None]:
     def stop(number: int, _: FrameType | None) -> None:
         run.stopped_by = signal.Signals(number)
 
-    if threading.current_thread() is not threading.main_thread():
+    with handled(stop, told=lambda: run.stopped_by is not None):
         yield
-        return
-    before = handle(stop)
-    try:
-        yield
-    finally:
-        hand_back(before, told=run.stopped_by is not None)
 
 
 @contextmanager

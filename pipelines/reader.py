@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lakehouse.errors import OutsideError
-from lakehouse.table import Table
+from lakehouse.table import Column, Table
 from pipelines.catalog import TABLES
 from pipelines.settings import Settings
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-DUCKDB_TYPES = {"STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
+_DUCKDB_TYPES = {"STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
 """Spark's types in gold that DuckDB calls otherwise."""
 
 
@@ -46,16 +46,28 @@ def open_sql(settings: Settings) -> DuckDBPyConnection:
     if not there:
         raise no_lake(settings)
     connection = duckdb.connect()
-    for statement in ("SET TimeZone = 'UTC'", *(f"CREATE SCHEMA {layer}" for layer in ("bronze", "silver", "gold"))):
-        connection.execute(statement)
+    add_views(connection, there)
     for name, table in TABLES.items():
-        if name in there:
-            connection.register(f"_{name}", there[name].to_pyarrow_dataset())
-            connection.execute(f'CREATE VIEW {name} AS FROM "_{name}"')
-        elif table.layer == "gold":
-            columns = (f'"{one.name}" {DUCKDB_TYPES.get(one.type, one.type)}' for one in table.columns)
-            connection.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
+        if table.layer == "gold" and name not in there:
+            connection.execute(empty_table(name, table.columns))
     return connection
+
+
+def add_views(connection: DuckDBPyConnection, tables: Mapping[str, DeltaTable]) -> None:
+    """Makes each of the tables a view by its name, in a schema for each layer; instants are in UTC."""
+    connection.execute("SET TimeZone = 'UTC'")
+    for layer in sorted({table.layer for table in TABLES.values()}):
+        connection.execute(f"CREATE SCHEMA {layer}")
+    for name, table in tables.items():
+        connection.execute(f"SET schema = '{TABLES[name].layer}'")
+        connection.from_arrow(table.to_pyarrow_dataset()).create_view(TABLES[name].short_name)
+    connection.execute("SET schema = 'main'")
+
+
+def empty_table(name: str, columns: Iterable[Column]) -> str:
+    """DuckDB's SQL for a table with these columns and no rows."""
+    declared = (f'"{one.name}" {_DUCKDB_TYPES.get(one.type, one.type)}' for one in columns)
+    return f"CREATE TABLE {name} ({', '.join(declared)})"
 
 
 def no_lake(settings: Settings) -> OutsideError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse.errors import OutsideError
 from lakehouse.table import Table
-from pipelines.reader import DUCKDB_TYPES, opened
+from pipelines.reader import empty_table, opened
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -55,14 +55,12 @@ def open_gold(tables: Sequence[Table], columns: Mapping[str, Sequence[str]], roo
         connection.execute(setting)
     rows: dict[str, int | None] = {}
     for table in tables:
-        wanted = columns[table.short_name]
-        types = {
-            column.name: DUCKDB_TYPES.get(column.type, column.type) for column in table.columns if column.name in wanted
-        }
-        declared = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
-        connection.execute(f'CREATE TABLE "{table.short_name}" ({declared})')
+        wanted = [column for column in table.columns if column.name in columns[table.short_name]]
+        connection.execute(empty_table(f'"{table.short_name}"', wanted))
         found = opened(table, root)
-        rows[table.short_name] = None if found is None else _fill(connection, table, found, list(types))
+        rows[table.short_name] = (
+            None if found is None else _fill(connection, table, found, [column.name for column in wanted])
+        )
     if all(count is None for count in rows.values()):
         connection.close()
         raise OutsideError(f"There are no gold tables in {root}.", "Run `clickstream run` first.")

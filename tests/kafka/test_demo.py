@@ -36,14 +36,14 @@ def installation(tmp_path_factory):
     }
 
 
-def run(environment, *command):
+def run(environment, *command, cwd=ROOT, timeout=900):
     return subprocess.run(
-        [BIN / command[0], *command[1:]],
-        cwd=ROOT,
+        command,
+        cwd=cwd,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=timeout,
         check=False,
     )
 
@@ -184,15 +184,7 @@ def test_wrong_use_is_one_sentence_and_exit_code_two(installation):
 
 def test_the_readmes_lines_run_on_what_the_demo_made(installation, tmp_path):
     for line in ON_THE_DEMO:
-        done = subprocess.run(
-            ["bash", "-c", line],
-            cwd=tmp_path,
-            env=installation,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = run(installation, "bash", "-c", line, cwd=tmp_path, timeout=120)
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
         assert done.stdout or ">" in line, line
     assert (tmp_path / "sessions.csv").read_text(encoding="utf-8-sig").startswith("user_id,session_id,")
