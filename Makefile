@@ -48,7 +48,7 @@ clean: ## remove .venv and caches; data stays
 reset: ## stop the embedded Kafka and remove ./lake and ./.clickstream: all data
 	@if [ -e .clickstream/kafka/broker.json ]; then \
 	  [ -x .venv/bin/python ] || { echo "Kafka may be running in ./.clickstream: run 'make setup' first, so that it can be stopped."; exit 2; }; \
-	  env CLICKSTREAM_STATE=./.clickstream .venv/bin/python -m pipelines.broker stop; \
+	  env CLICKSTREAM_STATE=./.clickstream .venv/bin/python -m pipelines.cli.broker stop; \
 	fi
 	rm -rf lake .clickstream
 
@@ -80,5 +80,5 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "installing this project"
 	@.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@echo "starting Spark once: it fetches its jars, and each later start is faster"
-	@.venv/bin/python -m pipelines.warm_up
+	@.venv/bin/python -m pipelines.cli.warm_up
 	@touch $@

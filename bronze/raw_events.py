@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lakehouse.table import Column, Source, Table
-from producers.contract import EventType
+from producers.contract.event_type import EventType
 from producers.events import EVENTS
 
 if TYPE_CHECKING:

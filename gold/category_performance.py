@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gold.timeline import CART_ADDS, EVENTS_OF_A_SESSION, PURCHASES, REVENUE, SESSION, revenue, timeline
+from gold.shared.timeline import (
+    CART_ADDS,
+    EVENTS_OF_A_SESSION,
+    PURCHASES,
+    REVENUE,
+    SESSION,
+    revenue,
+    timeline,
+)
 from lakehouse.table import Column, Table
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gold.timeline import BUY, page_kind
+from gold.shared.timeline import BUY, page_kind
 from lakehouse.table import Column, Table
 from silver.events import SILVER
 

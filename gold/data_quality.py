@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakehouse.frames import union
+from lakehouse.dataframes import union
 from lakehouse.table import Column, Table
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gold.timeline import EVENTS_OF_A_SESSION, PURCHASES, REVENUE, SESSION, revenue, timeline
+from gold.shared.timeline import EVENTS_OF_A_SESSION, PURCHASES, REVENUE, SESSION, revenue, timeline
 from lakehouse.table import Column, Table
 
 if TYPE_CHECKING:

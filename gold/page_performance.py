@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gold.timeline import CART_ADDS, EVENTS_OF_A_SESSION, ORDER, PURCHASES, SESSION, page, page_kind, timeline
+from gold.shared.timeline import (
+    CART_ADDS,
+    EVENTS_OF_A_SESSION,
+    ORDER,
+    PURCHASES,
+    SESSION,
+    page,
+    page_kind,
+    timeline,
+)
 from lakehouse.table import Column, Table
 
 if TYPE_CHECKING:

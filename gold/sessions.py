@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gold.clock import CLOCK
-from gold.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, host, referrer_kind, timeline
+from gold.shared.clock import CLOCK
+from gold.shared.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, host, referrer_kind, timeline
 from lakehouse.table import Column, Table
 from producers.events import EVENTS
 

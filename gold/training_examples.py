@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gold.features import FEATURES, features
 from gold.sessions import TABLE as SESSIONS
-from gold.timeline import EVENTS_OF_A_SESSION, SESSION, timeline
+from gold.shared.features import FEATURES, features
+from gold.shared.timeline import EVENTS_OF_A_SESSION, SESSION, timeline
 from gold.user_history import BOUGHT_NEXT, BOUGHT_NEXT_KNOWN_AT
 from gold.user_history import TABLE as USER_HISTORY
 from lakehouse.table import Column, Table

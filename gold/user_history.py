@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gold.sessions import TABLE as SESSIONS
-from gold.timeline import SESSION
+from gold.shared.timeline import SESSION
 from lakehouse.table import Column, Table
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def user_history(sessions: DataFrame) -> DataFrame:
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    from lakehouse.frames import union
+    from lakehouse.dataframes import union
 
     # Total, so that sessions that end at the same instant always stand in one order.
     by_end = Window.partitionBy("user_id").orderBy("ended_at", "started_at", "session_id")

@@ -15,9 +15,9 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.atomic_files import write_json
+from lakehouse.dataframes import differing, union
 from lakehouse.errors import DeclarationError
-from lakehouse.files import write_json
-from lakehouse.frames import differing, union
 from lakehouse.parallel import side_by_side
 from lakehouse.storage import Lake
 from lakehouse.table import Source, Table

@@ -16,8 +16,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
+from lakehouse.atomic_files import write_json
 from lakehouse.errors import LakehouseError, OutsideError
-from lakehouse.files import write_json
 from lakehouse.locks import OneWriter
 from lakehouse.signals import Stop, stopping
 

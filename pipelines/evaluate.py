@@ -15,17 +15,17 @@ from rich.table import Table as Grid
 from gold.model_metrics import TABLE as METRICS
 from gold.prediction_log import TABLE as LOG
 from gold.sessions import TABLE as SESSIONS
-from gold.timeline import SESSION
+from gold.shared.timeline import SESSION
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DataError
 from lakehouse.storage import struct
-from pipelines.console import call, err, out, print_json
-from pipelines.drift import CLOCK, PROBABILITY, stability
-from pipelines.evaluation import intervals, measure, numbered
-from pipelines.jobs import AsJson
-from pipelines.registry import Registry, Version, open_registry
-from pipelines.session import Job, open_job
-from pipelines.settings import ModelSettings
+from pipelines.ml.drift import CLOCK, PROBABILITY, stability
+from pipelines.ml.evaluation import intervals, measure, numbered
+from pipelines.ml.registry import Registry, Version, open_registry
+from pipelines.runtime.console import call, err, out, print_json
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.options import AsJson
+from pipelines.runtime.settings import ModelSettings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,11 @@ from bronze.raw_events import BRONZE, raw_events
 from lakehouse.signals import stopping
 from lakehouse.streams import Progress, Stream, begun, measured, query_id, resumes_at
 from lakehouse.table import Table
-from pipelines.broker import bootstrap_servers
-from pipelines.console import call
-from pipelines.jobs import AsJson, Continuous, report, run_streams
-from pipelines.session import Job, open_job
+from pipelines.runtime.console import call
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.kafka_endpoint import bootstrap_servers
+from pipelines.runtime.options import AsJson, Continuous
+from pipelines.runtime.stream_runner import report, run_streams
 from producers import kafka
 
 if TYPE_CHECKING:

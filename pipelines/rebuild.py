@@ -12,14 +12,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.raw_events import BRONZE, COORDINATES
-from lakehouse.frames import union
+from lakehouse.dataframes import union
 from lakehouse.locks import OneWriter
 from lakehouse.streams import adopt
 from lakehouse.table import Table
-from pipelines import aggregate, refine
-from pipelines.console import call, out, print_json
-from pipelines.jobs import AsJson
-from pipelines.session import Job, open_job
+from pipelines import aggregate, gold_builder, refine
+from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.options import AsJson
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
@@ -61,10 +61,10 @@ def run_rebuild(job: Job, layer: Layer) -> dict[str, tuple[int, str]]:
         for stream in streams:
             held.callback(OneWriter(job.settings.locks, stream.name, job.spark).release)
         if layer is Layer.silver:
-            held.callback(OneWriter(job.settings.locks, aggregate.STREAM, job.spark).release)
+            held.callback(OneWriter(job.settings.locks, gold_builder.STREAM, job.spark).release)
             tables = _silver(job)
             # Every row of silver has just been written anew: gold does not follow that but is built anew as well.
-            shutil.rmtree(aggregate.checkpoint(job.settings), ignore_errors=True)
+            shutil.rmtree(gold_builder.gold_checkpoint(job.settings), ignore_errors=True)
         else:
             tables = _gold(job)
         for stream in streams:
@@ -118,8 +118,8 @@ def _quarantine(bad: DataFrame, before: DataFrame) -> DataFrame:
 
 
 def _gold(job: Job) -> list[Table]:
-    aggregate.build(job)
-    return aggregate.kept_up()
+    gold_builder.build_all(job)
+    return gold_builder.incremental_tables()
 
 
 if __name__ == "__main__":

@@ -12,12 +12,13 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 from bronze.raw_events import BRONZE
 from lakehouse.signals import stopping
 from lakehouse.streams import Progress, Stream, committed, measured
-from pipelines.console import call
-from pipelines.fates import settle
-from pipelines.jobs import AsJson, Continuous, report, run_streams
-from pipelines.session import Job, open_job
-from pipelines.settings import Settings
-from producers.contract import EventType
+from pipelines.runtime.console import call
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.options import AsJson, Continuous
+from pipelines.runtime.settings import Settings
+from pipelines.runtime.stream_runner import report, run_streams
+from pipelines.silver_writer import settle
+from producers.contract.event_type import EventType
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER, judge_records

@@ -10,12 +10,12 @@ import typer
 from lakehouse.errors import DataError
 from lakehouse.signals import stopping
 from pipelines.aggregate import run_aggregate
-from pipelines.console import call, err
 from pipelines.ingest import run_ingest
-from pipelines.jobs import report
 from pipelines.refine import run_refine
+from pipelines.runtime.console import call, err
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.stream_runner import report
 from pipelines.score import run_score
-from pipelines.session import Job, open_job
 from pipelines.train import run_train
 
 STEPS = (("ingest", run_ingest), ("refine", run_refine), ("aggregate", run_aggregate))

@@ -15,21 +15,22 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
-from gold.features import FEATURES
 from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
-from gold.timeline import SESSION
+from gold.shared.features import FEATURES
+from gold.shared.timeline import SESSION
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import LakehouseError
 from lakehouse.incremental import Days
 from lakehouse.signals import stopping
 from lakehouse.streams import Stream
-from pipelines.console import call, err, out, print_json
-from pipelines.jobs import AsJson, Continuous, run_streams
-from pipelines.questions import IN_SESSION
-from pipelines.registry import Registry, Version, open_registry
-from pipelines.session import Job, open_job
-from pipelines.tree_words import read_tree, with_path
+from pipelines.ml.explanation import read_tree, with_path
+from pipelines.ml.registry import Registry, Version, open_registry
+from pipelines.ml.targets import IN_SESSION
+from pipelines.runtime.console import call, err, out, print_json
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.options import AsJson, Continuous
+from pipelines.runtime.stream_runner import run_streams
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel

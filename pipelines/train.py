@@ -15,18 +15,28 @@ from numpy.typing import NDArray
 
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DataError, LakehouseError, OutsideError
-from pipelines import figures, promotion, tree_words
-from pipelines import purchase_model as models
-from pipelines.console import Say, call, out, print_json, watched
-from pipelines.drift import CLOCK, PROBABILITY, profile
-from pipelines.evaluation import Comparison, best_threshold, compare, intervals, measure, measure_by_cut, numbered
-from pipelines.jobs import AsJson
-from pipelines.promotion import Decision
-from pipelines.purchase_model import Encoding, Shape
-from pipelines.questions import IN_SESSION, QUESTIONS, Question, QuestionName
-from pipelines.registry import ANSWERS, IMPORTANCES, PROFILE, RULES, Record, Registry, Version
-from pipelines.session import Job, open_job
-from pipelines.training_data import TEST, TRAIN, TrainingData, training_data
+from pipelines.ml import explanation as tree_words
+from pipelines.ml import model as models
+from pipelines.ml import plots as figures
+from pipelines.ml import promotion
+from pipelines.ml.drift import CLOCK, PROBABILITY, profile
+from pipelines.ml.evaluation import (
+    Comparison,
+    best_threshold,
+    compare,
+    intervals,
+    measure,
+    measure_by_cut,
+    numbered,
+)
+from pipelines.ml.model import Encoding, Shape
+from pipelines.ml.promotion import Decision
+from pipelines.ml.registry import ANSWERS, IMPORTANCES, PROFILE, RULES, Record, Registry, Version
+from pipelines.ml.targets import IN_SESSION, QUESTIONS, Question, QuestionName
+from pipelines.ml.training_data import TEST, TRAIN, TrainingData, training_data
+from pipelines.runtime.console import Say, call, out, print_json, watched
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.options import AsJson
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -42,7 +42,7 @@ def repeated(judged: DataFrame) -> DataFrame:
 
 def duplicates(**records: DataFrame) -> DataFrame:
     """All repeated records of every kind of event."""
-    from lakehouse.frames import union
+    from lakehouse.dataframes import union
 
     return union(repeated(judge_records(EVENTS[name])(frame)) for name, frame in records.items())
 

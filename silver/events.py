@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATES
 from lakehouse.table import Column, Table
-from producers.contract import EventType, Kind
+from producers.contract.event_type import EventType, Kind
 from producers.events import EVENTS
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def judge_records(event: EventType) -> Callable[[DataFrame], DataFrame]:
     """
 
     def judge_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from silver.judging import judge_batch
+        from silver.validation.batch import judge_batch
 
         for batch in batches:
             yield judge_batch(event, batch)

@@ -33,7 +33,7 @@ def waiting(judged: DataFrame, contract_version: str) -> DataFrame:
 
 def quarantine(**records: DataFrame) -> DataFrame:
     """All bad records of every kind of event."""
-    from lakehouse.frames import union
+    from lakehouse.dataframes import union
 
     return union(waiting(judge_records(EVENTS[name])(frame), EVENTS[name].version) for name, frame in records.items())
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.class_archive import starting_from
+from lakehouse.jvm import starting_from
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
-from pipelines.catalog import TABLES
-from pipelines.session import CLASSES, COMPILE_QUICKLY, NO_CODE_GENERATION, Job
-from pipelines.settings import CONF, Settings, load_settings
+from pipelines.runtime.catalog import TABLES
+from pipelines.runtime.job import CLASSES, COMPILE_QUICKLY, NO_CODE_GENERATION, Job
+from pipelines.runtime.settings import CONF, Settings, load_settings
 
 os.environ["JAVA_TOOL_OPTIONS"] = f"{COMPILE_QUICKLY} -XX:+UseSerialGC"
 """Every Java of the tests lives for minutes on two cores: compiling well and collecting in parallel cost more."""
@@ -57,7 +57,7 @@ def job(spark, settings) -> Job:
 @pytest.fixture
 def gold_of(monkeypatch) -> Callable[..., None]:
     """Lets the jobs keep up these gold tables alone: each one more costs seconds with every run."""
-    return lambda *tables: monkeypatch.setattr("pipelines.aggregate.kept_up", lambda: list(tables))
+    return lambda *tables: monkeypatch.setattr("pipelines.gold_builder.incremental_tables", lambda: list(tables))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from lakehouse.discovery import discover
 from lakehouse.errors import UsageError
-from producers.contract import EventType
+from producers.contract.event_type import EventType
 
 EVENTS = discover(__name__, __path__[0], EventType, "EVENT")
 """Every kind of event by its name, which is also its topic's and its tables' name."""

@@ -1,6 +1,6 @@
 """An element of a page was clicked. A click on btn_buy is a purchase."""
 
-from producers.contract import (
+from producers.contract.event_type import (
     EventType,
     category,
     coordinate,

@@ -1,6 +1,6 @@
 """Anything else a visitor does on a page: scroll, zoom, add to the cart, search and more."""
 
-from producers.contract import (
+from producers.contract.event_type import (
     EventType,
     category,
     choice,

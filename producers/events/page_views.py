@@ -1,6 +1,16 @@
 """A page was shown."""
 
-from producers.contract import EventType, category, event_id, page_url, price, session_id, timestamp, url, user_id
+from producers.contract.event_type import (
+    EventType,
+    category,
+    event_id,
+    page_url,
+    price,
+    session_id,
+    timestamp,
+    url,
+    user_id,
+)
 
 EVENT = EventType(
     name="page_views",

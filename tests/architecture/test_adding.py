@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 EVENT = '''
 """A visitor rated a product."""
 
-from producers.contract import EventType, coordinate, event_id, page_url, session_id, timestamp, user_id
+from producers.contract.event_type import EventType, coordinate, event_id, page_url, session_id, timestamp, user_id
 
 EVENT = EventType(
     name="ratings",
@@ -58,19 +58,18 @@ TABLE = Table(
 '''
 
 USE = """
-import json, sys
-sys.path.insert(0, "tests")
-import records
-from pipelines import aggregate
-from pipelines.catalog import TABLES
+import json
+from tests.support import records
+from pipelines import aggregate, gold_builder
+from pipelines.runtime.catalog import TABLES
 from pipelines.refine import run_refine
-from pipelines.session import open_job
-from pipelines.tables import run_check
+from pipelines.runtime.job import open_job
+from pipelines.cli.tables import run_check
 
 job = open_job("adding", short=True)
 # Of all that the catalog found, what reads the new event: the rest costs minutes.
-kept = [table for table in aggregate.kept_up() if TABLES["silver.ratings"] in table.reads.values()]
-aggregate.kept_up = lambda: kept
+kept = [table for table in gold_builder.incremental_tables() if TABLES["silver.ratings"] in table.reads.values()]
+gold_builder.incremental_tables = lambda: kept
 records.GOOD["ratings"] = {"user_id": "u", "session_id": "s", "page_url": "/a", "stars": 4, "timestamp": 1792058400}
 told = {"problems": run_check(job), "rows": []}
 for offset, stars in ((0, 4), (1, 5), (2, -1)):
@@ -87,10 +86,8 @@ print(json.dumps(told))
 def house(tmp_path_factory):
     """A copy of the house with one event and one gold table more."""
     folder = tmp_path_factory.mktemp("house")
-    for name in ("lakehouse", "producers", "bronze", "silver", "gold", "pipelines", "conf"):
+    for name in ("lakehouse", "producers", "bronze", "silver", "gold", "pipelines", "conf", "tests/support"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "records.py", folder / "tests")
     (folder / "producers" / "events" / "ratings.py").write_text(EVENT)
     (folder / "gold" / "product_ratings.py").write_text(TABLE)
     return folder
@@ -112,12 +109,12 @@ def run(house: Path, *command: str) -> str:
 
 
 def test_the_catalog_lists_them_with_their_lineage(house):
-    tables = {table["name"]: table for table in json.loads(run(house, "-m", "pipelines.cli", "tables", "--json"))}
+    tables = {table["name"]: table for table in json.loads(run(house, "-m", "pipelines.cli.app", "tables", "--json"))}
     assert tables["silver.ratings"]["reads"] == ["bronze.ratings"]
     assert tables["gold.product_ratings"]["reads"] == ["silver.ratings"]
     assert "bronze.ratings" in tables["silver.quarantine"]["reads"]
     assert "silver.ratings" in tables["gold.data_quality"]["reads"]
-    assert "stars" in run(house, "-m", "pipelines.cli", "contract", "ratings")
+    assert "stars" in run(house, "-m", "pipelines.cli.app", "contract", "ratings")
 
 
 @pytest.mark.spark

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.node import HERE
+from tests.support.node import HERE
 
 
 def test_the_lock_file_names_hashes_and_no_addresses():

@@ -16,9 +16,9 @@ import pytest
 import typer
 from typer.exceptions import TyperException
 
-from pipelines.cli import app
-from pipelines.settings import refuse_unknown
-from tests.readme import ON_THE_DEMO, PAGES, ROOT, blocks, spoken
+from pipelines.cli.app import app
+from pipelines.runtime.settings import refuse_unknown
+from tests.support.readme import ON_THE_DEMO, PAGES, ROOT, blocks, spoken
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -31,28 +31,37 @@ SPOKEN = sorted({command for page in PAGES for command in spoken(page.read_text(
 
 RUN_BY = {
     "make demo": ("tests/kafka/test_demo.py::test_the_demo_goes_from_nothing_to_scored_sessions_and_stops", '"demo"'),
-    "clickstream broker start": ("tests/kafka/test_broker.py::test_the_command_line_starts", '"start"'),
-    "clickstream broker stop": ("tests/kafka/test_broker.py::test_the_command_line_starts", '"stop"'),
+    "clickstream broker start": (
+        "tests/lakehouse/embedded_kafka/test_broker.py::test_the_command_line_starts",
+        '"start"',
+    ),
+    "clickstream broker stop": (
+        "tests/lakehouse/embedded_kafka/test_broker.py::test_the_command_line_starts",
+        '"stop"',
+    ),
     "clickstream produce simulate": ("tests/kafka/test_producer.py::test_what_the_command_reports", '"simulate"'),
     "clickstream produce replay": ("tests/kafka/test_producer.py::test_unreadable_lines_end_in_1", '"replay"'),
     "clickstream run": ("tests/faults/test_kills.py::test_java_killed_alone", 'run("run")'),
     "clickstream verify": ("tests/faults/test_kills.py::test_the_audit_of_all_that_was_killed", "campaign.verify()"),
     "clickstream check": ("tests/architecture/test_adding.py::test_the_jobs_and_the_checks_take_them_up", "problems"),
     "clickstream aggregate": ("tests/pipelines/test_jobs.py", "run_aggregate(job)"),
-    "clickstream report --live": ("tests/pipelines/report/test_live.py::test_it_ends_with_0_when_it_is_told", "--live"),
+    "clickstream report --live": (
+        "tests/pipelines/bi/html/test_live.py::test_it_ends_with_0_when_it_is_told",
+        "--live",
+    ),
     "clickstream quarantine list": ("tests/pipelines/test_jobs.py", "quarantine.grouped"),
     "clickstream quarantine show": ("tests/pipelines/test_jobs.py", '"show"'),
     "clickstream quarantine replay": ("tests/pipelines/test_jobs.py", "quarantine.run_replay(job)"),
     "clickstream train": ("tests/pipelines/test_train.py::test_a_search_takes_the_shape_that_is_best", "search=True"),
-    "clickstream models compare": ("tests/pipelines/test_models.py::test_two_versions_are_compared", '"compare"'),
+    "clickstream models compare": ("tests/pipelines/cli/test_models.py::test_two_versions_are_compared", '"compare"'),
     "clickstream models rollback": (
-        "tests/pipelines/test_models.py::test_a_version_is_made_live_by_hand",
+        "tests/pipelines/cli/test_models.py::test_a_version_is_made_live_by_hand",
         '"rollback"',
     ),
     "clickstream score": ("tests/pipelines/test_score.py::test_a_second_run_writes_nothing", "run_score(job)"),
     "clickstream evaluate": ("tests/pipelines/test_evaluate.py::test_scores_are_held_against_sessions", "run_evaluate"),
-    "clickstream serve mlflow": ("tests/pipelines/test_serve.py::test_the_ui_answers", '"mlflow"'),
-    "clickstream serve sql": ("tests/pipelines/test_sql_endpoint.py", "serve"),
+    "clickstream serve mlflow": ("tests/pipelines/cli/test_serve.py::test_the_ui_answers", '"mlflow"'),
+    "clickstream serve sql": ("tests/pipelines/query/test_thrift_endpoint.py", "serve"),
     ".venv/bin/python -m pip wheel": ("tests/architecture/test_readme.py::test_the_wheel_has_all", '"wheel"'),
     "spark-submit": (
         "tests/kafka/test_demo.py::test_a_second_generation_trained_by_spark_submit_goes_live_and_scores_what_comes_next",
@@ -175,8 +184,8 @@ def known(command):
 @pytest.mark.parametrize("command", sorted(set(BLOCKS)))
 def test_each_command_is_run_by_a_test_or_says_why_not(command):
     assert command in ON_THE_DEMO or known(command), (
-        f"No test runs `{command}`. Add it to ON_THE_DEMO in tests/readme.py, or say in RUN_BY which test runs it, "
-        "or in NOT_RUN why none can."
+        f"No test runs `{command}`. Add it to ON_THE_DEMO in tests/support/readme.py, or say in RUN_BY which test runs "
+        "it, or in NOT_RUN why none can."
     )
 
 
@@ -240,4 +249,4 @@ def test_the_wheel_has_all_that_the_program_reads(tmp_path):
     tracked = subprocess.run(
         ["git", "ls-files", "pipelines", "conf"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split()
-    assert {"pipelines/completion.json", "conf/base.toml", *tracked} <= names
+    assert {"pipelines/cli/completion.json", "conf/base.toml", *tracked} <= names

@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse.errors import DeclarationError
 from lakehouse.table import Column, Source, Table, in_order
-from pipelines.catalog import GOLD, TABLES
+from pipelines.runtime.catalog import GOLD, TABLES
 
 PLAIN = re.compile(r"STRING|BIGINT|INT|DOUBLE|BOOLEAN|DATE|TIMESTAMP|DECIMAL\(\d+,\d+\)")
 

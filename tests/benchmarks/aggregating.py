@@ -15,11 +15,12 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from gold.clock import CLOCK
+from gold.shared.clock import CLOCK
 from lakehouse.incremental import refresh
-from pipelines.aggregate import SPAN, clock_frame, kept_up, run_aggregate
-from pipelines.session import Job, open_job
-from pipelines.settings import load_settings
+from pipelines.aggregate import run_aggregate
+from pipelines.gold_builder import SPAN, clock_frame, incremental_tables
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.settings import load_settings
 from silver.events import SILVER
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -86,7 +87,7 @@ def seconds(job: Job, history: int, folder: Path) -> list[float]:
         began = time.monotonic()
         refresh(
             job.lake,
-            kept_up(),
+            incremental_tables(),
             changes,
             also={},
             sources={CLOCK.name: clock_frame(job, now + timedelta(minutes=number))},

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from confluent_kafka import Consumer
 
-from lakehouse.broker import Broker
+from lakehouse.embedded_kafka.broker import Broker
 from producers.events import EVENTS
 from producers.kafka import Sender, ensure_topics
-from producers.shoppers import simulate
+from producers.simulator.simulator import simulate
 
 JOBS = ("ingest", "refine", "aggregate")
 

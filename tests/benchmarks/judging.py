@@ -7,9 +7,9 @@ import time
 
 import pyarrow as pa
 
+from producers.contract.validation import judge
 from producers.events import EVENTS
-from producers.judge import judge
-from silver.judging import INSTANT, judge_batch
+from silver.validation.batch import INSTANT, judge_batch
 
 ROWS, BATCH, REPEATS = 20_000, 10_000, 5
 ARRIVED_AT = 1_792_065_600_000_000  # 2026-10-15T12:00:00Z

@@ -21,16 +21,16 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import average_precision_score
 
-from pipelines.broker import broker_of
-from pipelines.produce import simulate_into
-from pipelines.purchase_model import with_probability
-from pipelines.questions import IN_SESSION
-from pipelines.registry import Registry
+from pipelines.cli.produce import simulate_into
+from pipelines.ml.model import with_probability
+from pipelines.ml.registry import Registry
+from pipelines.ml.targets import IN_SESSION
+from pipelines.ml.training_data import TEST, TRAIN, training_data
 from pipelines.run import STEPS
-from pipelines.session import Job, open_job
-from pipelines.settings import load_settings
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.kafka_endpoint import broker_of
+from pipelines.runtime.settings import load_settings
 from pipelines.train import run_train
-from pipelines.training_data import TEST, TRAIN, training_data
 
 KNOWN = ("from_events", "probability")
 

@@ -14,11 +14,11 @@ from itertools import islice, repeat
 from pathlib import Path
 from statistics import median
 
-from lakehouse.broker import Broker
+from lakehouse.embedded_kafka.broker import Broker
 from producers.events import EVENTS
 from producers.kafka import Sender, ensure_topics
 from producers.record import Record
-from producers.shoppers import simulate
+from producers.simulator.simulator import simulate
 
 EVENTS_SENT = 1_000_000
 ROUNDS = 3

@@ -14,16 +14,14 @@ import pyarrow as pa
 
 from bronze.raw_events import BRONZE
 from lakehouse.storage import Lake
-from pipelines.fates import settle
-from pipelines.session import open_job
-from pipelines.settings import load_settings
+from pipelines.runtime.job import open_job
+from pipelines.runtime.settings import load_settings
+from pipelines.silver_writer import settle
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER, judge_records
 from silver.quarantine import QUARANTINE
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from records import NOON, value
+from tests.support.records import NOON, value
 
 EVENT = "clicks"
 

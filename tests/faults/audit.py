@@ -16,10 +16,10 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from lakehouse.streams import own_id
-from producers.contract import EventType
+from producers.contract.event_type import EventType
+from producers.contract.identity import identity
+from producers.contract.validation import judge
 from producers.events import EVENTS
-from producers.identity import identity
-from producers.judge import judge
 from tests.faults.harness import Installation, Ledger, digest
 
 Place = tuple[Any, ...]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gold.sessions import TABLE as SESSIONS
-from pipelines.aggregate import kept_up
+from pipelines.gold_builder import incremental_tables
 from tests.faults.audit import audit_bronze, audit_fates, audit_metrics, audit_sessions
 from tests.faults.harness import LIMIT, Installation, Ledger, Shoppers, Watch, Window, kill_when, until, windows
 
@@ -131,7 +131,7 @@ class Campaign:
 
 def gold_windows() -> list[Window]:
     """The windows of gold: around the writes of its first table and of its last."""
-    return windows("gold", [SESSIONS.name, kept_up()[-1].name])
+    return windows("gold", [SESSIONS.name, incremental_tables()[-1].name])
 
 
 def run(folder: Path, rounds: int, seed: int, layers: Sequence[str]) -> Iterator[Campaign]:

@@ -20,13 +20,13 @@ from pathlib import Path
 
 from confluent_kafka import Message, Producer
 
-from lakehouse.broker import Broker
-from pipelines.session import COMPILE_QUICKLY, NO_CODE_GENERATION
-from pipelines.settings import CONF
+from lakehouse.embedded_kafka.broker import Broker
+from pipelines.runtime.job import COMPILE_QUICKLY, NO_CODE_GENERATION
+from pipelines.runtime.settings import CONF
 from producers.events import EVENTS
 from producers.kafka import ensure_topics, topic_ids
 from producers.record import Record
-from producers.shoppers import simulate
+from producers.simulator.simulator import simulate
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = Path(sys.executable).parent / "clickstream"

@@ -11,11 +11,11 @@ import pytest
 from lakehouse.errors import OutsideError
 from lakehouse.streams import check
 from pipelines import refine
-from pipelines.recover import run_recover
-from pipelines.session import Job
-from pipelines.settings import load_settings
+from pipelines.operations.recover import run_recover
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
 from silver.events import SILVER
-from tests.records import land, only, record, refine_only, value
+from tests.support.records import land, only, record, refine_only, value
 
 pytestmark = [pytest.mark.faults, pytest.mark.spark]
 
@@ -77,7 +77,7 @@ def made(spark, no_rows, tmp_path_factory):
 def lost(spark, made, tmp_path, monkeypatch):
     """A copy of it, to be damaged."""
     shutil.copytree(made, tmp_path / "copy")
-    monkeypatch.setattr("pipelines.recover.all_streams", lambda job: only(job, EVENT))
+    monkeypatch.setattr("pipelines.operations.recover.all_streams", lambda job: only(job, EVENT))
     return installation(spark, tmp_path / "copy")
 
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse.broker import Broker
+from lakehouse.embedded_kafka.broker import Broker
 from lakehouse.errors import OutsideError
 from pipelines.refine import run_refine
-from pipelines.session import Job
-from pipelines.settings import load_settings
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
 from producers.events import EVENTS
 from producers.kafka import Sender, ensure_topics, offsets
 from silver.events import SILVER
-from tests.records import land, record, value
+from tests.support.records import land, record, value
 
 pytestmark = [pytest.mark.faults, pytest.mark.spark]
 

@@ -6,10 +6,10 @@ import pytest
 
 from gold.prediction_log import TABLE as LOG
 from lakehouse.errors import OutsideError
-from pipelines.registry import Registry, open_registry
+from pipelines.ml.registry import Registry, open_registry
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
 from pipelines.score import run_score
-from pipelines.session import Job
-from pipelines.settings import load_settings
 from pipelines.train import run_train
 from tests.pipelines.test_train import examples, fill, noisy
 

@@ -9,17 +9,17 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from bronze.raw_events import BRONZE
-from lakehouse.broker import Broker
+from lakehouse.embedded_kafka.broker import Broker
 from pipelines.ingest import run_ingest
+from pipelines.operations.verify import run_verify
 from pipelines.refine import run_refine
-from pipelines.session import Job
-from pipelines.settings import load_settings
-from pipelines.verify import run_verify
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
 from producers.events import EVENTS
 from producers.kafka import Sender, ensure_topics
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
-from tests.records import rows, value
+from tests.support.records import rows, value
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
 

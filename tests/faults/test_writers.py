@@ -14,10 +14,10 @@ from deltalake import DeltaTable
 from bronze.raw_events import BRONZE
 from lakehouse.storage import Lake
 from lakehouse.table import Table
-from pipelines.maintain import run_maintain
+from pipelines.operations.maintain import run_maintain
 from silver.events import SILVER
 from tests.faults.harness import ROOT, Ledger, Shoppers
-from tests.records import bronze_rows, record, refine_only, value
+from tests.support.records import bronze_rows, record, refine_only, value
 
 pytestmark = [pytest.mark.faults, pytest.mark.spark]
 
@@ -38,10 +38,8 @@ def offsets(lake: Lake, table: Table) -> list[int]:
 
 
 APPEND = """
-import sys
-sys.path.insert(0, "tests")
-from records import land, record, value
-from pipelines.session import open_job
+from tests.support.records import land, record, value
+from pipelines.runtime.job import open_job
 from bronze.raw_events import BRONZE
 
 job = open_job("append", short=True)

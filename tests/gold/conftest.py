@@ -8,12 +8,13 @@ import duckdb
 import pytest
 from deltalake import DeltaTable
 
-from pipelines.aggregate import kept_up, run_aggregate
-from pipelines.session import Job
-from pipelines.settings import load_settings
+from pipelines.aggregate import run_aggregate
+from pipelines.gold_builder import incremental_tables
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
 from silver.events import SILVER
-from tests.gold.events import keep
-from tests.gold.visits import VISITS
+from tests.support.gold_events import keep
+from tests.support.gold_sessions import VISITS
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +33,7 @@ def shop(spark, no_rows, tmp_path_factory) -> Job:
 def sql(shop):
     """Plain SQL on the files of the lake, by DuckDB: its tables are called clicks, sessions and so on."""
     connection = duckdb.connect()
-    for table in (*SILVER.values(), *kept_up()):
+    for table in (*SILVER.values(), *incremental_tables()):
         files = DeltaTable(shop.lake.path(table)).file_uris()
         name = connection.sql(f"SELECT * FROM read_parquet({files})")  # noqa: S608
         name.create_view(table.short_name)

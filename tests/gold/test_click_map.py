@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from gold.timeline import page_kind
+from gold.shared.timeline import page_kind
 
 pytestmark = pytest.mark.spark
 

@@ -12,20 +12,21 @@ from gold.sessions import TABLE as SESSIONS
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse import incremental
 from lakehouse.storage import Lake
-from pipelines import verify
-from pipelines.aggregate import journal, kept_up, run_aggregate
-from pipelines.session import Job
-from pipelines.settings import load_settings
+from pipelines.aggregate import run_aggregate
+from pipelines.gold_builder import incremental_tables, refresh_journal
+from pipelines.operations import verify
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
 from silver.events import SILVER
-from tests.gold.events import DAY, at, keep, view
-from tests.gold.test_features import some_event
-from tests.gold.visits import ANNA_AT_MIDNIGHT, BEN_BOUNCES, VISITS
+from tests.gold.shared.test_features import some_event
+from tests.support.gold_events import DAY, at, keep, view
+from tests.support.gold_sessions import ANNA_AT_MIDNIGHT, BEN_BOUNCES, VISITS
 
 pytestmark = pytest.mark.spark
 
 
 def gold_equals_a_rebuild(job):
-    assert [check for check in verify.check_gold(job, kept_up()) if not check.ok] == []
+    assert [check for check in verify.check_gold(job, incremental_tables()) if not check.ok] == []
 
 
 def scattered(chance, users, count):
@@ -85,12 +86,12 @@ def test_gold_equals_a_rebuild_whatever_comes_late_goes_or_dies(another_shop, se
     died.__dict__["lake"] = PowerCut(lake, "gold.user_history")
     with pytest.raises(Exception, match="power is cut"):
         run_aggregate(died)
-    assert journal(job).exists()
+    assert refresh_journal(job).exists()
     assert day_of_midnight(lake, SESSIONS) == day_of_midnight(lake, EXAMPLES) + timedelta(days=1)
 
     keep(lake, events[30:])
     run_aggregate(job)
-    assert not journal(job).exists()
+    assert not refresh_journal(job).exists()
     assert day_of_midnight(lake, SESSIONS) == day_of_midnight(lake, EXAMPLES)
     gold_equals_a_rebuild(job)
 
@@ -100,6 +101,6 @@ def day_of_midnight(lake, table):
 
 
 def test_doing_it_again_writes_nothing(shop):
-    before = {table.name: shop.lake.version(table) for table in kept_up()}
+    before = {table.name: shop.lake.version(table) for table in incremental_tables()}
     run_aggregate(shop)
-    assert {table.name: shop.lake.version(table) for table in kept_up()} == before
+    assert {table.name: shop.lake.version(table) for table in incremental_tables()} == before

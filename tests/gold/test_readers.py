@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, QueryBuilder
 
-from pipelines.aggregate import kept_up
+from pipelines.gold_builder import incremental_tables
 
 pytestmark = pytest.mark.spark
 
-TABLES = {table.short_name: table for table in kept_up()}
+TABLES = {table.short_name: table for table in incremental_tables()}
 
 
 def plain(value):

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from gold.clock import CLOCK
 from gold.sessions import sessions
+from gold.shared.clock import CLOCK
 from lakehouse.storage import struct
-from tests.gold.events import at, frames, view
+from tests.support.gold_events import at, frames, view
 
 pytestmark = pytest.mark.spark
 

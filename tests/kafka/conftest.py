@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lakehouse.broker import Broker
+from lakehouse.embedded_kafka.broker import Broker
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ import pytest
 from deltalake import DeltaTable
 
 from notebooks.execute import NOTEBOOKS, executed
-from tests.pipelines.workbook_reader import read_sheet
-from tests.readme import ON_THE_DEMO
+from tests.support.readme import ON_THE_DEMO
+from tests.support.workbook_reader import read_sheet
 
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent

@@ -20,25 +20,25 @@ from gold.pipeline_metrics import TABLE as METRICS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import OutsideError
 from pipelines.aggregate import run_aggregate
-from pipelines.catalog import TABLES
+from pipelines.cli.produce import replay_into
 from pipelines.ingest import run_ingest
-from pipelines.produce import replay_into
+from pipelines.operations.recover import run_recover
+from pipelines.operations.status import run_status
+from pipelines.operations.verify import check_checkpoints, check_kafka, run_verify
 from pipelines.rebuild import content_hash
-from pipelines.recover import run_recover
 from pipelines.refine import run_refine
-from pipelines.session import Job
-from pipelines.settings import load_settings
-from pipelines.status import run_status
-from pipelines.verify import check_checkpoints, check_kafka, run_verify
+from pipelines.runtime.catalog import TABLES
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
 from producers.kafka import Sender, ensure_topics
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
-from tests.spellings import CASES, case_value
+from tests.support.spellings import CASES, case_value
 
 pytestmark = [pytest.mark.kafka, pytest.mark.spark]
 
-DATA = Path(__file__).parent.parent / "data"
+OTTO = Path(__file__).parents[2] / "producers" / "samples" / "otto.jsonl"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def everything(job: Job) -> None:
 def otto(spark, empty_topics, tmp_path_factory):
     """The OTTO sample in gold."""
     job = installation(spark, tmp_path_factory.mktemp("otto"), empty_topics())
-    delivery = replay_into(job.settings, DATA / "otto_sample.jsonl", "otto")
+    delivery = replay_into(job.settings, OTTO, "otto")
     assert delivery.acknowledged == {"page_views": 800, "clicks": 62}
     everything(job)
     return job
@@ -106,7 +106,7 @@ def gold(job: Job, name: str, sql: str):
 
 
 def test_gold_says_of_the_real_sample_what_its_file_says(otto):
-    visits = [json.loads(line) for line in (DATA / "otto_sample.jsonl").read_text().splitlines()]
+    visits = [json.loads(line) for line in OTTO.read_text().splitlines()]
     events = [
         (visit["session"], datetime.fromtimestamp(one["ts"] / 1_000, UTC), one["type"], one["aid"])
         for visit in visits
@@ -349,7 +349,7 @@ def judged(spark, empty_topics, tmp_path_factory):
         run_ingest(job)
         run_refine(job)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipelines.aggregate.kept_up", lambda: [SESSIONS])
+        patched.setattr("pipelines.gold_builder.incremental_tables", lambda: [SESSIONS])
         run_aggregate(job)
     places = {}
     for name in BRONZE:

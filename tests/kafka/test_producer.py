@@ -16,16 +16,16 @@ from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient, NewTopic
 from typer.testing import CliRunner
 
-from lakehouse.broker import Broker
+from lakehouse.embedded_kafka.broker import Broker
 from lakehouse.errors import OutsideError, UsageError
-from pipelines.produce import app, replay_into, simulate_into
-from pipelines.settings import load_settings
+from pipelines.cli.produce import app, replay_into, simulate_into
+from pipelines.runtime.settings import load_settings
 from producers.events import EVENTS
 from producers.kafka import Delivery, Sender, broker_time, ensure_topics, offsets, topic_ids
 
 pytestmark = pytest.mark.kafka
 
-OTTO = Path(__file__).parent.parent / "data" / "otto_sample.jsonl"
+OTTO = Path(__file__).parents[2] / "producers" / "samples" / "otto.jsonl"
 NOBODY = "127.0.0.1:1"
 
 
@@ -256,7 +256,7 @@ def test_a_stopped_run_reports_what_the_topics_hold(
     installed: str, sent: signal.Signals, code: int, pace: list[str]
 ) -> None:
     before = held(installed, *EVENTS)
-    command = [sys.executable, "-m", "pipelines.produce", "simulate", "--sessions", "1000000", "--json", *pace]
+    command = [sys.executable, "-m", "pipelines.cli.produce", "simulate", "--sessions", "1000000", "--json", *pace]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     wait_for(lambda: sum(held(installed, *EVENTS).values()) > sum(before.values()) + 500)
     process.send_signal(sent)

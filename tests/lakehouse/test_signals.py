@@ -58,7 +58,7 @@ def test_a_signal_that_somebody_elses_handler_takes_ends_the_block_as_cleanly():
 PROGRAM = """
 import atexit, time
 from lakehouse.signals import stopping
-from pipelines.console import call
+from pipelines.runtime.console import call
 
 def command():
     with stopping() as stop, stop.heeded():

@@ -17,10 +17,10 @@ from lakehouse.errors import DataError
 from lakehouse.storage import struct
 from pipelines import evaluate
 from pipelines.evaluate import run_evaluate
-from pipelines.evaluation import measure
+from pipelines.ml.evaluation import measure
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
 from pipelines.score import run_score
-from pipelines.session import Job
-from pipelines.settings import load_settings
 from tests.pipelines.test_train import examples, fill, noisy, train_live
 
 pytestmark = pytest.mark.spark

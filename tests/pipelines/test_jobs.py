@@ -14,17 +14,18 @@ from gold.pipeline_metrics import TABLE as METRICS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.locks import OneWriter
-from pipelines import quality, quarantine, recover, verify
-from pipelines.aggregate import STREAM, run_aggregate
+from pipelines.aggregate import run_aggregate
+from pipelines.gold_builder import STREAM
+from pipelines.operations import quality, quarantine, recover, verify
+from pipelines.operations.status import run_status
 from pipelines.rebuild import Layer, content_hash, run_rebuild
 from pipelines.refine import run_refine
-from pipelines.status import run_status
-from producers.contract import Field
+from producers.contract.event_type import Field
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
-from tests.records import land, record, rows, value
+from tests.support.records import land, record, rows, value
 
 pytestmark = pytest.mark.spark
 

@@ -11,12 +11,12 @@ from unittest import mock
 import pytest
 
 from pipelines.aggregate import run_aggregate
-from pipelines.catalog import TABLES
 from pipelines.rebuild import content_hash
 from pipelines.refine import run_refine
-from pipelines.session import Job, open_job
+from pipelines.runtime.catalog import TABLES
+from pipelines.runtime.job import Job, open_job
 from silver.events import SILVER
-from tests.records import land, record, rows, value
+from tests.support.records import land, record, rows, value
 
 pytestmark = pytest.mark.spark
 
@@ -48,7 +48,9 @@ def silver_and_gold(job: Job) -> dict[str, list[object]]:
     wishes = [value("interactions", interaction_type="ADD_TO_WISHLIST")]
     land(job.lake, "interactions", [record("interactions", number, body) for number, body in enumerate(wishes)])
     run_refine(job)
-    with mock.patch("pipelines.aggregate.kept_up", return_value=[TABLES[f"gold.{name}"] for name in TOLD_APART]):
+    with mock.patch(
+        "pipelines.gold_builder.incremental_tables", return_value=[TABLES[f"gold.{name}"] for name in TOLD_APART]
+    ):
         run_aggregate(job)
     skip = ("first_judged_at", "last_judged_at")
     made = {name: table for name, table in TABLES.items() if table.layer != "bronze" and table.build}

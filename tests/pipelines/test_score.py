@@ -9,24 +9,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gold.features import NUMBERS
 from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.sessions import TABLE as SESSIONS
+from gold.shared.features import NUMBERS
 from gold.training_examples import TABLE
 from gold.user_history import TABLE as USER_HISTORY
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop
 from lakehouse.storage import struct
 from pipelines.aggregate import run_aggregate
-from pipelines.registry import Registry, open_registry
+from pipelines.ml.registry import Registry, open_registry
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
 from pipelines.score import _Scorer, features_hash, run_score
-from pipelines.session import Job
-from pipelines.settings import load_settings
 from silver.events import SILVER
-from tests.gold.events import at, keep, view
-from tests.gold.visits import ANNA_BUYS
 from tests.pipelines.test_train import train_live
+from tests.support.gold_events import at, keep, view
+from tests.support.gold_sessions import ANNA_BUYS
 
 pytestmark = pytest.mark.spark
 

@@ -11,15 +11,15 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from gold.features import NUMBERS
+from gold.shared.features import NUMBERS
 from gold.training_examples import TABLE
 from lakehouse.errors import DataError
 from lakehouse.storage import struct
-from pipelines.purchase_model import with_probability
-from pipelines.questions import IN_SESSION, QUESTIONS
-from pipelines.registry import ANSWERS, Registry, open_registry, tracking_uri
-from pipelines.session import Job
-from pipelines.settings import load_settings
+from pipelines.ml.model import with_probability
+from pipelines.ml.registry import ANSWERS, Registry, open_registry, tracking_uri
+from pipelines.ml.targets import IN_SESSION, QUESTIONS
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
 from pipelines.train import run_train
 
 pytestmark = pytest.mark.spark

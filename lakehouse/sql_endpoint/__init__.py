@@ -1,0 +1,1 @@
+"""A SQL endpoint for JDBC and ODBC clients: Spark's Thrift Server, restricted to reading."""

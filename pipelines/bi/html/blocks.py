@@ -1,0 +1,265 @@
+"""A visual of the Power BI report as a block of the HTML page: the same fields, drawn with what a page has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from pipelines.bi.html.charts import Chart, Heat, column_chart, heat_map, line_chart
+from pipelines.bi.html.formats import WEEKDAYS, Write, heading, written
+from pipelines.bi.html.queries import Figures, owner
+from pipelines.bi.semantic.layout import Page, Visual
+
+MOST_ROWS = 50
+"""How many rows of a table are shown."""
+
+MOST_BARS = 20
+"""How many bars are shown."""
+
+MOST_CELLS = 20_000
+"""How many cells of heat maps are drawn, those that hold most."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: its name, and its value as text."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar: its label, its value as text, and how long it is, in per cent of the longest."""
+
+    label: str
+    value: str
+    length: float
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table as text. ``numeric`` says which of its columns hold numbers; ``total`` counts the rows left out too."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[bool, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One heat map: of what it is, its geometry, its axes and shades as text, and the same as a table."""
+
+    title: str
+    heat: Heat
+    across: tuple[str, ...]
+    down: tuple[str, ...]
+    shades: tuple[str, ...]
+    outside: str
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a page, and ``empty``, a sentence in its place where there is nothing to show."""
+
+    kind: str
+    title: str
+    empty: str = ""
+    figures: tuple[Figure, ...] = ()
+    bars: tuple[Bar, ...] = ()
+    chart: Chart | None = None
+    says: str = ""
+    grid: Grid | None = None
+    pictures: tuple[Picture, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a visual is drawn from: gold in DuckDB, how columns are written, and why a table may have no rows."""
+
+    figures: Figures
+    connection: DuckDBPyConnection
+    writers: dict[str, Write]
+    why_empty: Callable[[Sequence[str]], str]
+
+    def block(self, page: Page, visual: Visual) -> Block:
+        """The block for a visual of a page."""
+        made = _KINDS[visual.kind](self, page, visual)
+        return made or Block("empty", visual.title, self.why_empty(self.figures.sources(_fields(visual))))
+
+    def text(self, value: Any, one: str) -> str:
+        """A field's value as text."""
+        return written(value, one, self.writers)
+
+
+def _fields(visual: Visual) -> tuple[str, ...]:
+    return tuple(one for role in visual.roles.values() for one in role)
+
+
+def _figures(drawing: Drawing, page: Page, visual: Visual) -> Block:
+    fields = visual.roles["Values"]
+    [row] = drawing.figures.rows(drawing.connection, fields, only=page.only).rows
+    found = tuple(Figure(heading(one), drawing.text(value, one)) for value, one in zip(row, fields, strict=True))
+    return Block("figures", visual.title, figures=found)
+
+
+def _funnel(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
+    fields = visual.roles["Y"]
+    [row] = drawing.figures.rows(drawing.connection, fields, only=page.only).rows
+    if not any(row):
+        return None
+    labels = [heading(one) for one in fields]
+    texts = [f"{drawing.text(value, one)} ({value / max(row):.1%})" for value, one in zip(row, fields, strict=True)]
+    return Block("bars", visual.title, bars=_bars(labels, texts, row))
+
+
+def _bar_chart(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
+    category, measure = visual.roles["Category"][0], visual.roles["Y"][0]
+    found = drawing.figures.rows(
+        drawing.connection, (category, measure), only=page.only, sort=visual.sort, limit=MOST_BARS
+    )
+    if not found.rows:
+        return None
+    labels = [drawing.text(row[0], category) for row in found.rows]
+    texts = [drawing.text(row[1], measure) for row in found.rows]
+    says = f"The first {len(found.rows)} of {found.total:,}." if found.total > len(found.rows) else ""
+    return Block("bars", visual.title, bars=_bars(labels, texts, [row[1] for row in found.rows]), says=says)
+
+
+def _bars(labels: Sequence[str], texts: Sequence[str], values: Sequence[Any]) -> tuple[Bar, ...]:
+    longest = max((float(value or 0) for value in values), default=0)
+    return tuple(
+        Bar(label, text, round(100 * float(value or 0) / longest, 2) if longest else 0)
+        for label, text, value in zip(labels, texts, values, strict=True)
+    )
+
+
+def _chart(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
+    category, measures = visual.roles["Category"][0], visual.roles["Y"]
+    split = visual.roles.get("Series", ())
+    rows = drawing.figures.rows(drawing.connection, (category, *split, *measures), only=page.only).rows
+    rows = [row for row in rows if row[0] is not None]
+    if not rows:
+        return None
+    categories = sorted({row[0] for row in rows})
+    place = {one: position for position, one in enumerate(categories)}
+    series: dict[str, list[float | None]] = {}
+    for row in rows:
+        values = [float(value) if value is not None else None for value in row[1 + len(split) :]]
+        names = [drawing.text(row[1], split[0])] if split else [heading(one) for one in measures]
+        for name, value in zip(names, values, strict=True):
+            series.setdefault(name, [None] * len(categories))[place[row[0]]] = value
+    draw = line_chart if visual.kind == "lineChart" else column_chart
+    names = [drawing.text(one, category) for one in categories]
+    chart = draw(categories, names, series, lambda value: drawing.text(value, measures[0]))
+    texts = [
+        (name, *(drawing.text(values[position], measures[0]) for values in series.values()))
+        for position, name in enumerate(names)
+    ]
+    header = (heading(category), *series)
+    grid = Grid(header, tuple(texts), (False, *(True for _ in series)), len(texts))
+    return Block(
+        "columns" if chart.width else "lines", visual.title, chart=chart, says=_in_words(names, series, grid), grid=grid
+    )
+
+
+def _in_words(names: Sequence[str], series: dict[str, list[float | None]], grid: Grid) -> str:
+    """What a chart shows, for those who do not see it."""
+    sentences = []
+    for column, (name, values) in enumerate(series.items(), start=1):
+        known = [position for position, value in enumerate(values) if value is not None]
+        if not known:
+            sentences.append(f"{name}: no values.")
+            continue
+        highest = max(known, key=lambda position: values[position] or 0)
+        first, top, last = ((grid.rows[one][column], names[one]) for one in (known[0], highest, known[-1]))
+        sentences.append(
+            f"{name}: {first[0]} at {first[1]}, highest {top[0]} at {top[1]}, {last[0]} at {last[1]}."
+            if len(known) > 1
+            else f"{name}: {first[0]} at {first[1]}."
+        )
+    return " ".join(sentences)
+
+
+def _table(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
+    fields = visual.roles["Values"]
+    found = drawing.figures.rows(
+        drawing.connection, fields, only=page.only, sort=visual.sort, ascending=visual.ascending, limit=MOST_ROWS
+    )
+    if not found.rows:
+        return None
+    grid = Grid(
+        tuple(heading(one) for one in fields),
+        tuple(tuple(drawing.text(value, one) for value, one in zip(row, fields, strict=True)) for row in found.rows),
+        tuple(
+            all(isinstance(row[place], int | float | Decimal | None) for row in found.rows)
+            for place in range(len(fields))
+        ),
+        found.total,
+    )
+    return Block("table", visual.title, grid=grid)
+
+
+def _heat(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
+    """A heat map, one for each value of the page's slicer where that is a column of the same table."""
+    down, across, measure = (visual.roles[role][0] for role in ("Rows", "Columns", "Values"))
+    of = owner(across)[0]
+    slicers = [one.roles["Values"][0] for one in page.visuals if one.kind == "slicer"]
+    split = [one for one in slicers if owner(one)[0] == of][:1]
+    rows = drawing.figures.rows(
+        drawing.connection, (*split, down, across, measure), only=page.only, sort=measure, limit=MOST_CELLS
+    ).rows
+    parts: dict[str, list[Any]] = {}
+    for row in rows:
+        parts.setdefault(drawing.text(row[0], split[0]) if split else "", []).append(row[len(split) :])
+    order = sorted(parts, key=lambda name: -sum(cell[2] for cell in parts[name]))
+    pictures = tuple(_picture(drawing, name, parts[name], (down, across, measure)) for name in order)
+    return Block("heat", visual.title, pictures=pictures) if pictures else None
+
+
+def _picture(drawing: Drawing, title: str, cells: Sequence[Any], fields: tuple[str, str, str]) -> Picture:
+    down, across, measure = fields
+    heat = heat_map([(cell[0], cell[1], float(cell[2])) for cell in cells])
+    grid = Grid(
+        tuple(heading(one) for one in fields),
+        tuple(
+            tuple(drawing.text(value, one) for value, one in zip(cell, fields, strict=True))
+            for cell in cells[: MOST_ROWS if title else len(WEEKDAYS) * 24]
+        ),
+        (False, False, True),
+        len(cells),
+    )
+    return Picture(
+        title=title,
+        heat=heat,
+        across=tuple(drawing.text(one, across) for one in heat.across),
+        down=tuple(drawing.text(one, down) for one in heat.down),
+        shades=tuple(
+            _from_to(drawing.text(shade.least, measure), drawing.text(shade.most, measure)) for shade in heat.shades
+        ),
+        outside=drawing.text(heat.outside, measure) if heat.outside else "",
+        grid=grid,
+    )
+
+
+def _from_to(least: str, most: str) -> str:
+    return least if least == most else f"{least} to {most}"
+
+
+_KINDS: dict[str, Callable[[Drawing, Page, Visual], Block | None]] = {
+    "card": _figures,
+    "multiRowCard": _figures,
+    "funnel": _funnel,
+    "lineChart": _chart,
+    "clusteredColumnChart": _chart,
+    "clusteredBarChart": _bar_chart,
+    "tableEx": _table,
+    "pivotTable": _heat,
+}
+"""How each kind of visual is drawn; text boxes and slicers are no blocks."""

@@ -1,0 +1,83 @@
+"""The report on the command line: one HTML file, or a page that follows the jobs."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from lakehouse.errors import UsageError
+from lakehouse.signals import stopping
+from pipelines.bi.html.live import LivePage, live_server
+from pipelines.bi.html.render import MAKER, Report
+from pipelines.query.export import write_whole
+from pipelines.runtime.catalog import GOLD
+from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.options import AsJson
+from pipelines.runtime.ports import LOOPBACK
+from pipelines.runtime.settings import load_settings
+
+
+def report(
+    file: Annotated[
+        Path | None, typer.Option("--out", help="The HTML file to write; one made by this may be there already.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Serve it on this machine instead, as gold is at any time, until Ctrl-C.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port for --live; 0 takes one that is free.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that something else made.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the report as one HTML file: the pages of the Power BI report, drawn from gold; starts no Spark."""
+    if live == (file is not None):
+        raise UsageError("The report is either written or served.", "Give --out FILE, or --live.")
+    root = load_settings().lake_root
+    made = Report(tuple(GOLD.values()))
+    if file is None:
+        _serve(made, root, port, as_json=as_json)
+        return
+    gold = made.open(root)
+    with gold.connection:
+        html = made.html(gold, made_at=datetime.now(UTC))
+    write_whole(file, lambda draft: draft.write_text(html, encoding="utf-8"), force=force or is_report(file))
+    if as_json:
+        print_json({"file": str(file), "pages": [page.title for page in made.pages], "rows": dict(gold.rows)})
+        return
+    out.print(f"{len(made.pages)} pages in {escape(str(file))}")
+
+
+def is_report(file: Path) -> bool:
+    """Whether a file is a report that this command made."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        return f'<meta name="generator" content="{MAKER}">'.encode() in stream.read(1000)
+
+
+def _serve(made: Report, root: str, port: int, *, as_json: bool) -> None:
+    with (
+        stopping() as stop,
+        stop.heeded(),
+        live_server(LivePage(made, root, lambda: datetime.now(UTC)), port) as server,
+    ):
+        address = f"http://{LOOPBACK}:{server.server_address[1]}/"
+        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving.start()
+        try:
+            if as_json:
+                print_json({"address": address})
+            else:
+                out.print(f"The report is at {address} and follows gold; Ctrl-C ends it.")
+            while not stop.wait(0.3):
+                pass
+        finally:
+            server.shutdown()
+
+
+if __name__ == "__main__":
+    call(report)

@@ -1,0 +1,75 @@
+"""Values as people read them, by the formats that Power BI is given for the same columns and measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+from pipelines.bi.html.queries import measure_of, owner
+from pipelines.bi.semantic.measures.measure import COUNT, DAY, INSTANT, NUMBER, SCORE, SHARE
+from pipelines.bi.semantic.parts import Model
+from pipelines.bi.semantic.relationships import CALENDAR
+
+NOTHING = "\N{EN DASH}"
+"""What stands where a figure is blank: there is nothing to count, or nothing to divide by."""
+
+NO_NAME = "(none)"
+"""What stands where a column of text is null."""
+
+LONGEST = 300
+"""How much of a text is shown, in characters."""
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+Write = Callable[[Any], str]
+"""How a value is written."""
+
+
+def _text(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _day(value: date) -> str:
+    return value.isoformat()
+
+
+def _instant(value: datetime) -> str:
+    return value.strftime("%Y-%m-%d %H:%M:%S")
+
+
+_WRITERS: dict[str, Write] = {
+    "": _text,
+    "0": "{:.0f}".format,
+    "0.0": "{:.1f}".format,
+    COUNT: "{:,.0f}".format,
+    NUMBER: "{:,.2f}".format,
+    SHARE: "{:.1%}".format,
+    SCORE: "{:.3f}".format,
+    DAY: _day,
+    INSTANT: _instant,
+}
+
+
+def writers(model: Model) -> dict[str, Write]:
+    """How the values of each column of the model are written, by the column's field."""
+    found = {
+        f"{table.name}[{column.name}]": _WRITERS[column.format] for table in model.tables for column in table.columns
+    }
+    found[f"{CALENDAR}[weekday]"] = lambda number: WEEKDAYS[number - 1]
+    return found
+
+
+def written(value: Any, field: str, of_columns: dict[str, Write]) -> str:
+    """The value of a field as text."""
+    measure = measure_of(field)
+    if value is None:
+        return NO_NAME if not measure and of_columns[field] is _text else NOTHING
+    return _WRITERS[measure.format](value) if measure else of_columns[field](value)
+
+
+def heading(field: str) -> str:
+    """What a field is called at the head of its column."""
+    measure = measure_of(field)
+    return measure.name if measure else owner(field)[1].replace("_", " ")

@@ -1,0 +1,124 @@
+"""The report as HTML, from the declarations of the Power BI report's pages."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from itertools import groupby
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lakehouse.table import Table
+from pipelines.bi.html.blocks import Block, Drawing, Figure
+from pipelines.bi.html.formats import writers
+from pipelines.bi.html.gold_snapshot import Gold, Versions, open_gold, versions
+from pipelines.bi.html.queries import Figures, measure_of
+from pipelines.bi.semantic.layout import Page
+from pipelines.bi.semantic.measures.measure import Measure
+from pipelines.bi.semantic.model import semantic_model
+from pipelines.bi.semantic.pages import pages
+from pipelines.bi.semantic.sources import Kind, gold_source
+
+MAKER = "clickstream report"
+"""What the file names as its maker: one that does may be written over."""
+
+_SCORED = "`clickstream train` and then `clickstream score`"
+
+_CURES = {"session_predictions": _SCORED, "prediction_log": _SCORED, "model_metrics": "`clickstream evaluate`"}
+"""What fills the tables that `clickstream run` may leave empty."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A page as the template takes it: what it is, its figures, its blocks in rows, and what the figures mean."""
+
+    name: str
+    title: str
+    says: str
+    cards: tuple[Figure, ...]
+    rows: tuple[tuple[Block, ...], ...]
+    meanings: tuple[Measure, ...]
+
+
+class Report:
+    """The report over gold tables."""
+
+    def __init__(self, tables: Sequence[Table]) -> None:
+        model = semantic_model(tables, gold_source(Kind.folder, "gold"))
+        self.pages = pages(model)
+        self._writers = writers(model)
+        self._figures = Figures(tables)
+        self._columns = self._figures.needed(self.pages)
+        self._tables = [table for table in tables if table.short_name in self._columns]
+        environment = Environment(
+            loader=PackageLoader("pipelines.bi.html"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._template = environment.get_template("report.html")
+        self._script = environment.get_template("live.js").render()
+
+    def versions(self, root: str) -> Versions:
+        """Which versions of the tables that it shows there are now."""
+        return versions(self._tables, root)
+
+    def open(self, root: str) -> Gold:
+        """What it needs of gold, in DuckDB.
+
+        Raises OutsideError where there is no gold.
+        """
+        return open_gold(self._tables, self._columns, root)
+
+    def html(self, gold: Gold, *, made_at: datetime, live_seconds: int = 0) -> str:
+        """The whole page; it asks for itself again every ``live_seconds``, or never."""
+        drawing = Drawing(self._figures, gold.connection, self._writers, lambda names: why_empty(gold.rows, names))
+        [first, last] = gold.connection.execute("SELECT min(started_on), max(started_on) FROM sessions").fetchall()[0]
+        span = f"Visits of {first} to {last}." if first else "No visits yet."
+        return self._page(made_at, live_seconds, sections=[_section(drawing, page) for page in self.pages], span=span)
+
+    def trouble(self, sentence: str, *, made_at: datetime, live_seconds: int) -> str:
+        """A page that says why there is no report, and looks again."""
+        return self._page(made_at, live_seconds, sections=[], span=sentence)
+
+    def _page(self, made_at: datetime, live_seconds: int, *, sections: Sequence[Section], span: str) -> str:
+        return self._template.render(
+            maker=MAKER,
+            made_at=made_at,
+            span=span,
+            sections=sections,
+            live_seconds=live_seconds,
+            script=self._script,
+            script_digest=b64encode(sha256(self._script.encode()).digest()).decode(),
+        )
+
+
+def why_empty(rows: Mapping[str, int | None], names: Sequence[str]) -> str:
+    """Why there is nothing to show of some tables, and the cure."""
+    for name in names:
+        if not rows[name]:
+            what = f"gold.{name} has no rows yet." if rows[name] == 0 else f"There is no table gold.{name} yet."
+            return f"{what} Run {_CURES.get(name, '`clickstream run`')}."
+    return "Nothing to show: no row of gold belongs here."
+
+
+def _section(drawing: Drawing, page: Page) -> Section:
+    """A page: its text, its cards together, and the rest in the rows that it is laid out in."""
+    [says] = [visual.text for visual in page.visuals if visual.kind == "textbox"]
+    shown = [visual for visual in page.visuals if visual.kind not in {"textbox", "slicer"}]
+    cards = [drawing.block(page, visual) for visual in shown if visual.kind == "card"]
+    others = [visual for visual in shown if visual.kind != "card"]
+    rows = groupby(others, key=lambda visual: visual.y)
+    measures = {one: None for visual in shown for role in visual.roles.values() for one in map(measure_of, role) if one}
+    return Section(
+        page.name,
+        page.title,
+        says,
+        tuple(figure for card in cards for figure in card.figures),
+        tuple(tuple(drawing.block(page, visual) for visual in row) for _, row in rows),
+        tuple(measures),
+    )

@@ -1,0 +1,53 @@
+"""The Power BI project on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from lakehouse.errors import UsageError
+from pipelines.bi.powerbi.project import NAME, project_files, write_project
+from pipelines.bi.semantic.sources import Kind, gold_source
+from pipelines.runtime.catalog import GOLD
+from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.options import AsJson
+from pipelines.runtime.settings import load_settings
+
+
+def powerbi(
+    folder: Annotated[Path, typer.Option("--out", help="The folder to write: new, empty, or one made by this.")],
+    source: Annotated[Kind, typer.Option(help="How Power BI reads gold.")] = Kind.folder,
+    path: Annotated[
+        str,
+        typer.Option(
+            help="Where gold is, as Power BI reaches it: C:\\lake\\gold, \\\\server\\share\\gold, "
+            "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/lake/gold, https://HOST/delta-sharing, "
+            "http://HOST:10000/cliservice. Without it, this installation's own folder.",
+        ),
+    ] = "",
+    force: Annotated[bool, typer.Option("--force", help="Write over a project that was changed since.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a Power BI project of the gold tables, from their declarations; starts no Spark."""
+    files = project_files(tuple(GOLD.values()), gold_source(source, path or _own_gold(source)))
+    write_project(folder, files, force=force)
+    if as_json:
+        print_json({"folder": str(folder), "project": f"{NAME}.pbip", "files": list(files)})
+        return
+    out.print(f"{len(files)} files. Open this one in Power BI Desktop: {escape(str(folder / f'{NAME}.pbip'))}")
+
+
+def _own_gold(source: Kind) -> str:
+    if source is not Kind.folder:
+        raise UsageError(f"--source {source} needs --path.", "Say where gold is; --help shows how each is spelled.")
+    root = load_settings().lake_root
+    if "://" in root:
+        raise UsageError(f"The lake is {root}, which is no folder.", "Give --source and --path as Power BI reaches it.")
+    return str(Path(root) / "gold")
+
+
+if __name__ == "__main__":
+    call(powerbi)

@@ -1,0 +1,129 @@
+"""The project as a folder: all its files, and a list of them by which it is known again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from lakehouse.errors import OutsideError, UsageError
+from lakehouse.table import Table
+from pipelines.bi.powerbi.pbir import SCHEMAS, report_files
+from pipelines.bi.powerbi.tmdl import tmdl_files
+from pipelines.bi.semantic.ids import stable_id
+from pipelines.bi.semantic.model import semantic_model
+from pipelines.bi.semantic.pages import pages
+from pipelines.bi.semantic.sources import GoldSource
+
+NAME = "Clickstream"
+"""What the project, its model and its report are called."""
+
+LIST = "clickstream-powerbi.json"
+"""The file that says which files were written, and what was in them."""
+
+MAKER = "clickstream powerbi"
+
+
+def project_files(tables: Sequence[Table], source: GoldSource) -> dict[str, str]:
+    """The text of every file of the project by its path; the same for the same declarations."""
+    model = semantic_model(tables, source)
+    report, semantic = f"{NAME}.Report", f"{NAME}.SemanticModel"
+    documents: dict[str, Any] = {
+        f"{NAME}.pbip": {
+            "$schema": f"{SCHEMAS}/pbip/pbipProperties/1.0.0/schema.json",
+            "version": "1.0",
+            "artifacts": [{"report": {"path": report}}],
+            "settings": {"enableAutoRecovery": True},
+        },
+        f"{report}/.platform": _platform("Report"),
+        f"{report}/definition.pbir": {
+            "$schema": f"{SCHEMAS}/item/report/definitionProperties/2.0.0/schema.json",
+            "version": "4.0",
+            "datasetReference": {"byPath": {"path": f"../{semantic}"}},
+        },
+        f"{semantic}/.platform": _platform("SemanticModel"),
+        f"{semantic}/definition.pbism": {
+            "$schema": f"{SCHEMAS}/item/semanticModel/definitionProperties/1.0.0/schema.json",
+            "version": "4.0",
+            "settings": {},
+        },
+        **{f"{report}/definition/{path}": document for path, document in report_files(pages(model)).items()},
+    }
+    files = {path: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for path, document in documents.items()}
+    files.update({f"{semantic}/definition/{path}": text for path, text in tmdl_files(model).items()})
+    # What Desktop keeps of the data and of the person beside the project belongs into no repository.
+    files[".gitignore"] = "**/.pbi/localSettings.json\n**/.pbi/cache.abf\n"
+    return dict(sorted(files.items()))
+
+
+def write_project(folder: Path, files: Mapping[str, str], *, force: bool = False) -> None:
+    """Writes the files, and removes those of an earlier project that are not among them.
+
+    Raises UsageError where the folder holds something else, or a project that was changed since, unless ``force``
+    gives those changes up.
+    """
+    before = _listed(folder)
+    if not force and (changed := [path for path, digest in before.items() if _differs(folder / path, digest)]):
+        raise UsageError(
+            f"{folder} was changed since it was made, {changed[0]} among others."
+            if len(changed) > 1
+            else f"{folder} was changed since it was made: {changed[0]}.",
+            "Give --out another folder, or --force to lose the changes.",
+        )
+    listing = {"made_by": MAKER, "files": {path: _digest(text.encode()) for path, text in files.items()}}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # The list comes first: after an end halfway the folder is still known as ours.
+        (folder / LIST).write_text(json.dumps(listing, indent=2) + "\n", encoding="utf-8", newline="\n")
+        for path, text in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8", newline="\n")
+        for path in before.keys() - files.keys():
+            (folder / path).unlink(missing_ok=True)
+            _remove_empty((folder / path).parent, folder)
+    except OSError as error:
+        raise OutsideError(
+            f"{folder} cannot be written: {error.strerror}.", "Give --out a folder that can be."
+        ) from error
+
+
+def _listed(folder: Path) -> dict[str, str]:
+    """The files of the project that is in the folder, with the digests of what was written; none if it is empty."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return {}
+    try:
+        listing = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        if listing["made_by"] == MAKER:
+            files = {str(path): str(digest) for path, digest in listing["files"].items()}
+            root = folder.resolve()
+            if all((root / path).resolve().is_relative_to(root) for path in files):
+                return files
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        pass
+    raise UsageError(
+        f"{folder} is not empty and holds no project that `{MAKER}` made.", "Give --out a new or empty folder."
+    )
+
+
+def _differs(file: Path, digest: str) -> bool:
+    return file.is_file() and _digest(file.read_bytes()) != digest
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    while folder != root and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def _platform(kind: str) -> Mapping[str, Any]:
+    return {
+        "$schema": f"{SCHEMAS}/gitIntegration/platformProperties/2.0.0/schema.json",
+        "metadata": {"type": kind, "displayName": NAME},
+        "config": {"version": "2.0", "logicalId": stable_id("item", kind)},
+    }

@@ -1,0 +1,1 @@
+"""The semantic layer: tables, relationships, measures and pages, whatever shows them."""

@@ -1,0 +1,73 @@
+"""Who is about to buy, by the newest scores."""
+
+from __future__ import annotations
+
+from pipelines.bi.semantic.measures.measure import COUNT, INSTANT, NUMBER, SHARE, Measure, only
+
+IN_SESSION = only('session_predictions[question] = "in_session"')
+STILL_OPEN = only("sessions[is_closed] = FALSE()", "sessions[bought] = FALSE()")
+
+OPEN_SCORED = (
+    "(SELECT * FROM session_predictions JOIN sessions USING (user_id, session_id) "
+    "WHERE question = 'in_session' AND NOT is_closed AND NOT bought)"
+)
+"""SQL for the newest scores of the visits that are open and have not bought."""
+
+MEASURES = (
+    Measure(
+        "Scored sessions",
+        "Visits that the model has scored.",
+        f"CALCULATE(COUNTROWS(session_predictions), {IN_SESSION})",
+        "session_predictions",
+        "count(*) FILTER (question = 'in_session')",
+        COUNT,
+    ),
+    Measure(
+        "Predicted buyers",
+        "Visits whose newest score reaches the threshold.",
+        f"CALCULATE([Scored sessions], {only('session_predictions[prediction] = TRUE()')})",
+        "session_predictions",
+        "count(*) FILTER (question = 'in_session' AND prediction)",
+        COUNT,
+    ),
+    Measure(
+        "Predicted buyers, still open",
+        "Open visits that have not bought and whose newest score reaches the threshold: who is about to buy.",
+        f"CALCULATE([Predicted buyers], {STILL_OPEN})",
+        OPEN_SCORED,
+        "count(*) FILTER (prediction)",
+        COUNT,
+    ),
+    Measure(
+        "Expected purchases, still open",
+        "How many of the open visits that have not bought will, if the probabilities are right: their sum.",
+        f"CALCULATE(SUM(session_predictions[probability]), {IN_SESSION}, {STILL_OPEN})",
+        OPEN_SCORED,
+        "sum(probability)",
+        NUMBER,
+    ),
+    Measure(
+        "Average probability",
+        "The mean of the newest scores.",
+        f"CALCULATE(AVERAGE(session_predictions[probability]), {IN_SESSION})",
+        "session_predictions",
+        "avg(probability) FILTER (question = 'in_session')",
+        SHARE,
+    ),
+    Measure(
+        "Highest probability",
+        "The highest of the newest scores.",
+        f"CALCULATE(MAX(session_predictions[probability]), {IN_SESSION})",
+        "session_predictions",
+        "max(probability) FILTER (question = 'in_session')",
+        SHARE,
+    ),
+    Measure(
+        "Newest score",
+        "When the last score was given, in UTC.",
+        "MAX(session_predictions[scored_at])",
+        "session_predictions",
+        "max(scored_at)",
+        INSTANT,
+    ),
+)

@@ -1,0 +1,80 @@
+"""Who comes. Dates do not filter these figures: a visitor belongs to no day."""
+
+from __future__ import annotations
+
+from pipelines.bi.semantic.measures.measure import COUNT, NUMBER, SHARE, Measure, only, ratio
+
+MEASURES = (
+    Measure(
+        "Users",
+        "Visitors ever seen. Dates do not filter the figures of visitors: they are of all their visits.",
+        "COUNTROWS(users)",
+        "users",
+        "count(*)",
+        COUNT,
+    ),
+    Measure(
+        "Returning users",
+        "Visitors who came more than once.",
+        f"CALCULATE([Users], {only('users[sessions] > 1')})",
+        "users",
+        "count(*) FILTER (sessions > 1)",
+        COUNT,
+    ),
+    Measure(
+        "Returning share",
+        "The share of the visitors who came more than once.",
+        ratio("Returning users", "Users"),
+        "users",
+        "count(*) FILTER (sessions > 1) / count(*)",
+        SHARE,
+    ),
+    Measure(
+        "Buyers",
+        "Visitors who have bought.",
+        f"CALCULATE([Users], {only('users[buying_sessions] > 0')})",
+        "users",
+        "count(*) FILTER (buying_sessions > 0)",
+        COUNT,
+    ),
+    Measure(
+        "Buyer share",
+        "The share of the visitors who have bought.",
+        ratio("Buyers", "Users"),
+        "users",
+        "count(*) FILTER (buying_sessions > 0) / count(*)",
+        SHARE,
+    ),
+    Measure(
+        "Repeat buyers",
+        "Visitors who bought in more than one visit.",
+        f"CALCULATE([Users], {only('users[buying_sessions] > 1')})",
+        "users",
+        "count(*) FILTER (buying_sessions > 1)",
+        COUNT,
+    ),
+    Measure(
+        "Repeat buyer share",
+        "The share of the buyers who bought in more than one visit.",
+        ratio("Repeat buyers", "Buyers"),
+        "users",
+        "count(*) FILTER (buying_sessions > 1) / count(*) FILTER (buying_sessions > 0)",
+        SHARE,
+    ),
+    Measure(
+        "Spend per buyer",
+        "What a buyer has spent, on average, in the shop's currency.",
+        "DIVIDE(SUM(users[spend]), [Buyers])",
+        "users",
+        "sum(spend) / count(*) FILTER (buying_sessions > 0)",
+        NUMBER,
+    ),
+    Measure(
+        "Days between sessions",
+        "From one visit to the next, averaged over the visitors who came more than once, in days.",
+        "AVERAGE(users[days_between_sessions_mean])",
+        "users",
+        "avg(days_between_sessions_mean)",
+        NUMBER,
+    ),
+)

@@ -1,0 +1,268 @@
+"""What the report shows, page by page, in the words of the model: ``[Revenue]``, ``sessions[bought]``.
+
+A part that gold may lack names only what is there: columns and tables declared later appear by themselves.
+"""
+
+from __future__ import annotations
+
+from pipelines.bi.semantic.layout import (
+    Page,
+    Visual,
+    bars,
+    between,
+    choice,
+    columns,
+    figures,
+    lines,
+    list_of,
+    page,
+    shaded,
+    table,
+)
+from pipelines.bi.semantic.parts import Model, ModelTable
+from pipelines.bi.semantic.relationships import CALENDAR, CALENDAR_DAY
+from pipelines.bi.semantic.tables import BAND
+
+WHY = "path"
+"""The column that says why a score is as it is."""
+
+DAY = f"{CALENDAR}[{CALENDAR_DAY}]"
+KIND = "sessions[referrer_kind]"
+
+
+def pages(model: Model) -> tuple[Page, ...]:
+    """The pages of the report over a model."""
+    tables = {table.name: table for table in model.tables}
+    return (
+        _overview(),
+        _funnel(),
+        _about_to_buy(tables["session_predictions"]),
+        _behaviour(),
+        _model_quality(tables.get("model_metrics")),
+        _data_quality(),
+    )
+
+
+def _overview() -> Page:
+    return page(
+        "overview",
+        "Overview",
+        "What the shop did, by the day on which visits began (UTC).",
+        (between(DAY), choice(KIND)),
+        ("Visitors", "Sessions", "Conversion rate", "Revenue", "Average order value", "Predicted buyers, still open"),
+        (
+            (
+                lines("Visits, and those that bought", DAY, "Sessions", "Buying sessions"),
+                columns("Revenue", DAY, "Revenue"),
+            ),
+            (
+                bars("Where visits come from", KIND, "Sessions"),
+                table(
+                    "Months",
+                    f"{CALENDAR}[month]",
+                    "[Sessions]",
+                    "[Conversion rate]",
+                    "[Purchases]",
+                    "[Revenue]",
+                    "[Average order value]",
+                    "[Share quarantined]",
+                ),
+                list_of("How new, and which way", "Newest event", "Revenue, change in a week"),
+            ),
+        ),
+    )
+
+
+def _funnel() -> Page:
+    steps = ("Sessions", "Sessions with a product view", "Sessions with a cart", "Buying sessions")
+    return page(
+        "funnel",
+        "Funnel",
+        "How far visits get. Each step counts by itself: a visit may buy without a cart.",
+        (between(DAY), choice(KIND)),
+        ("Product view rate", "Cart rate", "Conversion rate", "Cart abandonment", "Minutes to purchase"),
+        (
+            (
+                Visual("funnel", "How many visits get how far", {"Y": figures(steps)}),
+                lines("The rates, day by day", DAY, "Product view rate", "Cart rate", "Conversion rate"),
+            ),
+            (
+                table(
+                    "By where visits come from",
+                    KIND,
+                    "sessions[referrer_host]",
+                    *figures((*steps, "Conversion rate", "Bounce rate", "Revenue per session")),
+                    sort="[Sessions]",
+                ),
+            ),
+        ),
+    )
+
+
+def _about_to_buy(predictions: ModelTable) -> Page:
+    reasons = (f"{predictions.name}[{column.name}]" for column in predictions.columns if column.name == WHY)
+    return page(
+        "about_to_buy",
+        "Who is about to buy",
+        "Visits that are open and have not bought. Where every visit is closed, nothing is listed.",
+        (between(DAY), choice(KIND)),
+        ("Predicted buyers, still open", "Expected purchases, still open", "Scored sessions", "Newest score"),
+        (
+            (
+                table(
+                    "The most likely first, with what they have done so far",
+                    "session_predictions[user_id]",
+                    "session_predictions[session_id]",
+                    *reasons,
+                    KIND,
+                    *figures(
+                        ("Highest probability", "Page views", "Product views", "Cart adds", "Minutes per session")
+                    ),
+                    sort="[Highest probability]",
+                ),
+            ),
+            (
+                columns("How sure the model is", f"session_predictions[{BAND}]", "Scored sessions"),
+                bars("Where they come from", KIND, "Expected purchases, still open"),
+            ),
+        ),
+        only=(("sessions[is_closed]", False), ("sessions[bought]", False)),
+    )
+
+
+def _behaviour() -> Page:
+    return page(
+        "behaviour",
+        "Behaviour",
+        "Where people click, when they come, and what they look at. The click map is of one kind of page at a time.",
+        (between(DAY), choice("click_map[page_kind]")),
+        (),
+        (
+            (
+                shaded(
+                    "Clicks, in cells of 50 by 50 pixels from the page's top left",
+                    "click_map[y_from]",
+                    "click_map[x_from]",
+                    "Clicks on the map",
+                ),
+                shaded(
+                    "Events by weekday and hour (UTC)", f"{CALENDAR}[weekday]", "hourly_activity[hour_of_day]", "Events"
+                ),
+            ),
+            (
+                table(
+                    "Categories",
+                    "category_performance[category]",
+                    *figures(
+                        (
+                            "Product views by category",
+                            "Cart adds by category",
+                            "Purchases by category",
+                            "Revenue by category",
+                            "Conversion rate by category",
+                        )
+                    ),
+                    sort="[Revenue by category]",
+                ),
+                table(
+                    "Pages",
+                    "page_performance[page]",
+                    *figures(("Views of pages", "Entrances", "Exits", "Exit rate")),
+                    sort="[Views of pages]",
+                ),
+            ),
+        ),
+    )
+
+
+def _model_quality(metrics: ModelTable | None) -> Page:
+    shown = [column.name for column in metrics.columns if not column.hidden] if metrics else []
+    turned_out = table(
+        "How the scores turned out, by version and day",
+        *(f"model_metrics[{name}]" for name in shown),
+        sort="model_metrics[started_on]" if "started_on" in shown else "",
+    )
+    return page(
+        "model_quality",
+        "Model quality",
+        "What became of the visits that were scored. Only scores given before a visit closed count: later ones "
+        "may come from a model that learned from it.",
+        (between(DAY), choice("prediction_log[model_version]")),
+        (
+            "Known outcomes",
+            "Precision of the predictions",
+            "Recall of the predictions",
+            "F1 of the predictions",
+            "Lift of the predictions",
+            "Brier score",
+        ),
+        (
+            (
+                lines(
+                    "Calibration: what was said, and what happened",
+                    f"prediction_log[{BAND}]",
+                    "Average probability of known outcomes",
+                    "Share that bought",
+                ),
+                lines(
+                    "Precision and recall, day by day", DAY, "Precision of the predictions", "Recall of the predictions"
+                ),
+            ),
+            (
+                table(
+                    "By version, and by how many events were known",
+                    "prediction_log[model_version]",
+                    "prediction_log[cut]",
+                    *figures(
+                        (
+                            "Scores given",
+                            "Scores given in time",
+                            "Known outcomes",
+                            "Precision of the predictions",
+                            "Recall of the predictions",
+                        )
+                    ),
+                    sort="prediction_log[cut]",
+                    ascending=True,
+                ),
+                *((turned_out,) if metrics else ()),
+            ),
+        ),
+    )
+
+
+def _data_quality() -> Page:
+    return page(
+        "data_quality",
+        "Data quality",
+        "What came in, by the day of arrival (UTC), and what became of it.",
+        (between(DAY), choice("data_quality[event]")),
+        ("Records received", "Records kept", "Share quarantined", "Share repeated", "Newest day of arrival"),
+        (
+            (
+                Visual(
+                    "lineChart",
+                    "Share quarantined",
+                    {"Category": (DAY,), "Y": ("[Share quarantined]",), "Series": ("data_quality[event]",)},
+                ),
+                bars("Which rules are broken", "data_quality[rule]", "Rules broken"),
+            ),
+            (
+                table(
+                    "By kind of event",
+                    "data_quality[event]",
+                    *figures(
+                        (
+                            "Records received",
+                            "Records kept",
+                            "Records quarantined",
+                            "Records repeated",
+                            "Share quarantined",
+                        )
+                    ),
+                    sort="[Records received]",
+                ),
+                bars("Visits that no human makes", "sessions[suspect_rule]", "Suspect sessions"),
+            ),
+        ),
+    )

@@ -1,0 +1,137 @@
+"""How Power Query reaches the gold tables: one M function for each kind of place.
+
+Each project has one kind written into it. A switch on a parameter would hide the place from Power BI's
+service, which then refuses to refresh.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from lakehouse.errors import UsageError
+from pipelines.bi.semantic.m import m_list, m_text
+
+SHARE, SCHEMA = "clickstream", "gold"
+"""What a sharing server calls the gold tables where the path does not say."""
+
+
+class Kind(StrEnum):
+    """The kinds of place that gold tables are read from."""
+
+    folder = "folder"
+    adls = "adls"
+    sharing = "sharing"
+    sql = "sql"
+
+
+@dataclass(frozen=True)
+class GoldSource:
+    """Where gold is: the value of the parameter GoldRoot, and the M function from a table's name to its rows."""
+
+    root: str
+    table_function: str
+
+
+def gold_source(kind: Kind, path: str) -> GoldSource:
+    """The source for a path, as each kind spells it.
+
+    Raises UsageError where the path is none of that kind.
+    """
+    return _KINDS[kind](path.strip())
+
+
+def _folder(path: str) -> GoldSource:
+    if not path or "://" in path:
+        raise UsageError(
+            f"Power BI cannot read {path or 'nothing'} as a folder.",
+            "Give --path the folder of the gold tables, as in C:\\lake\\gold or \\\\server\\share\\gold, "
+            "or another --source.",
+        )
+    return GoldSource(
+        path.rstrip("/\\"),
+        """(name as text) as table =>
+    let
+        Files = Folder.Contents(GoldRoot & "\\" & name),
+        Rows = DeltaLake.Table(Files)
+    in
+        Rows""",
+    )
+
+
+def _adls(path: str) -> GoldSource:
+    cure = "Give --path as in abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/lake/gold, or the same with https."
+    parts = urlsplit(path)
+    folders = [folder for folder in parts.path.split("/") if folder]
+    if parts.scheme in {"abfss", "abfs"} and parts.username and parts.hostname:
+        container, host = parts.username, parts.hostname
+    elif parts.scheme == "https" and parts.hostname and folders:
+        container, host = folders.pop(0), parts.hostname
+    else:
+        raise UsageError(f"{path or 'Nothing'} is no place in Azure Data Lake Storage.", cure)
+    steps = m_list([*(m_text(folder) for folder in folders), "name"])
+    return GoldSource(
+        f"https://{host}/{container}",
+        # Only the container's address is one that the service keeps a credential for; so folders are walked to.
+        # What a folder holds is in Content in a storage account, and in Data in OneLake.
+        f"""(name as text) as table =>
+    let
+        Container = AzureStorage.DataLake(GoldRoot, [HierarchicalNavigation = true]),
+        Open = (entry as record) => Record.FieldOrDefault(entry, "Content", Record.FieldOrDefault(entry, "Data")),
+        Files = List.Accumulate({steps}, Container, (folder, step) => Open(folder{{[Name = step]}})),
+        Rows = DeltaLake.Table(Files)
+    in
+        Rows""",
+    )
+
+
+def _sharing(path: str) -> GoldSource:
+    address, _, names = path.partition("#")
+    share, _, schema = (names or f"{SHARE}.{SCHEMA}").partition(".")
+    if urlsplit(address).scheme not in {"http", "https"} or not (share and schema):
+        raise UsageError(
+            f"{path or 'Nothing'} is no address of a Delta Sharing server.",
+            f"Give --path as in https://HOST/delta-sharing, or https://HOST/delta-sharing#{SHARE}.{SCHEMA}.",
+        )
+    return GoldSource(
+        address.rstrip("/"),
+        # The connector stops at a million rows unless told otherwise.
+        f"""(name as text) as table =>
+    let
+        Shares = DeltaSharing.Contents(GoldRoot, [rowLimitHint = 100000000]),
+        Schemas = Shares{{[Name = {m_text(share)}]}}[Data],
+        Tables = Schemas{{[Name = {m_text(schema)}]}}[Data],
+        Rows = Tables{{[Name = name]}}[Data]
+    in
+        Rows""",
+    )
+
+
+def _sql(path: str) -> GoldSource:
+    if not re.fullmatch(r"(https?://)?[^/\s:]+:\d+(/\S*)?", path):
+        raise UsageError(
+            f"{path or 'Nothing'} is no address of a Spark Thrift Server.",
+            "Give --path as in localhost:10000, where `clickstream serve sql` runs, or http://HOST:10000/cliservice "
+            "for a server that speaks HTTP.",
+        )
+    protocol = 2 if path.startswith("http") else 0
+    return GoldSource(
+        path,
+        f"""(name as text) as table =>
+    let
+        Tables = ApacheSpark.Tables(GoldRoot, {protocol}),
+        Rows = Tables{{[Schema = {m_text(SCHEMA)}, Item = name]}}[Data]
+    in
+        Rows""",
+    )
+
+
+_KINDS: dict[Kind, Callable[[str], GoldSource]] = {
+    Kind.folder: _folder,
+    Kind.adls: _adls,
+    Kind.sharing: _sharing,
+    Kind.sql: _sql,
+}

@@ -1,0 +1,234 @@
+"""Everything once, small: from an empty machine to scored sessions, with a summary at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pyspark.sql import functions as F
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table as Grid
+
+import producers
+from gold.data_quality import ALL
+from gold.data_quality import TABLE as QUALITY
+from gold.session_predictions import TABLE as PREDICTIONS
+from gold.sessions import TABLE as SESSIONS
+from lakehouse.errors import DataError, OutsideError
+from lakehouse.signals import Stop, stopping
+from lakehouse.table import Table
+from pipelines.cli.produce import replay_into, simulate_into
+from pipelines.ml.registry import open_registry
+from pipelines.run import STEPS
+from pipelines.runtime.catalog import TABLES
+from pipelines.runtime.console import call, err, out
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.kafka_endpoint import broker_of
+from pipelines.runtime.settings import Settings, load_settings
+from pipelines.score import run_score
+from pipelines.train import TrainingResult, run_train
+from producers.kafka import Delivery
+
+OTTO_SAMPLE = Path(producers.__file__).parent / "samples" / "otto.jsonl"
+"""Twenty real sessions, shipped with the package."""
+
+_DIRTY, _TWICE = 0.02, 0.01
+_SIMULATED = "user_id NOT LIKE 'otto-%'"  # real and simulated visits are never learnt from, or judged, together
+
+
+def demo(
+    sessions: Annotated[int, typer.Option(min=1, help="How many visits to simulate.")] = 2_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same visitors.")] = 7,
+) -> None:
+    """Run everything once, small: Kafka, all tables, a model, predictions, and a summary."""
+    settings = load_settings()
+    with stopping() as stop:
+        _run(settings, sessions, seed, stop)
+    if stop.is_set():
+        _say("stopped; run it again to go on")
+
+
+def _run(settings: Settings, sessions: int, seed: int, stop: Stop) -> None:
+    began = time.monotonic()
+    with _kafka(settings) as servers:
+        _say(f"Kafka runs at {servers}")
+        delivered = [_produce(settings, sessions, seed)]
+        delivered.append(replay_into(settings, OTTO_SAMPLE, "otto"))
+        _say(f"{delivered[-1].total:,} events of real shoppers sent (the OTTO sample)")
+        failed = [failure for delivery in delivered for failure in delivery.failed]
+        if failed:
+            raise OutsideError(f"{len(failed)} events were not acknowledged: {failed[0].reason}.", "Run it again.")
+        with err.status("starting Spark (the first time it fetches its jars)"):
+            job = open_job("demo", settings, short=True)
+        for name, step in STEPS:
+            at = time.monotonic()
+            rows = sum(one.rows for one in step(job).values())
+            if stop.is_set():
+                return
+            _say(f"{name}: {rows:,} rows in {time.monotonic() - at:.1f} s")
+        trained = _learn(job)
+        if trained is not None:
+            scored = run_score(job)
+            _say(f"score: {scored.scored:,} sessions")
+    summary(job, trained, time.monotonic() - began)
+
+
+@contextmanager
+def _kafka(settings: Settings) -> Iterator[str]:
+    """Kafka, the external one or the embedded one, which is stopped again if it was started here."""
+    if settings.kafka.bootstrap_servers:
+        yield settings.kafka.bootstrap_servers
+        return
+    broker = broker_of(settings, _say)
+    was_running = broker.status().running
+    with err.status("starting Kafka (the first time it fetches its jars)"):
+        status = broker.start()
+    try:
+        yield status.bootstrap_servers or ""
+    finally:
+        if not was_running:
+            broker.stop()
+            _say("Kafka stopped; its records stay")
+
+
+def _say(text: str) -> None:
+    err.print(f"[dim]·[/] {escape(text)}")
+
+
+def _produce(settings: Settings, sessions: int, seed: int) -> Delivery:
+    """Simulated visits that end now; a second run sends the very same events again, and says so."""
+    mark = settings.state_root / "demo.json"
+    if mark.exists():
+        until = datetime.fromisoformat(json.loads(mark.read_text(encoding="utf-8"))["until"])
+        _say("this installation has seen the demo: the same events come again, and none of them may count twice")
+    else:
+        until = datetime.now(UTC).replace(microsecond=0)
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text(json.dumps({"until": until.isoformat()}), encoding="utf-8")
+    delivery = simulate_into(
+        settings, sessions, seed=seed, until=until, dirty=_DIRTY, duplicates=_TWICE, truth=settings.truth
+    )
+    _say(f"{delivery.total:,} events of {sessions:,} simulated visits sent, {_DIRTY:.0%} of them broken on purpose")
+    return delivery
+
+
+def _learn(job: Job) -> TrainingResult | None:
+    """A model, or None and a sentence where there is too little to learn from."""
+    at = time.monotonic()
+    try:
+        with err.status("training"):
+            result = run_train(job, where=_SIMULATED)
+    except DataError as error:
+        _say(f"train: {error}")
+        return None
+    _say(f"train: version {result.model_version} of {result.model_name} in {time.monotonic() - at:.1f} s")
+    registry = open_registry(job.settings)
+    if registry.champion() is None:
+        with registry.alone():
+            registry.promote(registry.version(result.model_version), "The demo needs one that scores.")
+        _say("train: made live all the same, as `clickstream models promote` does, to have something that scores")
+    return result
+
+
+def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
+    """What came of it, for a person."""
+    out.print()
+    out.print(Panel.fit(f"[bold]From Kafka to scored sessions in {seconds:.0f} seconds[/]", border_style="green"))
+    out.print("[bold]Every record has one fate[/]")
+    out.print(_fates(job))
+    out.print("[bold]Rows[/]")
+    out.print(_rows(job))
+    out.print("A visit none of whose records was good has no row in gold.")
+    if trained is not None:
+        out.print("[bold]Who will buy?[/] " + escape(trained.reason))
+        if not trained.promoted:
+            out.print("The demo makes its first model live all the same, as `clickstream models promote` does.")
+        out.print(_model(trained))
+        for note in trained.notes:
+            out.print(escape(note))
+        out.print("[bold]The ten sessions most likely to buy, those still open first[/]")
+        out.print(_likely(job))
+    settings = job.settings
+    out.print("[bold]Open next[/]")
+    for command, what in (
+        ("clickstream report --out report.html", "all of gold as one page"),
+        ("clickstream serve mlflow", "the model, its figures and its rules, in a browser"),
+        ('clickstream sql "SELECT * FROM users"', "any question, in SQL"),
+        ("clickstream broker start", "Kafka, which the demo stops at its end, and verify asks"),
+        ("clickstream verify", "proof that nothing is lost or counted twice"),
+        ("clickstream quarantine list", "what broke the contract, and why"),
+        ("clickstream tables", "what every table and column means"),
+    ):
+        out.print(f"  .venv/bin/{command:38} {what}")
+    out.print(f"  {settings.lake_root}  the Delta tables, for Power BI, DuckDB, Spark or pandas")
+
+
+def _count(job: Job, table: Table) -> int:
+    return job.lake.read(table).count() if job.lake.exists(table) else 0
+
+
+def _grid(*titles: str) -> Grid:
+    grid = Grid(box=None, padding=(0, 2))
+    for title in titles:
+        grid.add_column(
+            title, justify="left" if title in ("", "event", "user_id", "session_id", "where", "why") else "right"
+        )
+    return grid
+
+
+def _fates(job: Job) -> Grid:
+    grid = _grid("event", "received", "kept", "quarantined", "repeated")
+    totals = job.lake.read(QUALITY).where(F.col("rule") == ALL)
+    sums = [F.sum(name) for name in ("received", "kept", "quarantined", "duplicates")]
+    for row in totals.groupBy("event").agg(*sums).orderBy("event").collect():
+        grid.add_row(row[0], *(f"{number:,}" for number in row[1:]))
+    return grid
+
+
+def _rows(job: Job) -> Grid:
+    grid = _grid("", "rows", "where")
+    for table in TABLES.values():
+        grid.add_row(table.name, f"{_count(job, table):,}", job.lake.path(table))
+    return grid
+
+
+def _model(trained: TrainingResult) -> Grid:
+    names = ("average_precision", "roc_auc", "precision", "recall", "f1", "brier")
+    grid = _grid("", *(name.replace("_", " ") for name in names))
+
+    def row(title: str, metrics: Any) -> None:
+        grid.add_row(title, *(f"{metrics[name]:.3f}" if name in metrics else "-" for name in names))
+
+    row("decision tree", trained.metrics)
+    for name, metrics in trained.baselines.items():
+        row(name.replace("_", " "), metrics)
+    return grid
+
+
+def _likely(job: Job) -> Grid:
+    grid = _grid("user_id", "session_id", "chance", "after events", "open", "why")
+    sessions = job.lake.read(SESSIONS).select("user_id", "session_id", "is_closed", "bought")
+    rows = (
+        job.lake.read(PREDICTIONS)
+        .join(sessions.where(~F.col("bought")), ["user_id", "session_id"])
+        # Those who are still there can still be won.
+        .orderBy("is_closed", F.desc("probability"), F.desc("cut_at"), "user_id", "session_id")
+        .limit(10)
+        .collect()
+    )
+    for row in rows:
+        is_open = "no" if row["is_closed"] else "yes"
+        chance, cut = f"{row['probability']:.0%}", str(row["cut"])
+        grid.add_row(row["user_id"], row["session_id"], chance, cut, is_open, escape(row["path"]))
+    return grid
+
+
+if __name__ == "__main__":
+    call(demo)

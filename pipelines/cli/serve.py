@@ -1,0 +1,65 @@
+"""Serving: the MLflow UI over an installation's store, and gold to clients that speak SQL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from lakehouse.errors import OutsideError
+from lakehouse.signals import stopping
+from pipelines.ml.registry import Registry, tracking_uri
+from pipelines.query.thrift_endpoint import sql
+from pipelines.runtime.console import call, out
+from pipelines.runtime.ports import LOOPBACK, check_port
+from pipelines.runtime.settings import load_settings
+
+app = typer.Typer(no_args_is_help=True, help="Servers for people and their tools: the MLflow UI, a SQL endpoint.")
+
+
+@app.command()
+def mlflow(port: Annotated[int, typer.Option(help="The port on this machine.")] = 5000) -> None:
+    """Open the MLflow UI on this machine, until Ctrl-C."""
+    settings = load_settings()
+    check_port(port, "clickstream serve mlflow --port 5001")
+    Registry(settings)  # makes the store, so that the server finds one and does not make another
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", tracking_uri(settings)]
+    command += ["--default-artifact-root", (settings.mlflow_home / "artifacts").as_uri()]
+    log = settings.logs / "mlflow.log"
+    with log.open("ab") as file, stopping() as stop, stop.heeded():
+        # A group of its own: the server starts workers, and all of them end with this command.
+        server = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        try:
+            out.print(f"The MLflow UI is at http://{LOOPBACK}:{port}; Ctrl-C ends it. Its log is {log}.")
+            while server.poll() is None and not stop.wait(0.3):
+                pass
+            if not stop.is_set():
+                raise OutsideError(f"The MLflow server ended by itself (code {server.returncode}).", f"{log} says why.")
+        finally:
+            end_group(server)
+
+
+def end_group(process: subprocess.Popen[bytes], seconds: float = 10) -> None:
+    """Ends a process and all that it started: asked first, then made to."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+app.command()(sql)
+
+
+if __name__ == "__main__":
+    call(app)

@@ -1,0 +1,135 @@
+"""The catalog on the command line: what tables there are, and whether every declaration holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from lakehouse.errors import DataError, LakehouseError, UsageError
+from lakehouse.storage import conform
+from lakehouse.table import Table
+from pipelines.runtime.catalog import TABLES, table_named
+from pipelines.runtime.console import err, out, print_json
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.options import AsJson
+
+
+def describe(table: Table) -> dict[str, Any]:
+    """A table's declaration as plain values."""
+    return {
+        "name": table.name,
+        "grain": table.doc,
+        "key": list(table.key),
+        "reads": sorted(source.name for source in table.reads.values()),
+        "columns": [
+            {"name": column.name, "type": column.type, "required": column.required, "doc": column.doc}
+            for column in table.columns
+        ],
+        "rules": dict(table.rules),
+    }
+
+
+def reference(chosen: Iterable[Table]) -> str:
+    """The declarations as a Markdown page: one section per table, one line per column."""
+    parts = [
+        "# The tables",
+        (
+            "Made from the declarations by `clickstream tables --markdown > docs/tables.md`; not edited by hand.\n"
+            "Columns that are never empty are marked *required*. Instants and days are in UTC."
+        ),
+    ]
+    for table in chosen:
+        reads = ", ".join(f"`{name}`" for name in sorted(source.name for source in table.reads.values()))
+        parts.append(
+            f"## {table.name}\n\n{_cell(table.doc)}\n\n"
+            f"- key: {', '.join(f'`{column}`' for column in table.key)}\n- reads: {reads or 'no table'}"
+        )
+        lines = ["| column | type | | meaning |", "|---|---|---|---|"]
+        lines += [
+            f"| `{one.name}` | {_cell(one.type)} | {'required' if one.required else ''} | {_cell(one.doc)} |"
+            for one in table.columns
+        ]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    for sign in ("\\", "|", "*", "<", "`"):
+        text = text.replace(sign, f"\\{sign}")
+    return " ".join(text.split())
+
+
+def tables(
+    name: Annotated[
+        str, typer.Argument(metavar="TABLE", help="One table, as in gold.sessions; all of them without.")
+    ] = "",
+    as_json: AsJson = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="The reference as a page, as in docs/tables.md.")
+    ] = False,
+) -> None:
+    """List the tables: grain, key, columns and lineage, from their declarations."""
+    if as_json and as_markdown:
+        raise UsageError("--json and --markdown are two forms of the same list.", "Choose one of them.")
+    chosen = [table_named(name)] if name else list(TABLES.values())
+    if as_markdown:
+        typer.echo(reference(chosen), nl=False)
+        return
+    if as_json:
+        print_json([describe(table) for table in chosen])
+        return
+    for table in chosen:
+        out.print(f"[bold]{table.name}[/]  {escape(table.doc)}")
+        out.print(f"  key    {', '.join(table.key)}")
+        out.print(f"  reads  {', '.join(sorted(source.name for source in table.reads.values())) or '-'}")
+        if name:
+            grid = Grid("column", "type", "", "meaning", box=None, padding=(0, 2))
+            for column in table.columns:
+                grid.add_row(
+                    column.name, escape(column.type), "required" if column.required else "", escape(column.doc)
+                )
+            out.print(grid)
+            for rule, sql in table.rules.items():
+                out.print(f"  rule   {rule}: {escape(sql)}")
+        else:
+            out.print(f"  columns  {', '.join(table.column_names)}")
+        out.print()
+
+
+def check(as_json: AsJson = False) -> None:
+    """Dry run: every declaration builds the schema that it declares, without data."""
+    problems = run_check(open_job("check"))
+    if as_json:
+        print_json([{"table": name, "problem": problem} for name, problem in problems.items()])
+    if problems:
+        for name, problem in problems.items():
+            err.print(f"{name}: {escape(problem)}")
+        raise DataError(f"{len(problems)} of {len(TABLES)} tables do not build what they declare.", "Mend them.")
+    if not as_json:
+        out.print(f"{len(TABLES)} tables build what they declare.")
+
+
+def run_check(job: Job) -> dict[str, str]:
+    """What is wrong, by table; nothing if every declaration builds its schema from no rows."""
+    problems = {}
+    for table in TABLES.values():
+        try:
+            if table.build is None:
+                rows = job.lake.empty(table)
+            else:
+                rows = table.make({name: job.lake.empty(source) for name, source in table.reads.items()})
+            rows = conform(job.spark, table, rows)
+            for sql in table.rules.values():
+                rows.where(sql)
+            # Planning is not enough: Python functions show their schema only when they run.
+            rows.limit(1).collect()
+        except LakehouseError as error:
+            problems[table.name] = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever a declaration raises is its problem
+            problems[table.name] = str(error).strip().splitlines()[0][:300]
+    return problems

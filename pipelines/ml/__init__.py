@@ -1,0 +1,1 @@
+"""Models: training data, the decision tree, evaluation, promotion and the registry."""

@@ -1,0 +1,1 @@
+"""Operating the lakehouse: verify, recover, maintain, quarantine, quality, status, doctor."""

@@ -1,0 +1,257 @@
+"""What is missing on this machine, and the cure."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from rich.table import Table
+from rich.text import Text
+
+from lakehouse.embedded_kafka.config import read_note
+from lakehouse.errors import LakehouseError, OutsideError
+from lakehouse.jvm import find_java
+from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.kafka_endpoint import broker_of, reachable
+from pipelines.runtime.settings import Settings, conf_folder, load_settings
+
+DISTRIBUTION = "clickstream-lakehouse"
+_REINSTALL = "Run `make setup`."
+
+_GIB = 1024**3
+_NEEDS_DISK, _WANTS_DISK = 1 * _GIB, 5 * _GIB
+_NEEDS_MEMORY = 3.6 * _GIB  # what a machine sold with 4 GB shows
+_CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+State = Literal["ok", "note", "missing"]
+_STYLES: dict[State, str] = {"ok": "green", "note": "yellow", "missing": "bold red"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; only ``missing`` keeps the pipeline from running."""
+
+    check: str
+    state: State
+    found: str
+    cure: str = ""
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")] = False) -> None:
+    """Look what is missing on this machine, and name the cure."""
+    findings = examine(load_settings())
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        out.print(_table(findings))
+    missing = [finding.check for finding in findings if finding.state == "missing"]
+    if missing:
+        raise OutsideError(
+            f"This machine cannot run the pipeline yet: {', '.join(missing)}.", "Each cure is in the list above."
+        )
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Everything that is looked at, in the order in which it is needed."""
+    lake = settings.lake_root.removeprefix("file://")
+    checks: list[Callable[[], Finding]] = [
+        check_python,
+        check_java,
+        check_packages,
+        check_memory,
+        lambda: check_folder("lake", lake),
+        lambda: check_folder("state", str(settings.state_root)),
+        lambda: check_kafka(settings),
+        lambda: check_kafka_jars(settings),
+        check_spark_jars,
+    ]
+    return [check() for check in checks]
+
+
+def check_python() -> Finding:
+    """Whether this Python is one that the project runs on."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    wanted = _metadata("Requires-Python") or ">=3.11,<3.14"
+    fits = version in SpecifierSet(wanted)
+    return (
+        Finding("Python", "ok", version)
+        if fits
+        else Finding(
+            "Python", "missing", f"{version}, needs {wanted}", f"Install a Python {wanted}, then run `make setup`."
+        )
+    )
+
+
+def check_java() -> Finding:
+    """Whether there is a Java that Spark and Kafka run on."""
+    try:
+        java = find_java()
+    except LakehouseError as error:
+        return Finding("Java", "missing", error.message, error.cure)
+    return Finding("Java", "ok", f"{java.says} ({java.path})")
+
+
+def check_packages() -> Finding:
+    """Whether every package that this project requires is there, fits and can be imported."""
+    try:
+        requirements = [Requirement(line) for line in metadata.requires(DISTRIBUTION) or []]
+    except metadata.PackageNotFoundError:
+        return Finding("packages", "missing", f"{DISTRIBUTION} is not installed", _REINSTALL)
+    wanted = [each for each in requirements if each.marker is None or each.marker.evaluate({"extra": ""})]
+    wrong = [problem for each in wanted for problem in _problems(each)]
+    if wrong:
+        return Finding("packages", "missing", "; ".join(wrong), _REINSTALL)
+    pinned = [f"{each.name} {metadata.version(each.name)}" for each in wanted if "==" in str(each.specifier)]
+    return Finding("packages", "ok", ", ".join(pinned))
+
+
+def _problems(requirement: Requirement) -> Iterator[str]:
+    try:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        yield f"{requirement.name} is not installed"
+        return
+    if version not in requirement.specifier:
+        yield f"{requirement.name} is {version}, needs {requirement.specifier}"
+        return
+    module = _module_of(requirement.name)
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # noqa: BLE001 - a broken package raises anything
+        yield f"{requirement.name} cannot be imported ({type(error).__name__}: {error})"
+
+
+def _module_of(distribution: str) -> str:
+    """The module that a distribution is imported by: pydantic_settings, and delta for delta-spark."""
+    own = distribution.lower().replace("-", "_")
+    tops = {
+        Path(file.parts[0]).stem
+        for file in metadata.files(distribution) or []
+        if file.suffix == ".py" and len(file.parts) <= 2  # noqa: PLR2004 - the package and its module
+    }
+    names = sorted(top for top in tops if top.isidentifier() and not top.startswith("_"))
+    return own if own in names or not names else names[0]
+
+
+def check_memory() -> Finding:
+    """Whether Spark's driver, Kafka and Python fit into the memory."""
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return Finding("memory", "note", "unknown", "Make sure that there are 4 GB.")
+    limits = [int(text) for path in _CGROUPS if (text := _text(path)).isdigit()]
+    usable = min([total, *limits])
+    found = f"{usable / _GIB:.1f} GiB"
+    if usable < _NEEDS_MEMORY:
+        return Finding("memory", "missing", found, "Give this machine or container at least 4 GB of memory.")
+    return Finding("memory", "ok", found)
+
+
+def check_folder(name: str, place: str) -> Finding:
+    """Whether a folder can be written, or made, and has room left."""
+    if "://" in place:
+        return Finding(name, "note", f"{place} is no folder of this machine", "Its store is asked when a job starts.")
+    folder = Path(place)
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    setting = f"CLICKSTREAM_{name.upper()}"
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        cure = f"Make {folder} writable, or set {setting} to another folder."
+        return Finding(name, "missing", f"{place} cannot be written: {error.strerror}", cure)
+    found = f"{place}, {free / _GIB:.1f} GiB free"
+    cure = f"Make room on its disk, or set {setting} to a folder on another one."
+    if free < _NEEDS_DISK:
+        return Finding(name, "missing", found, cure)
+    return Finding(name, "ok", found) if free >= _WANTS_DISK else Finding(name, "note", found, cure)
+
+
+def check_kafka(settings: Settings) -> Finding:
+    """Whether the external Kafka takes connections, or what the embedded one does."""
+    servers = settings.kafka.bootstrap_servers
+    if servers:
+        if reachable(servers):
+            return Finding("Kafka", "ok", f"external, at {servers}")
+        cure = "Start it, or mend CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS; unset it to use the embedded Kafka."
+        return Finding("Kafka", "missing", f"external, nothing answers at {servers}", cure)
+    status = broker_of(settings).status()
+    if status.running:
+        return Finding("Kafka", "ok", f"embedded, at {status.bootstrap_servers}")
+    if status.pid is not None:
+        cure = "Wait a moment; if it goes on, run `clickstream broker stop`, then `start`."
+        return Finding("Kafka", "note", f"embedded, pid {status.pid} does not answer", cure)
+    return Finding("Kafka", "note", "embedded, not running", "Start it with `clickstream broker start`.")
+
+
+def check_kafka_jars(settings: Settings) -> Finding:
+    """Whether the embedded Kafka can start without a network."""
+    if settings.kafka.bootstrap_servers:
+        return Finding("Kafka's jars", "ok", "not needed with an external Kafka")
+    jars = read_note(broker_of(settings).class_path_file).get("jars", [])
+    if jars and all(Path(jar).is_file() for jar in jars):
+        return Finding("Kafka's jars", "ok", f"{len(jars)} jars are here")
+    return Finding("Kafka's jars", "note", "not here yet", "The first `clickstream broker start` may need the network.")
+
+
+def check_spark_jars() -> Finding:
+    """Whether Spark finds the jars of Delta and Kafka without a network."""
+    cache = Path.home() / ".ivy2.5.2" / "jars"  # where Spark's Ivy keeps them
+    text = _text(conf_folder() / "spark-defaults.conf")
+    lines = [line.split(None, 1) for line in text.splitlines() if line.startswith("spark.jars.packages ")]
+    wanted = [artifact.strip() for line in lines for artifact in line[1].split(",")]
+    lacking = [each for each in wanted if not (cache / _ivy_name(each)).is_file()]
+    if wanted and not lacking:
+        return Finding("Spark's jars", "ok", f"{', '.join(wanted)} are in {cache}")
+    found = f"not in {cache}: {', '.join(lacking)}" if lacking else f"unknown, {conf_folder()} names none"
+    return Finding("Spark's jars", "note", found, "The first start of a Spark job needs the network.")
+
+
+def _ivy_name(artifact: str) -> str:
+    group, name, version = artifact.split(":")
+    return f"{group}_{name}-{version}.jar"
+
+
+def _metadata(field: str) -> str | None:
+    try:
+        return metadata.metadata(DISTRIBUTION)[field]
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table(title="This machine", title_justify="left")
+    for column in ("check", "state", "found", "cure"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        table.add_row(
+            finding.check,
+            Text(finding.state, style=_STYLES[finding.state]),
+            Text(finding.found),
+            Text(finding.cure),
+        )
+    return table
+
+
+if __name__ == "__main__":
+    call(doctor)

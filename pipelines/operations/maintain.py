@@ -1,0 +1,128 @@
+"""Tables kept fast and small: small files put together, and files removed that no version in reach needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+from pyspark.sql import functions as F
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from lakehouse.errors import OutsideError, UsageError
+from lakehouse.table import Table
+from pipelines import gold_builder, refine
+from pipelines.runtime.catalog import TABLES, table_named
+from pipelines.runtime.console import bar, call, out, print_json
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.options import AsJson
+from silver.events import SILVER
+
+SAFE_HOURS = 168
+"""For so long after a file was replaced, someone may still read it: Delta's own default."""
+
+
+@dataclass(frozen=True)
+class Maintained:
+    """What was done to one table: its data files before and after, and why old ones were kept, if they were."""
+
+    table: str
+    files_before: int
+    files_after: int
+    kept: str = ""
+
+
+def maintain(
+    name: Annotated[
+        str, typer.Argument(metavar="TABLE", help="One table, as in silver.clicks; all of them without.")
+    ] = "",
+    retain_hours: Annotated[
+        float, typer.Option(help="Files that were replaced longer ago than this are removed.", min=0)
+    ] = SAFE_HOURS,
+    force: Annotated[
+        bool, typer.Option("--force", help="Allow fewer than 168 hours: readers and time travel may fail.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put small files together, and remove those that nothing needs any more; the streams may run meanwhile."""
+    check_hours(retain_hours, force=force)
+    tables = [table_named(name)] if name else list(TABLES.values())
+    done = run_maintain(open_job("maintain"), tables, retain_hours=retain_hours, force=force)
+    if as_json:
+        print_json([asdict(one) for one in done])
+        return
+    grid = Grid("table", "files before", "after", "", box=None, padding=(0, 2))
+    for one in done:
+        grid.add_row(one.table, f"{one.files_before:,}", f"{one.files_after:,}", escape(one.kept))
+    out.print(grid)
+
+
+def check_hours(retain_hours: float, *, force: bool) -> None:
+    """Raises UsageError where files would go that someone may still read."""
+    if retain_hours < SAFE_HOURS and not force:
+        raise UsageError(
+            f"Whoever reads a version from up to {SAFE_HOURS} hours ago would fail with {retain_hours:g}.",
+            "Leave --retain-hours out, or add --force if nothing reads or streams now.",
+        )
+
+
+def run_maintain(
+    job: Job, tables: Iterable[Table], *, retain_hours: float = SAFE_HOURS, force: bool = False
+) -> list[Maintained]:
+    """Compacts those of the tables that are there, and vacuums them where no stream lags behind.
+
+    Each table's lock is held while it is compacted, so that no commit is lost.
+    """
+    check_hours(retain_hours, force=force)
+    unsafe = "spark.databricks.delta.retentionDurationCheck.enabled"
+    done = []
+    with bar() as shown:
+        task = shown.add_task("maintain")
+        if force:
+            job.spark.conf.set(unsafe, "false")
+        try:
+            for table in tables:
+                if job.lake.exists(table):
+                    shown.update(task, description=f"maintain: {table.name}")
+                    done.append(_maintain(job, table, retain_hours))
+        finally:
+            job.spark.conf.unset(unsafe)
+    return done
+
+
+def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
+    lake = job.lake
+    with lake.writing(table):
+        before = lake.files(table)
+        lake.compact(table)
+        after = lake.files(table)
+    kept = _reader_behind(job, table, retain_hours)
+    if not kept:
+        # No file that a writer has in hand is as old as the safe hours; a forced run must keep writers away.
+        with lake.writing(table) if retain_hours < SAFE_HOURS else nullcontext():
+            lake.vacuum(table, retain_hours)
+    return Maintained(table.name, before, after, kept)
+
+
+def _reader_behind(job: Job, table: Table, hours: float) -> str:
+    """Why a table's old files must stay: a stream has yet to read a version from before they could go."""
+    try:
+        if table.layer == "bronze":
+            name, at = SILVER[table.short_name].name, refine.position(job.settings, table.short_name)
+        else:
+            name, at = gold_builder.STREAM, gold_builder.read_offsets(job.settings).get(table.name)
+    except OutsideError as error:
+        return f"old files stay: {error.message}"
+    if at is None:
+        return ""
+    next_version = at["reservoirVersion"]
+    old = F.current_timestamp() - F.expr(f"INTERVAL {round(hours * 3600)} SECONDS")
+    late = job.lake.history(table).where((F.col("version") == next_version) & (F.col("timestamp") < old))
+    return "" if late.isEmpty() else f"old files stay: the stream {name} has yet to read version {next_version}"
+
+
+if __name__ == "__main__":
+    call(maintain)

@@ -1,0 +1,225 @@
+"""How the streams stand, from their last batches and the tables themselves; starts no Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from bronze.raw_events import BRONZE
+from gold.sessions import TABLE as SESSIONS
+from lakehouse.errors import LakehouseError, OutsideError
+from lakehouse.streams import committed
+from pipelines import gold_builder, refine
+from pipelines.operations import five_vs
+from pipelines.query.delta_reader import newest, no_lake, open_tables
+from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.kafka_endpoint import bootstrap_servers
+from pipelines.runtime.options import AsJson
+from pipelines.runtime.settings import Settings, load_settings
+from pipelines.runtime.stream_metrics import Lines, streams_with_lines
+from producers import kafka
+from silver.events import SILVER
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+
+@dataclass(frozen=True)
+class StreamStatus:
+    """How one stream stands.
+
+    ``behind`` is what its source has and it has not read: offsets of Kafka for bronze, commits of
+    tables for the others; None where that cannot be told. ``newest_arrived_at`` is when the newest
+    record that its table tells of arrived in Kafka. ``error`` is empty once it is mended.
+    """
+
+    stream: str
+    last_batch: Mapping[str, Any] | None
+    behind: int | None
+    behind_unit: str
+    newest_arrived_at: datetime | None
+    freshness_seconds: float | None
+    error: str = ""
+    cure: str = ""
+    failed_at: str | None = None
+
+
+def status(
+    show_five_vs: Annotated[
+        bool, typer.Option("--five-vs", help="Volume, velocity, variety, veracity and value, as measured.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how each stream stands: last batch, what is still to read, how fresh, what went wrong."""
+    settings = load_settings()
+    if show_five_vs:
+        measures = five_vs.run_five_vs(settings)
+        if as_json:
+            print_json([asdict(one) for one in measures])
+        else:
+            five_vs.show(measures)
+        return
+    found = run_status(settings)
+    if as_json:
+        at = (one.newest_arrived_at and one.newest_arrived_at.isoformat() for one in found)
+        print_json([{**asdict(one), "newest_arrived_at": newest_at} for one, newest_at in zip(found, at, strict=True)])
+    else:
+        show(found)
+
+
+def show(found: list[StreamStatus]) -> None:
+    """The streams as a table for people, and below it what went wrong."""
+    now = datetime.now(UTC)
+    grid = Grid(
+        "stream",
+        "last batch",
+        "rows in",
+        "out",
+        "rows/s",
+        "lag",
+        "not read yet",
+        "newest record",
+        box=None,
+        padding=(0, 2),
+    )
+    for one in found:
+        last = one.last_batch or {}
+        ended = datetime.fromisoformat(last["ended_at"]) if last else None
+        behind = "?" if one.behind is None else f"{one.behind:,} {one.behind_unit}" if one.behind else "nothing"
+        lag = last.get("lag_seconds")
+        grid.add_row(
+            one.stream,
+            _ago(None if ended is None else (now - ended).total_seconds()),
+            *(_number(last.get(name)) for name in ("rows_in", "rows_out", "rows_per_second")),
+            "-" if lag is None else duration(lag),
+            behind,
+            _ago(one.freshness_seconds),
+        )
+    out.print(grid)
+    for one in found:
+        if one.error:
+            at = datetime.fromisoformat(str(one.failed_at))
+            ago = _ago((now - at).total_seconds())
+            out.print(
+                f"[bold red]{one.stream} failed {ago}:[/] {escape(f'{one.error} {one.cure}'.strip())}", soft_wrap=True
+            )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _ago(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{duration(seconds)} ago"
+
+
+def duration(seconds: float) -> str:
+    """A span of time in its largest fitting unit, as in 5 min."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def run_status(settings: Settings) -> list[StreamStatus]:
+    """How each stream stands, in the order of the layers.
+
+    Raises OutsideError where there is nothing at all.
+    """
+    tables = open_tables(settings)
+    known = streams_with_lines(settings.metrics)
+    if not tables and not known:
+        raise no_lake(settings)
+    ends = _kafka_ends(settings)
+    usual = [*(table.name for table in (*BRONZE.values(), *SILVER.values())), gold_builder.STREAM]
+    found = []
+    for name in [*usual, *(one for one in known if one not in usual)]:
+        standing = Lines(settings.metrics, name).standing()
+        behind = _behind(settings, name, tables, ends)
+        arrived = _newest_arrival(name, tables)
+        failure = standing.failure or {}
+        found.append(
+            StreamStatus(
+                name,
+                standing.done,
+                behind,
+                "offsets" if name.startswith("bronze.") else "commits",
+                arrived,
+                (datetime.now(UTC) - arrived).total_seconds() if arrived else None,
+                failure.get("error") or "",
+                failure.get("cure") or "",
+                failure.get("ended_at"),
+            )
+        )
+    return found
+
+
+def _kafka_ends(settings: Settings) -> dict[tuple[str, int], tuple[int, int]] | None:
+    """Each partition's earliest and next offset; None where Kafka does not answer at once."""
+    try:
+        return kafka.offsets(bootstrap_servers(settings), list(BRONZE), settings.kafka.client, wait_seconds=1)
+    except OutsideError:
+        return None
+
+
+def _behind(
+    settings: Settings,
+    stream: str,
+    tables: Mapping[str, DeltaTable],
+    ends: Mapping[tuple[str, int], tuple[int, int]] | None,
+) -> int | None:
+    """What a stream has not read yet of its source; None where that cannot be told."""
+    layer, _, event = stream.partition(".")
+    try:
+        if layer == "bronze":
+            read = (committed(settings.checkpoint(BRONZE[event])) or [{}])[0].get(event, {})
+            return None if ends is None else _offsets_behind(event, read, ends)
+        if layer == "silver":
+            return _commits_behind(tables.get(f"bronze.{event}"), refine.position(settings, event))
+        if stream == gold_builder.STREAM:
+            at, built = gold_builder.read_offsets(settings), gold_builder.base_versions(settings)
+            each = [
+                _commits_behind(tables.get(one.name), at.get(one.name), built.get(one.name, 0))
+                for one in gold_builder.upstream_tables()
+            ]
+            return sum(one for one in each if one is not None)
+    except LakehouseError:
+        pass  # the checkpoint is damaged: the job, and `recover`, say so
+    return None
+
+
+def _offsets_behind(topic: str, read: Mapping[str, int], ends: Mapping[tuple[str, int], tuple[int, int]]) -> int:
+    return sum(
+        max(end - max(int(read.get(str(partition), 0)), first), 0)
+        for (name, partition), (first, end) in ends.items()
+        if name == topic
+    )
+
+
+def _commits_behind(source: DeltaTable | None, at: Mapping[str, Any] | None, built: int = 0) -> int | None:
+    """How many commits of a table a stream has yet to read, whose next or half-read one is ``at``.
+
+    Before its first batch it has read up to the version ``built``; version 0 made the table, without rows.
+    """
+    if source is None:
+        return None
+    following = max(at["reservoirVersion"], built + 1) if at else built + 1
+    return max(source.version() + 1 - following, 0)
+
+
+def _newest_arrival(stream: str, tables: Mapping[str, DeltaTable]) -> datetime | None:
+    """When the newest record arrived that a stream's table tells of."""
+    if stream == gold_builder.STREAM:
+        return newest(tables.get(SESSIONS.name), "last_arrived_at")
+    layer = stream.partition(".")[0]
+    return newest(tables.get(stream), "arrived_at") if layer in {"bronze", "silver"} else None
+
+
+if __name__ == "__main__":
+    call(status)

@@ -1,0 +1,1 @@
+"""Reading the lake without Spark, and the SQL endpoint that serves it."""

@@ -1,0 +1,119 @@
+"""The tables as delta-rs opens them, for commands that answer at once and start no Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lakehouse.errors import OutsideError
+from lakehouse.table import Column, Table
+from pipelines.runtime.catalog import TABLES
+from pipelines.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+    from duckdb import DuckDBPyConnection
+
+
+_DUCKDB_TYPES = {"STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
+"""Spark's types in gold that DuckDB calls otherwise."""
+
+
+def opened(table: Table, root: str) -> DeltaTable | None:
+    """The newest version of a table; None where there is no such table."""
+    from deltalake import DeltaTable
+
+    place = f"{root}/{table.layer}/{table.short_name}"
+    return DeltaTable(place) if DeltaTable.is_deltatable(place) else None
+
+
+def open_tables(settings: Settings, tables: Iterable[Table] = TABLES.values()) -> dict[str, DeltaTable]:
+    """Those of the tables that are there, by name, each at its newest version."""
+    found = ((table.name, opened(table, settings.lake_root)) for table in tables)
+    return {name: table for name, table in found if table is not None}
+
+
+def open_sql(settings: Settings) -> DuckDBPyConnection:
+    """The tables for SQL by their names, as in ``FROM gold.sessions``, each at its newest version; instants in UTC.
+
+    A table of gold that is not there yet is empty. Raises OutsideError where there is no lake.
+    """
+    import duckdb
+
+    there = open_tables(settings)
+    if not there:
+        raise no_lake(settings)
+    connection = duckdb.connect()
+    add_views(connection, there)
+    for name, table in TABLES.items():
+        if table.layer == "gold" and name not in there:
+            connection.execute(empty_table(name, table.columns))
+    return connection
+
+
+def add_views(connection: DuckDBPyConnection, tables: Mapping[str, DeltaTable]) -> None:
+    """Makes each of the tables a view by its name, in a schema for each layer; instants are in UTC."""
+    connection.execute("SET TimeZone = 'UTC'")
+    for layer in sorted({table.layer for table in TABLES.values()}):
+        connection.execute(f"CREATE SCHEMA {layer}")
+    for name, table in tables.items():
+        connection.execute(f"SET schema = '{TABLES[name].layer}'")
+        connection.from_arrow(table.to_pyarrow_dataset()).create_view(TABLES[name].short_name)
+    connection.execute("SET schema = 'main'")
+
+
+def empty_table(name: str, columns: Iterable[Column]) -> str:
+    """DuckDB's SQL for a table with these columns and no rows."""
+    declared = (f'"{one.name}" {_DUCKDB_TYPES.get(one.type, one.type)}' for one in columns)
+    return f"CREATE TABLE {name} ({', '.join(declared)})"
+
+
+def no_lake(settings: Settings) -> OutsideError:
+    """What to say where no table is."""
+    return OutsideError(
+        f"There is no lake in {settings.lake_root}.",
+        "Run `make demo` or `clickstream demo` for a small one; `clickstream run` fills it with what Kafka has, and "
+        "CLICKSTREAM_LAKE names another one.",
+    )
+
+
+def rows(table: DeltaTable | None, columns: Sequence[str]) -> pa.Table | None:
+    """Some columns of a table; None where there is none. Instants are in microseconds."""
+    import pyarrow as pa
+
+    if table is None:
+        return None
+    found = table.to_pyarrow_dataset().to_table(columns=list(columns))
+    fields = [
+        pa.field(one.name, pa.timestamp("us", "UTC") if pa.types.is_timestamp(one.type) else one.type)
+        for one in found.schema
+    ]
+    return found.cast(pa.schema(fields), safe=False)
+
+
+def newest(table: DeltaTable | None, column: str) -> datetime | None:
+    """The latest instant in a column, as the table's log knows it, else as its rows do."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if table is None:
+        return None
+    files = pa.table(table.get_add_actions(flatten=True))
+    known = files[f"max.{column}"] if f"max.{column}" in files.column_names else None
+    if known is None or known.null_count:
+        found = rows(table, [column])
+        known = found[column] if found is not None else None
+    latest = pc.max(known).as_py() if known is not None else None
+    return latest if isinstance(latest, datetime) else None
+
+
+def size(table: DeltaTable | None) -> tuple[int, int]:
+    """How many rows and bytes the newest version of a table has; as its log knows it."""
+    import pyarrow as pa
+
+    if table is None:
+        return 0, 0
+    files = pa.table(table.get_add_actions(flatten=True))
+    return sum(files["num_records"].to_pylist()), sum(files["size_bytes"].to_pylist())

@@ -1,0 +1,169 @@
+"""The lake's tables as DuckDB asks them: read, never written, and nothing else on this machine; starts no Spark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from difflib import get_close_matches
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from lakehouse.errors import LakehouseError, OutsideError, UsageError
+from lakehouse.table import Table
+from pipelines.query.delta_reader import add_views, no_lake, open_tables
+from pipelines.runtime.catalog import TABLES
+from pipelines.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+SCHEMA = "gold"
+"""Where a table is looked for that is named without its layer."""
+
+READS = frozenset({"SELECT", "EXPLAIN"})
+"""The kinds of statement that read; DESCRIBE, SHOW TABLES and SUMMARIZE are kinds of SELECT to DuckDB."""
+
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    # A table's name must not find a variable of this program.
+    "python_enable_replacements": "false",
+}
+
+_LOCKED = ("SET enable_external_access = false", "SET lock_configuration = true")
+"""No files, no network, no extensions; and no way back."""
+
+LISTS = "`clickstream tables` lists the tables, and SQL's DESCRIBE the columns of one."
+
+
+@contextmanager
+def lake_connection(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A locked DuckDB in which the tables that ``sql`` may mean are views, each at its newest version.
+
+    Raises OutsideError where there is no lake.
+    """
+    import duckdb
+
+    found = open_tables(settings, mentioned(sql))
+    if not found and not open_tables(settings):
+        raise no_lake(settings)
+    with (
+        # What does not fit into memory goes there, and not into the current folder.
+        TemporaryDirectory(prefix="clickstream-sql-") as spilled,
+        duckdb.connect(config={**_CONFIG, "temp_directory": spilled}) as connection,
+    ):
+        # The bar would stand among the rows.
+        connection.execute("SET enable_progress_bar = false")
+        add_views(connection, found)
+        for setting in (f"SET schema = '{SCHEMA}'", *_LOCKED):
+            connection.execute(setting)
+        yield connection
+
+
+def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], None]) -> None:
+    """Does it in a thread: while DuckDB works in the main one, Python hears no Ctrl-C."""
+    with ThreadPoolExecutor(1) as one:
+        doing = one.submit(work)
+        try:
+            doing.result()
+        except BaseException:
+            connection.interrupt()
+            raise
+
+
+def mentioned(sql: str) -> list[Table]:
+    """The tables whose names are in the text; all of them where none is, as in SHOW TABLES.
+
+    To open a table is to read its log, which a query of another one need not wait for.
+    """
+    text = sql.lower()
+    return [table for table in TABLES.values() if table.short_name in text] or list(TABLES.values())
+
+
+def one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raises UsageError where the text is not one statement that reads."""
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        said = "There is no query." if not statements else f"These are {len(statements)} statements."
+        raise UsageError(said, "Give one, as in `clickstream sql 'SELECT count(*) FROM gold.sessions'`.")
+    kind = statements[0].type.name
+    if kind == "MULTI":
+        raise UsageError(
+            "This is more than one step, which a PIVOT without a list of its values is.",
+            "Name them, as in PIVOT gold.daily_funnel ON referrer_kind IN ('search', 'direct') USING sum(sessions).",
+        )
+    if kind not in READS:
+        raise _not_a_query(kind)
+
+
+def _not_a_query(kind: str) -> UsageError:
+    return UsageError(
+        f"The lake is only read here, and this statement is none that reads ({kind}).",
+        "Ask with SELECT, DESCRIBE, SUMMARIZE, SHOW TABLES or EXPLAIN; the jobs are what writes tables.",
+    )
+
+
+def in_words(error: Exception, sql: str, settings: Settings) -> LakehouseError:
+    """What DuckDB says of a query, as a sentence with its cure."""
+    first, *more = str(error).splitlines()
+    kind, _, said = first.partition(": ")
+    if kind == "Permission Error":
+        return UsageError(
+            "A query reads the tables of the lake here, and no other file and no network.",
+            "Write FROM and the name of a table, as in gold.sessions.",
+        )
+    if said.endswith("is not an table"):  # but a view, which only a statement that writes minds
+        return _not_a_query("INSERT")
+    if table := re.search(r'Table with name "?(.+?)"? does not exist', said):
+        return _no_table(table[1], sql, settings)
+    if column := re.search(r'column (?:named )?"([^"]+)"(?: not found|$)', said):
+        return _no_column(column[1], sql)
+    cure = next((line for line in more if line.startswith(("Did you mean", "Candidate tables", "Either"))), LISTS)
+    return UsageError(f"DuckDB does not take this query: {(said or first).rstrip('.!')}.", cure)
+
+
+def _no_table(name: str, sql: str, settings: Settings) -> LakehouseError:
+    short = name.rpartition(".")[2]
+    meant = [table for table in TABLES.values() if table.short_name == short and _may_mean(sql, table)]
+    if meant:
+        return OutsideError(
+            f"{meant[0].name} is not in {settings.lake_root} yet.",
+            "`clickstream run` runs the jobs that make the tables.",
+        )
+    near = nearest(short, TABLES.values())
+    gold = (table.name for table in TABLES.values() if table.layer == SCHEMA)
+    hint = f"Near it: {', '.join(near)}." if near else f"The gold tables are {', '.join(gold)}."
+    return UsageError(f"There is no table {name}.", f"{hint} {LISTS}")
+
+
+def _may_mean(sql: str, table: Table) -> bool:
+    return table.layer == SCHEMA or table.name in sql.lower()
+
+
+def nearest(name: str, tables: Iterable[Table]) -> list[str]:
+    """The full names of the tables whose own name is like this one."""
+    by_short: dict[str, list[str]] = {}
+    for table in tables:
+        by_short.setdefault(table.short_name, []).append(table.name)
+    return [full for short in get_close_matches(name.lower(), by_short, n=3) for full in by_short[short]]
+
+
+def _no_column(name: str, sql: str) -> UsageError:
+    columns = {column: None for table in mentioned(sql) for column in table.column_names}
+    near = get_close_matches(name.lower(), columns, n=4)
+    return UsageError(f"What is read has no column {name}.", f"Near it: {', '.join(near)}." if near else LISTS)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: bytes in hexadecimal, instants in ISO 8601, no number that JSON lacks."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, float) and value - value != 0:  # infinite, or none at all
+        return str(value)
+    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -1,0 +1,169 @@
+"""A table as one file that other programs open; starts no Spark."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from lakehouse.errors import OutsideError, UsageError
+from lakehouse.table import Table
+from pipelines.query.delta_reader import opened
+from pipelines.query.xlsx import write_workbook
+from pipelines.runtime.catalog import table_named
+from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.options import AsJson
+from pipelines.runtime.settings import load_settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Format(StrEnum):
+    """How the file is written."""
+
+    csv = "csv"
+    parquet = "parquet"
+    xlsx = "xlsx"
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula, as OWASP lists it under CSV injection."""
+
+
+def export(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="The table, as in gold.sessions.")],
+    file: Annotated[Path, typer.Option("--out", help="The file to write.")],
+    form: Annotated[
+        Format | None, typer.Option("--format", help="How the file is written; else its ending says so, or it is csv.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a table to one file, in the order of its key; starts no Spark.
+
+    In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front. Parquet
+    has it as it is. In XLSX it is marked as text; instants are in UTC, and numbers of more than 15 digits are text.
+    """
+    declared, chosen = table_named(table), format_of(file, form)
+    rows = read_rows(declared, load_settings().lake_root)
+    write_export(rows, file, chosen, force=force)
+    if as_json:
+        print_json({"table": table, "file": str(file), "format": chosen.value, "rows": rows.num_rows})
+        return
+    out.print(f"{rows.num_rows:,} rows of {table} in {escape(str(file))}, as {chosen.value}")
+
+
+def format_of(file: Path, asked: Format | None) -> Format:
+    """How a file is written: as asked for, or as its ending says; csv where that says nothing.
+
+    Raises UsageError where the two contradict each other: a program that opens it goes by the ending.
+    """
+    ending = file.suffix.lower().removeprefix(".")
+    meant = Format(ending) if ending in list(Format) else None
+    if asked and meant and asked is not meant:
+        raise UsageError(
+            f"{file} ends like {meant.value}, and --format says {asked.value}.",
+            f"Leave --format out, or name the file {file.with_suffix('.' + asked.value).name}.",
+        )
+    return asked or meant or Format.csv
+
+
+def read_rows(table: Table, root: str) -> pa.Table:
+    """The newest version of a table, by its key, with the columns that are declared and there.
+
+    Raises OutsideError where there is no such table.
+    """
+    found = opened(table, root)
+    if found is None:
+        raise OutsideError(f"There is no table {table.name} in {root}.", "Run `clickstream run` first.")
+    rows = found.to_pyarrow_table()
+    have = [name for name in table.column_names if name in rows.column_names]
+    return rows.select(have).sort_by([(name, "ascending") for name in table.key])
+
+
+def write_export(rows: pa.Table, file: Path, form: Format, *, force: bool) -> None:
+    """Writes rows to a file, whole or not at all.
+
+    Raises UsageError where the file is there, or its folder is not.
+    """
+    write_whole(file, lambda draft: _WRITERS[form](rows, draft), force=force)
+
+
+def write_whole(file: Path, write: Callable[[Path], object], *, force: bool) -> None:
+    """Lets ``write`` fill a draft, which then takes the file's place: so the file is whole, or as it was.
+
+    Raises UsageError where the file is there and ``force`` is not given, or its folder is not there.
+    """
+    if file.is_dir() or (file.exists() and not force):
+        raise UsageError(f"{file} is there already.", "Name another file, or give --force to write over it.")
+    if not file.absolute().parent.is_dir():
+        raise UsageError(f"There is no folder {file.absolute().parent}.", "Make it first.")
+    draft = file.with_name(f".{file.name}.{os.getpid()}.new")
+    try:
+        write(draft)
+        draft.replace(file)
+    except OSError as error:
+        raise OutsideError(
+            f"{file} cannot be written: {error.strerror or error}.", "Mend that, and run it again."
+        ) from None
+    finally:
+        with suppress(OSError):  # a name that is too long for a draft is too long to be looked for
+            draft.unlink(missing_ok=True)
+
+
+def harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: where it begins like one, an apostrophe stands before it."""
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def cell(value: Any) -> Any:
+    """A value as CSV has it: instants in ISO 8601 with their offset, bytes in hexadecimal, numbers exact."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | list | dict):
+        return harmless(str(value))
+    return value
+
+
+def _csv(rows: pa.Table, file: Path) -> None:
+    # With a byte order mark: without one, Excel takes UTF-8 for the code page of its country.
+    with file.open("w", encoding="utf-8-sig", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(rows.column_names)
+        writer.writerows(_lines(rows))
+
+
+def _lines(rows: pa.Table) -> Iterable[list[Any]]:
+    for batch in rows.to_batches(max_chunksize=10_000):
+        for line in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            yield [cell(value) for value in line]
+
+
+def _parquet(rows: pa.Table, file: Path) -> None:
+    from pyarrow import parquet
+
+    parquet.write_table(rows, file)
+
+
+_WRITERS: dict[Format, Callable[[pa.Table, Path], None]] = {
+    Format.csv: _csv,
+    Format.parquet: _parquet,
+    Format.xlsx: write_workbook,
+}
+
+
+if __name__ == "__main__":
+    call(export)

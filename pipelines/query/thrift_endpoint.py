@@ -1,0 +1,137 @@
+"""Gold for tools that speak SQL over JDBC or ODBC, such as Power BI: Spark's Thrift Server, which here only reads."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Container, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from lakehouse.errors import OutsideError
+from lakehouse.jvm import starting_from
+from lakehouse.session import end_session
+from lakehouse.signals import Stop, stopping
+from lakehouse.sql_endpoint.read_only import make_read_only
+from lakehouse.sql_endpoint.thrift_server import endpoint_settings, forget_environment, java_options, serving
+from lakehouse.table import Table
+from pipelines.query.delta_reader import no_lake, open_tables
+from pipelines.runtime.catalog import GOLD
+from pipelines.runtime.console import bar, call, err, out
+from pipelines.runtime.job import CLASSES, Job, open_job
+from pipelines.runtime.ports import LOOPBACK, check_port
+from pipelines.runtime.settings import Settings, load_settings
+
+DATABASES = ("gold", "default")
+"""Where the tables are listed: a client that names no database looks into the second."""
+
+LOOK_SECONDS = 5.0
+"""How often it is looked whether a table has come that was not there before."""
+
+
+def sql(
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 10000,
+    host: Annotated[
+        str,
+        typer.Option(help="The address to listen on. Any but this machine's own lets others in: no password is asked."),
+    ] = LOOPBACK,
+) -> None:
+    """Serve the gold tables to SQL clients, Power BI's Spark connector among them, until Ctrl-C.
+
+    Each gold table is listed with its comments, in the databases gold and default, and shows what is new without a
+    restart. Statements that write, read other files or run programs are refused.
+    """
+    settings = load_settings()
+    check_port(port, "clickstream serve sql --port 10001", host)
+    if not open_tables(settings, GOLD.values()):
+        raise no_lake(settings)
+    with (
+        stopping() as stop,
+        stop.heeded(),
+        TemporaryDirectory(prefix="clickstream-sql-", ignore_cleanup_errors=True) as own,
+    ):
+        with bar() as shown:
+            shown.add_task("serve sql: starting Spark")
+            job = open_endpoint(settings, host, port, Path(own))
+        try:
+            with bar() as shown, stop.unheeded():
+                shown.add_task("serve sql: looking at the tables")
+                views = Views(job)
+                views.add()
+            make_read_only(job.spark, f"{job.lake.root}/gold")
+            with serving(job.spark):
+                _say(host, port, views.names)
+                _until_told(stop, job, views)
+        finally:
+            end_session(job.spark)
+
+
+def open_endpoint(settings: Settings, host: str, port: int, folder: Path) -> Job:
+    """A Spark that can serve SQL there, and leaves nothing behind but its log."""
+    forget_environment()
+    more = endpoint_settings(host, port, folder)
+    if settings.spark.master.startswith("local"):
+        # Spark's own ports, by which a cluster would talk to this process.
+        more |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
+    return open_job("sql", settings, java_options=f"{starting_from(CLASSES)} {java_options(folder)}", more=more)
+
+
+class Views:
+    """The tables as clients see them: views of their files, for nobody can write into a view."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self.names: list[str] = []
+        for database in DATABASES:
+            job.spark.sql(f"CREATE DATABASE IF NOT EXISTS {database}")
+
+    def add(self) -> None:
+        """Lists the gold tables that are there and were not listed yet."""
+        missing = [table for table in GOLD.values() if table.name not in self.names]
+        for name, found in open_tables(self._job.settings, missing).items():
+            have = {field.name for field in found.schema().fields}
+            for database in DATABASES:
+                self._job.spark.sql(view_of(GOLD[name], database, self._job.lake.path(GOLD[name]), have))
+            self.names.append(name)
+
+
+def view_of(table: Table, database: str, path: str, have: Container[str]) -> str:
+    """The SQL that lists a table in a database, with its comments and those of its columns."""
+    columns = [column for column in table.columns if column.name in have]
+    listed = ", ".join(f"`{column.name}` COMMENT {json.dumps(column.doc)}" for column in columns)
+    names = ", ".join(f"`{column.name}`" for column in columns)
+    view = f"CREATE OR REPLACE VIEW `{database}`.`{table.short_name}` ({listed}) COMMENT {json.dumps(table.doc)}"
+    return f"{view} AS SELECT {names} FROM delta.`{path.replace('`', '``')}`"  # noqa: S608 - declared names
+
+
+def _say(host: str, port: int, names: Sequence[str]) -> None:
+    name = "localhost" if host == LOOPBACK else host
+    out.print(f"{len(names)} gold tables are served at {name}:{port}, to be read; Ctrl-C ends it.")
+    out.print(
+        f'Power BI: ApacheSpark.Tables("{name}:{port}", 0), any user and password. JDBC: jdbc:hive2://{name}:{port}'
+    )
+    if host != LOOPBACK:
+        err.print(
+            f"Whoever reaches port {port} of this machine can read all of gold: no password is asked, and nothing is "
+            "encrypted."
+        )
+
+
+def _until_told(stop: Stop, job: Job, views: Views) -> None:
+    looked = time.monotonic()
+    while not stop.wait(0.3):
+        if job.spark.sparkContext._jsc.sc().isStopped():  # noqa: SLF001
+            raise OutsideError("Spark has ended by itself.", f"{job.settings.logs / 'spark.log'} says why.")
+        if time.monotonic() - looked > LOOK_SECONDS:
+            # A table may be half made, or the store away for a moment: the next look finds it.
+            with suppress(Exception):
+                views.add()
+            looked = time.monotonic()
+
+
+if __name__ == "__main__":
+    call(sql)

@@ -1,0 +1,1 @@
+"""What every job runs on: settings, Spark session, catalog, streams with metrics, console."""

@@ -1,0 +1,110 @@
+"""How the command line speaks: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, Protocol
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from lakehouse.errors import LakehouseError, OutsideError, StoppedError
+from lakehouse.signals import end_when_told
+from pipelines.runtime.settings import refuse_unknown
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+"""For results; where no terminal says how wide it is, wide enough for a table."""
+
+err = Console(stderr=True, highlight=False)
+"""For progress and errors."""
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output, for machines."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def bar() -> Progress:
+    """A line that says what is being done and since when; nothing at all where nobody watches."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+class Say(Protocol):
+    """Says what is being done, and which share of it is done where that is known."""
+
+    def __call__(self, text: str, share: float | None = None, /) -> None:
+        """Says it."""
+
+
+@contextmanager
+def watched(name: str) -> Iterator[Say]:
+    """A progress bar for work that has steps; nothing at all where nobody watches."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task(f"{name}: starting", total=None)
+
+        def say(text: str, share: float | None = None, /) -> None:
+            total = None if share is None else 1.0
+            progress.update(task, description=f"{name}: {text}", total=total, completed=share or 0.0)
+
+        yield say
+
+
+def debugging() -> bool:
+    """Whether stack traces are wanted: ``--debug`` or CLICKSTREAM_DEBUG."""
+    return os.environ.get("CLICKSTREAM_DEBUG", "") not in ("", "0")
+
+
+def fail(error: BaseException) -> NoReturn:
+    """Says one sentence with the cure, and exits with the code that the error stands for."""
+    if debugging():
+        err.print_exception()
+    if isinstance(error, KeyboardInterrupt | StoppedError):
+        err.print("stopped")
+        raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 143)
+    said = in_words(error)
+    err.print(f"[bold red]error:[/] {escape(str(said))}", soft_wrap=True)
+    raise SystemExit(said.exit_code)
+
+
+def in_words(error: BaseException) -> LakehouseError:
+    """An error as a sentence with its cure."""
+    from lakehouse.session import java_is_gone  # only now: commands without Spark need not wait for it
+
+    if java_is_gone(error):
+        return OutsideError(
+            "Java, which runs Spark, has ended: it was killed, or ran out of memory.",
+            "Run it again, nothing is lost; if it comes back, raise spark.driver_memory. "
+            "Its last words are in logs/spark.log of the state folder.",
+        )
+    if isinstance(error, LakehouseError):
+        return error
+    first = (str(error).strip().splitlines() or [""])[0][:500].rstrip(".")
+    return OutsideError(f"{type(error).__name__}: {first}.", "Run it again with --debug for the whole story.")
+
+
+def call(command: Callable[..., Any]) -> NoReturn:
+    """Runs a command's app or function with the command line's arguments, and never shows a stack trace unasked."""
+    if "--debug" in sys.argv:
+        sys.argv.remove("--debug")
+        os.environ["CLICKSTREAM_DEBUG"] = "1"
+    end_when_told()
+    try:
+        refuse_unknown()
+        if isinstance(command, typer.Typer):
+            command(standalone_mode=True)
+        else:
+            app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            app.command()(command)
+            app(standalone_mode=True)
+    except (Exception, KeyboardInterrupt, StoppedError) as error:  # noqa: BLE001 - the last stop before a person
+        fail(error)
+    raise SystemExit(0)

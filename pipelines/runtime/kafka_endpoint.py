@@ -1,0 +1,44 @@
+"""Find the Kafka that the jobs talk to: an external one by setting, else the embedded broker."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from lakehouse.embedded_kafka.broker import Broker
+from lakehouse.errors import OutsideError
+from pipelines.runtime.settings import Settings
+
+
+def broker_of(settings: Settings, say: Callable[[str], None] = lambda _: None) -> Broker:
+    """The embedded broker of an installation, running or not."""
+    kafka = settings.kafka
+    return Broker(settings.kafka_home, kafka.port, kafka.heap, kafka.start_timeout_seconds, say)
+
+
+def bootstrap_servers(settings: Settings) -> str:
+    """The servers that clients connect to first: the external Kafka's, else the running embedded broker's.
+
+    Raises OutsideError where neither is there.
+    """
+    if settings.kafka.bootstrap_servers:
+        return settings.kafka.bootstrap_servers
+    servers = broker_of(settings).status().bootstrap_servers
+    if servers is None:
+        raise OutsideError(
+            "No Kafka is running for this installation.",
+            "Start the embedded one with `clickstream broker start`, or set CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS.",
+        )
+    return servers
+
+
+def reachable(servers: str, timeout: float = 2) -> bool:
+    """Whether any of ``host:port,host:port`` takes connections."""
+    for server in filter(None, (part.strip() for part in servers.split(","))):
+        host, _, port = server.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=timeout).close()
+        except (OSError, ValueError, OverflowError):
+            continue
+        return True
+    return False

@@ -1,0 +1,223 @@
+"""The settings: conf/base.toml, then conf/<environment>.toml, then the environment."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from lakehouse.errors import UsageError
+from lakehouse.table import Table
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+"""The folder of the settings that this installation ships with."""
+
+_PREFIX = "CLICKSTREAM_"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(_Part):
+    """Where Kafka is, or how to run the embedded one."""
+
+    bootstrap_servers: str = ""
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    heap: str = "512m"
+    partitions: Annotated[int, Field(ge=1)] = 2
+    replication_factor: Annotated[int, Field(ge=1)] = 1
+    start_timeout_seconds: Annotated[float, Field(gt=0)] = 60
+    patience_seconds: Annotated[float, Field(ge=3)] = 180
+    client: dict[str, str] = {}
+
+
+class SparkSettings(_Part):
+    """How Spark is started where spark-submit does not say."""
+
+    master: str = "local[*]"
+    driver_memory: str = "3g"
+
+
+class StreamSettings(_Part):
+    """How much a batch takes, how often it runs, and how long it has to stop."""
+
+    trigger_seconds: Annotated[float, Field(gt=0)] = 5
+    records_per_batch: Annotated[int, Field(ge=1)] = 1_000_000
+    bytes_per_batch: str = "512m"
+    stop_seconds: Annotated[float, Field(gt=0)] = 15
+
+
+class SessionSettings(_Part):
+    """When a session is over."""
+
+    closes_after_minutes: Annotated[float, Field(ge=0)] = 30
+
+
+class QualitySettings(_Part):
+    """Which shares of quarantined records, 0 to 1, are worth a look, and too many."""
+
+    warn: Annotated[float, Field(ge=0, le=1)] = 0.05
+    fail: Annotated[float, Field(ge=0, le=1)] = 0.25
+
+
+class ModelSettings(_Part):
+    """How a model is trained, where the command line does not say."""
+
+    seed: int = 7
+    max_depth: Annotated[int, Field(ge=1, le=30)] = 6
+    min_sessions: Annotated[int, Field(ge=2)] = 50
+    missed_buyer_costs: Annotated[float, Field(gt=0)] = 4.0
+    warn_days: Annotated[int, Field(ge=1)] = 28
+    warn_drift: Annotated[float, Field(gt=0)] = 0.25
+    warn_calibration: Annotated[float, Field(gt=0)] = 0.1
+    warn_precision: Annotated[float, Field(gt=0, le=1)] = 0.7
+
+
+class Settings(BaseSettings):
+    """All settings of one installation."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__")
+
+    environment: str = "local"
+    lake: str = "./lake"
+    state: Path = Path("./.clickstream")
+    kafka: KafkaSettings = KafkaSettings()
+    spark: SparkSettings = SparkSettings()
+    stream: StreamSettings = StreamSettings()
+    sessions: SessionSettings = SessionSettings()
+    quality: QualitySettings = QualitySettings()
+    model: ModelSettings = ModelSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order in which they win, first to last: arguments, environment, its file, base."""
+        conf = conf_folder()
+        own = conf / f"{os.environ.get(_PREFIX + 'ENVIRONMENT', 'local')}.toml"
+        return (
+            init_settings,
+            EnvSettingsSource(settings_cls, env_nested_delimiter="__"),
+            TomlConfigSettingsSource(settings_cls, own),
+            TomlConfigSettingsSource(settings_cls, conf / "base.toml"),
+        )
+
+    @cached_property
+    def lake_root(self) -> str:
+        """The lake as an absolute path or a URI, without a slash at its end."""
+        return self.lake.rstrip("/") if "://" in self.lake else str(Path(self.lake).resolve())
+
+    @cached_property
+    def state_root(self) -> Path:
+        """The state folder as an absolute path."""
+        return self.state.resolve()
+
+    @property
+    def kafka_home(self) -> Path:
+        """The embedded broker's folder."""
+        return self.state_root / "kafka"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the streams' checkpoints."""
+        return self.state_root / "checkpoints"
+
+    def checkpoint(self, table: Table) -> Path:
+        """The checkpoint folder of the stream that feeds a table of bronze or silver."""
+        return self.checkpoints / table.layer / table.short_name
+
+    @property
+    def locks(self) -> Path:
+        """The folder of the streams' locks."""
+        return self.state_root / "locks"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs."""
+        return self.state_root / "logs"
+
+    @property
+    def metrics(self) -> Path:
+        """The folder of what streams have done and gold.pipeline_metrics does not tell yet."""
+        return self.state_root / "metrics"
+
+    @property
+    def truth(self) -> Path:
+        """The file of what the simulator itself knew of the demo's visits, which no job reads."""
+        return self.state_root / "truth.jsonl"
+
+    @property
+    def mlflow_home(self) -> Path:
+        """The folder of the MLflow store."""
+        return self.state_root / "mlflow"
+
+
+def conf_folder() -> Path:
+    """The folder of the settings: CLICKSTREAM_CONF, else the one shipped with this program."""
+    return Path(os.environ.get(f"{_PREFIX}CONF", CONF))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings as they are now.
+
+    Raises UsageError, which names the setting and what is wrong with it.
+    """
+    environment = os.environ.get(f"{_PREFIX}ENVIRONMENT", "local")
+    known = sorted(path.stem for path in conf_folder().glob("*.toml") if path.stem != "base")
+    if environment not in known:
+        raise UsageError(
+            f"There is no environment {environment!r}: {conf_folder()} has {', '.join(known) or 'none'}.",
+            f"Set {_PREFIX}ENVIRONMENT to one of them, or add conf/{environment}.toml.",
+        )
+    refuse_unknown()
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = _PREFIX + "__".join(str(part) for part in first["loc"]).upper()
+        if first["type"] == "extra_forbidden":
+            raise UsageError(
+                f"There is no setting {name}.", "Mend its name or take it out, in conf/ or in the environment."
+            ) from error
+        raise UsageError(
+            f"The setting {name} is {first.get('input')!r}, which is wrong: {_lower(first['msg'])}.",
+            "Mend it in conf/ or in the environment.",
+        ) from error
+    except ValueError as error:
+        raise UsageError(f"The settings cannot be read: {error}.", "Mend conf/ or the environment.") from error
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def refuse_unknown() -> None:
+    """Raises UsageError where a variable of the environment looks like a setting and is none."""
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith(_PREFIX)
+        and name.removeprefix(_PREFIX).lower().partition("__")[0] not in {*Settings.model_fields, "conf", "debug"}
+    )
+    if unknown:
+        raise UsageError(
+            f"{', '.join(unknown)} is no setting.",
+            f"The settings are {', '.join(_PREFIX + name.upper() for name in Settings.model_fields)}; "
+            "parts of them follow after two underscores, as in CLICKSTREAM_KAFKA__PORT.",
+        )

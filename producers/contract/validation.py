@@ -1,0 +1,112 @@
+"""Judging one record by the contract, in plain Python: the reference that every faster way must equal.
+
+What the contract leaves open is decided here and in producers.contract.field_rules:
+
+- Strict JSON by RFC 8259, with one byte order mark in front and JSON white space around the object.
+  UTF-8 is checked in the whole value, in unknown keys as well.
+- A body that cannot be read breaks one rule. Of a body that can, every broken rule is told: a key that
+  occurs twice, at any level, and nesting that is too deep beside those of the fields. A field whose own
+  key occurs twice is not judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from producers.contract.event_type import MAX_DEPTH, EventType
+from producers.contract.field_rules import READERS, Broken, Value, missing, shown
+from producers.contract.strict_json import JsonDocument, JsonType, JsonValue, NotJsonError, read_json
+
+_NULL = JsonType.NULL  # in Python 3.11 looking it up costs more than comparing with it
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BLANK_BYTES = b" \t\n\r"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A good record's normalised values, ``timestamp`` in microseconds; or every rule that it breaks."""
+
+    values: dict[str, Value]
+    broken: tuple[Broken, ...]
+
+
+def judge(event: EventType, value: bytes | None, arrived_at: int) -> Verdict:
+    """Judge a record that arrived at an instant (microseconds since 1970, UTC). Never raises."""
+    try:
+        document = _document(value)
+    except _UnreadableError as error:
+        return Verdict({}, (error.broken,))
+    return judge_document(event, document, arrived_at)
+
+
+def judge_document(event: EventType, document: JsonDocument, arrived_at: int) -> Verdict:
+    """Judge a JSON object that has been read."""
+    broken = _broken_by_shape(document)
+    values: dict[str, Value] = {}
+    for field in event.fields:
+        if field.name in document.duplicated:
+            continue
+        found = document.members.get(field.name, _ABSENT)
+        if found.type is not _NULL:
+            values[field.name] = READERS[field.kind](field, found, broken, arrived_at)
+        else:
+            values[field.name] = None
+            if field.required:
+                broken.append(missing(field))
+    return Verdict({}, tuple(broken)) if broken else Verdict(values, ())
+
+
+_ABSENT = JsonValue(_NULL, "null")
+
+
+class _UnreadableError(Exception):
+    def __init__(self, rule: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.broken = Broken(rule, sentence)
+
+
+def _document(value: bytes | None) -> JsonDocument:
+    """The object in a value; raises if there is none."""
+    if value is None:
+        raise _UnreadableError("value_null", "The record has no value (a tombstone).")
+    body = value.removeprefix(_BYTE_ORDER_MARK)
+    if not body.strip(_BLANK_BYTES):
+        raise _UnreadableError("body_empty", "The value is empty or blank.")
+    try:
+        text = body.decode()
+        document = read_json(text)
+    except UnicodeDecodeError as error:
+        position = error.start + len(value) - len(body)
+        sentence = f"The value is not UTF-8: byte {position} is 0x{body[error.start]:02x}."
+        raise _UnreadableError("utf8_invalid", sentence) from None
+    except NotJsonError as error:
+        rest = text[error.position :]
+        what = f"there cannot be {shown(rest)}" if rest else "it ends too early"
+        sentence = f"The value is not JSON: at character {error.position}, {what}"
+        raise _UnreadableError("json_invalid", sentence) from None
+    if document.type is not JsonType.OBJECT:
+        raise _UnreadableError("json_not_object", f"The value is not a JSON object, but {_named(document.type)}.")
+    return document
+
+
+def _broken_by_shape(document: JsonDocument) -> list[Broken]:
+    broken = []
+    if document.depth > MAX_DEPTH:
+        sentence = f"The value nests {document.depth:,} levels deep, but at most {MAX_DEPTH} are read."
+        broken.append(Broken("json_too_deep", sentence))
+    if document.duplicated:
+        keys = ", ".join(shown(key) for key in document.duplicated[:3])
+        broken.append(Broken("json_key_duplicated", f"A key occurs twice in one object: {keys}."))
+    return broken
+
+
+def _named(kind: JsonType) -> str:
+    return {
+        JsonType.STRING: "a text",
+        JsonType.NUMBER: "a number",
+        JsonType.OBJECT: "an object",
+        JsonType.ARRAY: "an array",
+        JsonType.TRUE: "true",
+        JsonType.FALSE: "false",
+        JsonType.NULL: "null",
+    }[kind]

@@ -1,0 +1,1 @@
+"""Real exports of events, read line by line and sent as records for Kafka."""

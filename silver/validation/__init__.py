@@ -1,0 +1,1 @@
+"""Validation of a micro-batch: the fast path by column, and the reference implementation for the rest."""

@@ -1,0 +1,160 @@
+"""The report in a real browser: nothing is asked for, it fits a phone, keys reach it, and it follows gold."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pipelines.bi.html.browser import CHROMIUM, browser
+from tests.pipelines.bi.html.conftest import html_of, live_at
+from tests.pipelines.bi.html.made_gold import made_gold, no_gold, write_gold, years_apart
+from tests.pipelines.bi.html.test_page import hostile_gold
+from tests.support.node import node_folder
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium and no Chrome on the PATH: install one, as in 'apt install chromium'"
+)
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    with browser(tmp_path_factory.mktemp("browser")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def file(html, tmp_path_factory):
+    path = tmp_path_factory.mktemp("file") / "report.html"
+    path.write_text(html, encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def years_apart_file(tmp_path_factory):
+    root = tmp_path_factory.mktemp("years_apart")
+    write_gold(root, no_gold())
+    write_gold(root, years_apart())
+    path = root / "report.html"
+    path.write_text(html_of(root), encoding="utf-8")
+    return path.as_uri()
+
+
+def screen(tab, width, **features):
+    tab.send("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
+    tab.send(
+        "Emulation.setEmulatedMedia", features=[{"name": name, "value": value} for name, value in features.items()]
+    )
+
+
+def test_the_file_opens_without_a_complaint_and_asks_for_nothing_else(tab, file):
+    screen(tab, 1280)
+    tab.open(file)
+    assert tab.value("document.querySelectorAll('section').length") == 6
+    assert tab.complaints() == []
+    assert [address for address in tab.asked_for() if not address.startswith("data:")] == [file]
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_the_page_is_no_wider_than_the_screen(tab, file, width):
+    screen(tab, width)
+    tab.open(file)
+    assert tab.value("document.documentElement.scrollWidth") <= width
+    outside = "[...document.querySelectorAll('article *')].filter(one => !one.closest('.scroll, .unseen') && "
+    assert tab.value(f"{outside} one.getBoundingClientRect().right > innerWidth + 1).length") == 0
+    small = "[...document.querySelectorAll('main *')].filter(one => one.children.length === 0 && one.textContent.trim()"
+    assert (
+        tab.value(
+            f"Math.min(...{small} && !one.closest('svg')).map(one => parseFloat(getComputedStyle(one).fontSize)))"
+        )
+        >= 12
+    )
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_name_below_a_chart_covers_another(tab, file, years_apart_file, width):
+    screen(tab, width)
+    boxes = "[...one.children].map(name => name.getBoundingClientRect()).filter(box => box.width)"
+    meet = f"{boxes}.some((box, place, all) => place && all[place - 1].right > box.left)"
+    for address in (file, years_apart_file):
+        tab.open(address)
+        assert tab.value("document.querySelectorAll('.across').length") > 5
+        assert tab.value(f"[...document.querySelectorAll('.across')].filter(one => {meet}).length") == 0
+
+
+def test_it_is_dark_where_dark_is_preferred(tab, file):
+    seen = set()
+    for scheme in ("light", "dark"):
+        screen(tab, 1280, **{"prefers-color-scheme": scheme})
+        tab.open(file)
+        seen.add(tab.value("getComputedStyle(document.body).backgroundColor"))
+    assert len(seen) == 2
+
+
+def test_it_prints_each_page_on_paper_of_its_own(tab, file):
+    screen(tab, 700, **{"prefers-color-scheme": "dark"})
+    tab.open(file)
+    tab.send("Emulation.setEmulatedMedia", media="print")
+    tables = "[...document.querySelectorAll('article > .scroll')]"
+    assert tab.value(f"{tables}.filter(one => one.scrollWidth > one.clientWidth + 1).length") == 0
+    assert tab.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert tab.value("getComputedStyle(document.querySelector('nav')).display") == "none"
+    assert tab.value("getComputedStyle(document.getElementById('funnel')).breakBefore") == "page"
+    screen(tab, 1280)
+
+
+def test_keys_reach_the_report_the_pages_and_the_tables(tab, file):
+    screen(tab, 1280)
+    tab.open(file)
+    tab.press("Tab")
+    assert tab.value("document.activeElement.className") == "skip"
+    tab.press("Tab")
+    assert tab.value("document.activeElement.getAttribute('href')") == "#overview"
+    for _ in range(5):
+        tab.press("Tab")
+    tab.press("Tab")
+    assert tab.value("document.activeElement.textContent") == "As a table"
+    tab.press("Enter")
+    assert tab.value("document.activeElement.parentElement.open") is True
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_that_keeps_anyone_out(tab, file, pytestconfig, width, scheme):
+    axe = (node_folder(pytestconfig.cache) / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    screen(tab, width, **{"prefers-color-scheme": scheme})
+    tab.open(file)
+    tab.value(f"{axe};0")
+    found = tab.value(
+        "axe.run().then(({violations, passes}) => ({passes: passes.length, violations: violations.map(one => "
+        "one.id + ': ' + one.help + ' ' + one.nodes.slice(0, 3).map(node => node.html).join(' '))}))"
+    )
+    assert found["passes"] > 20
+    assert found["violations"] == []
+
+
+def test_text_in_gold_runs_nothing(tab, tmp_path):
+    write_gold(tmp_path, no_gold())
+    write_gold(tmp_path, hostile_gold())
+    path = tmp_path / "report.html"
+    path.write_text(html_of(tmp_path), encoding="utf-8")
+    tab.open(path.as_uri())
+    assert tab.complaints() == []
+    assert tab.value("document.querySelectorAll('script, img, iframe').length") == 0
+
+
+def test_an_open_page_follows_gold_and_stays_as_its_reader_left_it(tab, tmp_path):
+    screen(tab, 1280)
+    with live_at(tmp_path) as address:
+        tab.open(address)
+        assert "Run `clickstream run` first." in tab.value("document.body.innerText")
+        write_gold(tmp_path, no_gold())
+        write_gold(tmp_path, made_gold(visits=20, days=4))
+        visits = "[...document.querySelectorAll('#overview dd')].map(one => one.innerText)[1]"
+        tab.wait_for(f"document.querySelector('#overview') && {visits} === '20'")
+        tab.value("document.querySelector('#overview summary').focus()")
+        tab.press("Enter")
+        write_gold(tmp_path, {"sessions": made_gold(visits=33, days=4)["sessions"]})
+        tab.wait_for(f"{visits} === '33'")
+        assert tab.value("document.querySelector('#overview details').open") is True
+        assert tab.value("document.activeElement === document.querySelector('#overview summary')") is True
+        assert tab.complaints() == []
+    tab.wait_for("document.getElementById('live-status').textContent.includes('cannot be reached')")

@@ -1,0 +1,69 @@
+"""Charts over days: long stretches without data are shortened and marked, and no value moves."""
+
+from __future__ import annotations
+
+import datetime as dt
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.bi.html.charts import LONG_GAP, column_chart, line_chart
+
+OLD = [dt.date(2022, 8, 1) + dt.timedelta(number) for number in range(10)]
+NEW = [dt.date(2026, 11, 1) + dt.timedelta(number) for number in range(14)]
+
+
+def chart(draw, days):
+    values = [float(number) for number in range(1, len(days) + 1)]
+    return draw(days, [day.isoformat() for day in days], {"Visits": values}, "{:.0f}".format)
+
+
+@pytest.mark.parametrize("draw", [line_chart, column_chart])
+def test_days_years_apart_both_have_room(draw):
+    made = chart(draw, OLD + NEW)
+    [gap] = made.gaps
+    assert (gap.after, gap.before, gap.days) == (OLD[-1], NEW[0], (NEW[0] - OLD[-1]).days - 1)
+    places = [point.x for point in made.lines[0].points]
+    assert places[9] < gap.at < places[10]
+    steps = [other - one for one, other in pairwise(places)]
+    assert [*steps[:9], *steps[10:]] == pytest.approx([steps[0]] * 22, abs=0.02)
+    assert places[23] - places[10] > 40
+
+
+def test_a_line_does_not_cross_days_that_are_left_out():
+    assert chart(line_chart, OLD + NEW).lines[0].path.count("M") == 2
+    assert chart(line_chart, NEW).lines[0].path.count("M") == 1
+
+
+def test_days_without_a_long_gap_keep_their_distance():
+    days = [NEW[0], NEW[1], NEW[0] + dt.timedelta(LONG_GAP + 1)]
+    made = chart(line_chart, days)
+    assert made.gaps == ()
+    assert [point.x for point in made.lines[0].points] == [0, pytest.approx(100 / (LONG_GAP + 1), abs=0.01), 100]
+
+
+def test_two_weeks_without_data_in_a_long_history_are_drawn_as_they_are():
+    days = [dt.date(2025, 1, 1) + dt.timedelta(number) for number in range(200) if not 100 <= number < 120]
+    assert chart(column_chart, days).gaps == ()
+
+
+@given(st.sets(st.dates(dt.date(2020, 1, 1), dt.date(2030, 1, 1)), min_size=1, max_size=60))
+def test_every_day_is_there_once_in_order_inside_the_picture(found):
+    days = sorted(found)
+    for draw in (line_chart, column_chart):
+        made = chart(draw, days)
+        points = made.lines[0].points
+        places = [point.x for point in points]
+        assert [point.reads.split(":")[0] for point in points] == [day.isoformat() for day in days]
+        assert places == sorted(set(places))
+        assert places[0] >= 0
+        assert places[-1] + made.width <= 100.01
+        # Neither a day nor a gap takes so much that the others cannot be seen.
+        assert sum(gap.days for gap in made.gaps) + len(days) <= (days[-1] - days[0]).days + 1
+        assert all(gap.days > max(LONG_GAP, len(days)) for gap in made.gaps)
+        names = [tick.label for tick in made.across]
+        assert names[0] == days[0].isoformat()
+        assert names[-1] == days[-1].isoformat()
+        assert len(names) <= 3

@@ -1,0 +1,355 @@
+"""What the report shows is what plain SQL finds in gold's files."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lakehouse.errors import DeclarationError
+from pipelines.bi.html.charts import heat_map, steps
+from pipelines.bi.html.queries import MEASURE, Figures
+from pipelines.bi.html.render import Report
+from pipelines.bi.semantic.calendar import calendar
+from pipelines.bi.semantic.measures.sales import WITH_AGE
+from pipelines.runtime.catalog import GOLD
+
+SHARE, COUNT, MONEY, SCORE = "{:.1%}", "{:,.0f}", "{:,.2f}", "{:.3f}"
+
+OPEN = "FROM session_predictions JOIN sessions USING (user_id, session_id) WHERE NOT is_closed AND NOT bought"
+KNOWN = "FROM prediction_log p JOIN sessions s USING (user_id, session_id) WHERE is_closed AND scored_at < closes_at"
+
+CARDS = {
+    "Overview": {
+        "Visitors": ("SELECT count(DISTINCT user_id) FROM sessions", COUNT),
+        "Sessions": ("SELECT count(*) FROM sessions", COUNT),
+        "Conversion rate": ("SELECT avg(bought::INT) FROM sessions", SHARE),
+        "Revenue": ("SELECT sum(revenue) FROM sessions", MONEY),
+        "Average order value": ("SELECT sum(revenue) / sum(purchases) FROM sessions", MONEY),
+        "Predicted buyers, still open": (f"SELECT count_if(prediction) {OPEN}", COUNT),
+    },
+    "Funnel": {
+        "Product view rate": ("SELECT avg((product_views > 0)::INT) FROM sessions", SHARE),
+        "Cart rate": ("SELECT avg((cart_adds > 0)::INT) FROM sessions", SHARE),
+        "Conversion rate": ("SELECT avg(bought::INT) FROM sessions", SHARE),
+        "Cart abandonment": ("SELECT avg((NOT bought)::INT) FROM sessions WHERE cart_adds > 0", SHARE),
+        "Minutes to purchase": ("SELECT avg(epoch(bought_at) - epoch(started_at)) / 60 FROM sessions", MONEY),
+    },
+    "Who is about to buy": {
+        "Predicted buyers, still open": (f"SELECT count_if(prediction) {OPEN}", COUNT),
+        "Expected purchases, still open": (f"SELECT sum(probability) {OPEN}", MONEY),
+        "Scored sessions": (f"SELECT count(*) {OPEN}", COUNT),
+        "Newest score": (f"SELECT strftime(max(scored_at), '%Y-%m-%d %H:%M:%S') {OPEN}", "{}"),
+    },
+    "Model quality": {
+        "Known outcomes": (f"SELECT count(*) {KNOWN}", COUNT),
+        "Precision of the predictions": (f"SELECT avg(bought::INT) {KNOWN} AND prediction", SHARE),
+        "Recall of the predictions": (f"SELECT avg(prediction::INT) {KNOWN} AND bought", SHARE),
+        "F1 of the predictions": (
+            f"SELECT 2 * count_if(prediction AND bought) / (count_if(prediction) + count_if(bought)) {KNOWN}",
+            SCORE,
+        ),
+        "Lift of the predictions": (
+            f"SELECT (SELECT avg(bought::INT) {KNOWN} AND prediction) / (SELECT avg(bought::INT) {KNOWN})",
+            MONEY,
+        ),
+        "Brier score": (f"SELECT avg((probability - bought::INT) ** 2) {KNOWN}", SCORE),
+    },
+    "Data quality": {
+        "Records received": ("SELECT sum(received) FROM data_quality WHERE rule = 'all'", COUNT),
+        "Records kept": ("SELECT sum(kept) FROM data_quality WHERE rule = 'all'", COUNT),
+        "Share quarantined": ("SELECT sum(quarantined) / sum(received) FROM data_quality WHERE rule = 'all'", SHARE),
+        "Share repeated": ("SELECT sum(duplicates) / sum(received) FROM data_quality WHERE rule = 'all'", SHARE),
+        "Newest day of arrival": ("SELECT max(arrived_on)::VARCHAR FROM data_quality", "{}"),
+    },
+}
+
+BY_DAY = "FROM sessions GROUP BY ALL ORDER BY 1"
+BAND = "least(floor(probability * 10), 9) / 10"
+DAY = "{}"
+
+TABLES = {
+    "Visits, and those that bought": (f"SELECT started_on, count(*), count_if(bought) {BY_DAY}", (DAY, COUNT, COUNT)),
+    "Revenue": (f"SELECT started_on, sum(revenue) {BY_DAY}", (DAY, MONEY)),
+    "Months": (
+        (
+            "SELECT * FROM (SELECT strftime(started_on, '%Y-%m') AS m, count(*), avg(bought::INT), sum(purchases), "
+            "sum(revenue), sum(revenue) / sum(purchases) FROM sessions GROUP BY ALL) JOIN "
+            "(SELECT strftime(arrived_on, '%Y-%m') AS m, sum(quarantined) / sum(received) FROM data_quality "
+            "WHERE rule = 'all' GROUP BY ALL) USING (m) ORDER BY m"
+        ),
+        (DAY, COUNT, SHARE, COUNT, MONEY, MONEY, SHARE),
+    ),
+    "The rates, day by day": (
+        f"SELECT started_on, avg((product_views > 0)::INT), avg((cart_adds > 0)::INT), avg(bought::INT) {BY_DAY}",
+        (DAY, SHARE, SHARE, SHARE),
+    ),
+    "By where visits come from": (
+        (
+            "SELECT referrer_kind, coalesce(referrer_host, '(none)'), count(*) AS n, count_if(product_views > 0), "
+            "count_if(cart_adds > 0), count_if(bought), avg(bought::INT), avg((events = 1 AND NOT bought)::INT), "
+            "sum(revenue) / count(*) FROM sessions GROUP BY ALL ORDER BY n DESC, 1"
+        ),
+        (DAY, DAY, COUNT, COUNT, COUNT, COUNT, SHARE, SHARE, MONEY),
+    ),
+    "The most likely first, with what they have done so far": (
+        (
+            "SELECT user_id, session_id, path, referrer_kind, probability, page_views, product_views, cart_adds, "
+            f"duration_seconds / 60 {OPEN} ORDER BY probability DESC, user_id, session_id LIMIT 50"
+        ),
+        (DAY, DAY, DAY, DAY, SHARE, COUNT, COUNT, COUNT, MONEY),
+    ),
+    "How sure the model is": (f"SELECT {BAND} AS b, count(*) {OPEN} GROUP BY ALL ORDER BY b", ("{:.1f}", COUNT)),
+    "Categories": (
+        (
+            "SELECT category, sum(product_views), sum(cart_adds), sum(purchases), sum(revenue) AS r, "
+            "sum(purchase_sessions) / sum(sessions) FROM category_performance GROUP BY ALL ORDER BY r DESC"
+        ),
+        (DAY, COUNT, COUNT, COUNT, MONEY, SHARE),
+    ),
+    "Pages": (
+        (
+            "SELECT page, sum(page_views) AS n, sum(entrances), sum(exits), sum(exits) / sum(page_views) "
+            "FROM page_performance GROUP BY ALL ORDER BY n DESC, page LIMIT 50"
+        ),
+        (DAY, COUNT, COUNT, COUNT, SHARE),
+    ),
+    "Events by weekday and hour (UTC)": (
+        (
+            "SELECT dayname(event_on), hour_of_day, sum(events) AS n FROM hourly_activity "
+            "GROUP BY 1, 2, isodow(event_on) ORDER BY n DESC, isodow(event_on), hour_of_day"
+        ),
+        (DAY, DAY, COUNT),
+    ),
+    "Clicks, in cells of 50 by 50 pixels from the page's top left: product": (
+        (
+            "SELECT y_from, x_from, sum(clicks) AS n FROM click_map WHERE page_kind = 'product' GROUP BY ALL "
+            "ORDER BY n DESC, y_from, x_from LIMIT 50"
+        ),
+        (DAY, DAY, COUNT),
+    ),
+    "Calibration: what was said, and what happened": (
+        f"SELECT {BAND} AS b, avg(probability), avg(bought::INT) {KNOWN} GROUP BY ALL ORDER BY b",
+        ("{:.1f}", SHARE, SHARE),
+    ),
+    "Precision and recall, day by day": (
+        (
+            "SELECT s.started_on, count_if(prediction AND bought) / nullif(count_if(prediction), 0) AS p, "
+            f"count_if(prediction AND bought) / nullif(count_if(bought), 0) AS r {KNOWN} "
+            "GROUP BY ALL HAVING p IS NOT NULL OR r IS NOT NULL ORDER BY 1"
+        ),
+        (DAY, SHARE, SHARE),
+    ),
+    "By version, and by how many events were known": (
+        (
+            "SELECT model_version, cut, count(*), count_if(scored_at < closes_at), "
+            "count_if(scored_at < closes_at AND is_closed), "
+            "avg(bought::INT) FILTER (scored_at < closes_at AND is_closed AND prediction), "
+            "avg(prediction::INT) FILTER (scored_at < closes_at AND is_closed AND bought) "
+            "FROM prediction_log JOIN sessions USING (user_id, session_id) GROUP BY ALL ORDER BY cut, model_version"
+        ),
+        (DAY, DAY, COUNT, COUNT, COUNT, SHARE, SHARE),
+    ),
+    "How the scores turned out, by version and day": (
+        (
+            "SELECT model_name, model_version, started_on, sessions, scores, average_precision, roc_auc, "
+            '"precision", recall, f1, brier, calibration_error, top_decile_lift, score_drift, feature_drift, '
+            "drifted_feature, strftime(evaluated_at, '%Y-%m-%d %H:%M:%S') FROM model_metrics "
+            "ORDER BY started_on DESC, model_name, model_version LIMIT 50"
+        ),
+        (DAY, DAY, DAY, COUNT, COUNT, *[MONEY] * 10, DAY, DAY),
+    ),
+    "Share quarantined": (
+        (
+            "SELECT arrived_on, max(quarantined / received) FILTER (event = 'clicks'), "
+            "max(quarantined / received) FILTER (event = 'interactions'), "
+            "max(quarantined / received) FILTER (event = 'page_views') "
+            "FROM data_quality WHERE rule = 'all' GROUP BY ALL ORDER BY 1"
+        ),
+        (DAY, SHARE, SHARE, SHARE),
+    ),
+    "By kind of event": (
+        (
+            "SELECT event, sum(received) AS n, sum(kept), sum(quarantined), sum(duplicates), "
+            "sum(quarantined) / sum(received) FROM data_quality WHERE rule = 'all' GROUP BY ALL ORDER BY n DESC"
+        ),
+        (DAY, COUNT, COUNT, COUNT, COUNT, SHARE),
+    ),
+}
+
+BARS = {
+    "Where visits come from": "SELECT referrer_kind, count(*) AS n FROM sessions GROUP BY ALL ORDER BY n DESC",
+    "Where they come from": f"SELECT referrer_kind, sum(probability) AS n {OPEN} GROUP BY ALL ORDER BY n DESC",
+    "Which rules are broken": "SELECT rule, sum(quarantined) AS n FROM data_quality WHERE rule <> 'all' "
+    "GROUP BY ALL ORDER BY n DESC",
+    "Visits that no human makes": "SELECT suspect_rule, count(*) AS n FROM sessions WHERE is_suspect GROUP BY ALL",
+}
+
+
+def section(page, title):
+    return next(one for one in page.all("section") if one.one("h2").text == title)
+
+
+def article(page, title):
+    return next(one for one in page.all("article") if one.one("h3").text == title)
+
+
+def table(page, caption):
+    return next(one for one in page.all("table") if next(one.all("caption")).text == caption)
+
+
+def texts(rows, formats):
+    return [
+        tuple("\N{EN DASH}" if value is None else form.format(value) for value, form in zip(row, formats, strict=True))
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize("title", CARDS)
+def test_the_figures_of_a_page_are_what_sql_finds(title, page, sql):
+    cards = next(section(page, title).all("dl", class_="figures"))
+    shown = {one.text: other.text for one, other in zip(cards.all("dt"), cards.all("dd"), strict=True)}
+    assert shown == {name: form.format(sql(query)[0][0]) for name, (query, form) in CARDS[title].items()}
+
+
+@pytest.mark.parametrize("caption", TABLES)
+def test_a_table_has_the_rows_that_sql_finds(caption, page, sql):
+    query, formats = TABLES[caption]
+    [_, *shown] = table(page, caption).rows()
+    expected = texts(sql(query), formats)
+    assert len(expected) > 1
+    assert shown == expected
+
+
+@pytest.mark.parametrize("title", BARS)
+def test_bars_are_as_long_as_what_sql_finds(title, page, sql):
+    found = sql(BARS[title])
+    rows = list(article(page, title).all("tr"))
+    assert [row.one("th").text for row in rows] == [name for name, _ in found]
+    longest = max(float(value) for _, value in found)
+    lengths = [
+        float(next(row.all("span")).attributes["style"].removeprefix("width:").removesuffix("%")) for row in rows
+    ]
+    assert lengths == pytest.approx([100 * float(value) / longest for _, value in found], abs=0.01)
+
+
+def test_the_funnel_counts_each_step(page, sql):
+    [found] = sql(
+        "SELECT count(*), count_if(product_views > 0), count_if(cart_adds > 0), count_if(bought) FROM sessions"
+    )
+    shown = [row.one("td", class_="number").text for row in article(page, "How many visits get how far").all("tr")]
+    assert shown == [f"{value:,} ({value / found[0]:.1%})" for value in found]
+
+
+def test_how_new_and_which_way(page, sql):
+    cards = article(page, "How new, and which way").one("dl")
+    [[newest, change]] = sql(
+        "WITH by_age AS (SELECT revenue, (SELECT max(started_on) FROM sessions) - started_on AS age FROM sessions) "
+        "SELECT (SELECT strftime(max(ended_at), '%Y-%m-%d %H:%M:%S') FROM sessions), "
+        "sum(revenue) FILTER (age < 7) / sum(revenue) FILTER (age BETWEEN 7 AND 13) - 1 FROM by_age"
+    )
+    assert [one.text for one in cards.all("dd")] == [newest, f"{change:.1%}"]
+
+
+def test_every_visual_of_the_power_bi_report_is_there_in_its_order(page):
+    pages = Report(tuple(GOLD.values())).pages
+    assert [one.text for one in page.all("h2")] == [one.title for one in pages]
+    others = {"textbox", "slicer", "card"}
+    for one in pages:
+        titles = [visual.title for visual in one.visuals if visual.kind not in others]
+        assert [heading.text for heading in section(page, one.title).all("h3")] == titles
+
+
+@pytest.fixture(scope="module")
+def figures(shop):
+    """Every figure, over the shop's gold."""
+    report = Report(tuple(GOLD.values()))
+    gold = report.open(str(shop))
+    made = Figures(tuple(GOLD.values()))
+    yield lambda *fields: made.rows(gold.connection, fields).rows
+    gold.connection.close()
+
+
+@pytest.mark.parametrize("column", [column.name for column in calendar(tuple(GOLD.values())).columns])
+def test_the_parts_of_a_day_add_up_to_all_days(column, figures, sql):
+    rows = figures(f"dates[{column}]", "[Sessions]")
+    assert sum(count for _, count in rows) == 400
+    by_sql = {
+        "date": "started_on",
+        "year": "year(started_on)",
+        "quarter": "year(started_on) || '-Q' || quarter(started_on)",
+        "month": "strftime(started_on, '%Y-%m')",
+        "week_begins_on": "started_on - (isodow(started_on) - 1)::INT",
+        "weekday": "isodow(started_on)",
+        "weekday_number": "isodow(started_on)",
+    }
+    assert rows == sql(f"SELECT {by_sql[column]} AS k, count(*) FROM sessions GROUP BY k ORDER BY k")  # noqa: S608
+
+
+def test_a_column_that_no_relationship_leads_to_is_refused(figures):
+    with pytest.raises(DeclarationError, match=r"click_map has no value of sessions\[bought\]"):
+        figures("sessions[bought]", "[Clicks on the map]")
+
+
+OF_NO_DAY = {name for name, measure in MEASURE.items() if measure.of in {"users", WITH_AGE}}
+"""Visitors belong to no day, and a change in a week is one of many days."""
+
+
+@pytest.mark.parametrize("name", sorted(MEASURE.keys() - OF_NO_DAY))
+def test_every_measure_can_be_shown_by_day(name, figures):
+    assert figures("dates[date]", f"[{name}]")
+
+
+def test_lines_and_columns_stand_as_high_as_their_values(page, sql):
+    visits = sql("SELECT count(*), count_if(bought) FROM sessions GROUP BY started_on ORDER BY started_on")
+    plot = article(page, "Visits, and those that bought").one("div", class_="plot")
+    highest = max(int(tick.text) for tick in plot.one("div", class_="up").all("span"))
+    paths = [line.attributes["d"] for line in plot.all("path", class_="line")]
+    for series, path in enumerate(paths):
+        heights = [100 - float(y) for _, y in re.findall(r"([\d.]+) ([\d.]+)", path)]
+        assert heights == pytest.approx([100 * row[series] / highest for row in visits], abs=0.01)
+    revenue = sql("SELECT sum(revenue) FROM sessions GROUP BY started_on ORDER BY started_on")
+    columns = [float(one.attributes["height"]) for one in article(page, "Revenue").all("rect")]
+    tallest = max(float(one[0]) for one in revenue)
+    assert [one / max(columns) for one in columns] == pytest.approx(
+        [float(one[0]) / tallest for one in revenue], abs=0.001
+    )
+
+
+def test_the_click_map_shades_each_cell_once_and_by_its_clicks(page, sql):
+    figure = next(
+        one
+        for one in article(page, "Clicks, in cells of 50 by 50 pixels from the page's top left").all("figure")
+        if one.one("figcaption").text == "home"
+    )
+    found = sql("SELECT x_from // 50, y_from // 50, sum(clicks) FROM click_map WHERE page_kind = 'home' GROUP BY ALL")
+    picture = next(one for one in figure.all("svg") if one.attributes.get("role") == "img")
+    shade = {}
+    for path in picture.all("path"):
+        for x, y in re.findall(r"M(\d+) (\d+)h1v1h-1z", path.attributes["d"]):
+            assert (x, y) not in shade
+            shade[int(x), int(y)] = int(path.attributes["class"].removeprefix("h"))
+    clicks = {(x, y): number for x, y, number in found}
+    assert shade.keys() == clicks.keys()
+    ordered = sorted(clicks, key=clicks.get)
+    assert [shade[one] for one in ordered] == sorted(shade.values())
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [(0, [0, 1]), (1, [0, 0.5, 1]), (7, [0, 2, 4, 6, 8]), (20, [0, 5, 10, 15, 20]), (101, [0, 50, 100, 150])],
+)
+def test_an_axis_has_round_steps_up_to_its_most(most, expected):
+    assert steps(most) == pytest.approx(expected)
+
+
+def test_a_stray_click_far_out_does_not_shrink_the_map():
+    cells = [(y * 50, x * 50, 10.0) for y in range(10) for x in range(10)]
+    heat = heat_map([*cells, (99_950, 0, 1.0)])
+    assert (heat.height, heat.width, heat.outside) == (10, 10, 1)
+    assert heat_map(cells).outside == 0
+
+
+def test_a_map_of_one_cell_is_drawn():
+    heat = heat_map([(0, 0, 3.0)])
+    assert (heat.height, heat.width, len(heat.shades)) == (1, 1, 1)

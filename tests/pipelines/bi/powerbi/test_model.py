@@ -1,0 +1,323 @@
+"""The semantic model: all of gold is in it, and everything that it refers to is there."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+
+import pytest
+
+from lakehouse.errors import DeclarationError
+from lakehouse.table import Column, Table
+from pipelines.bi.semantic.model import semantic_model
+from pipelines.bi.semantic.sources import Kind, gold_source
+from pipelines.runtime.catalog import GOLD
+from tests.pipelines.bi.powerbi import tmdl_reader
+from tests.pipelines.bi.powerbi.conftest import ROOT
+from tests.pipelines.bi.powerbi.tmdl_reader import column_of
+
+TYPES = {
+    "STRING": ("string", "type text"),
+    "BIGINT": ("int64", "Int64.Type"),
+    "INT": ("int64", "Int64.Type"),
+    "DOUBLE": ("double", "type number"),
+    "BOOLEAN": ("boolean", "type logical"),
+    "DATE": ("dateTime", "type date"),
+    "TIMESTAMP": ("dateTime", "type datetime"),
+    "DECIMAL(18,2)": ("decimal", "Currency.Type"),
+}
+
+
+def declared(name="gold.things", columns=(("thing_id", "STRING"), ("seen_on", "DATE")), key=("thing_id",)):
+    return Table(
+        name=name,
+        doc="One row per thing.",
+        columns=tuple(Column(column, kind, f"What {column} means.", column in key) for column, kind in columns),
+        key=key,
+    )
+
+
+def model_of(*more):
+    return semantic_model((*GOLD.values(), *more), gold_source(Kind.folder, ROOT))
+
+
+@pytest.mark.parametrize("table", GOLD.values(), ids=GOLD)
+def test_a_gold_table_is_there_with_all_its_columns_types_and_descriptions(table, tables):
+    made = tables[table.short_name]
+    columns = {column.name: column for column in made.all("column")}
+    [partition] = made.all("partition")
+    assert made.doc == table.doc
+    for column in table.columns:
+        one = columns[column.name]
+        assert one.doc == column.doc
+        assert one.properties["sourceColumn"] == column.name
+        assert one.properties["dataType"] == TYPES[column.type][0]
+        assert f'{{"{column.name}", {TYPES[column.type][1]}}}' in partition.properties["source"]
+        is_day = any(child.name == "UnderlyingDateTimeDataType" for child in one.children)
+        assert is_day == (column.type == "DATE")
+        if column.type == "TIMESTAMP":
+            assert f'{{"{column.name}", Utc, type nullable datetime}}' in partition.properties["source"]
+    assert f'GoldTable("{table.short_name}")' in partition.properties["source"]
+
+
+def test_every_column_is_made_by_the_tables_query(tables):
+    for table in tables.values():
+        query = table.all("partition")[0].properties["source"]
+        for column in table.all("column"):
+            source = column.properties["sourceColumn"]
+            assert f'"{source}"' in query or f"[{source} = " in query, (table.name, source)
+
+
+def test_what_only_the_relationships_and_the_model_need_is_hidden(tables):
+    for table in tables.values():
+        for column in table.all("column"):
+            technical = column.name.endswith(("_key", "_hash")) or column.name in {"figure", "weekday_number"}
+            hidden = "isHidden" in column.flags
+            assert hidden or not technical, (table.name, column.name)
+            if hidden and not technical:
+                assert column.name.endswith(("_rate", "_share", "_mean")), (table.name, column.name)
+    assert [table.name for table in tables.values() if "isHidden" in table.flags] == ["training_examples"]
+
+
+def test_only_counts_and_money_are_added_up(tables):
+    added = {
+        f"{table.name}.{column.name}"
+        for table in tables.values()
+        for column in table.all("column")
+        if column.properties["summarizeBy"] == "sum"
+    }
+    assert {"sessions.revenue", "daily_funnel.sessions", "data_quality.received"} <= added
+    assert (
+        not {
+            "daily_funnel.visitors",
+            "daily_funnel.conversion_rate",
+            "click_map.x_from",
+            "session_predictions.features_hash",
+            "session_predictions.cut",
+            "sessions.user_id",
+        }
+        & added
+    )
+
+
+def test_names_and_tags_are_unique_without_regard_to_case(tables):
+    measures = Counter(measure.name.lower() for table in tables.values() for measure in table.all("measure"))
+    assert measures.most_common(1)[0][1] == 1
+    for table in tables.values():
+        names = Counter(child.name.lower() for child in table.all("column") + table.all("measure"))
+        assert names.most_common(1)[0][1] == 1, table.name
+    tags = Counter(
+        node.properties["lineageTag"]
+        for table in tables.values()
+        for node in (table, *table.all("column"), *table.all("measure"))
+    )
+    assert tags.most_common(1)[0][1] == 1
+
+
+def test_the_model_lists_its_tables_and_they_are_files(tmdl, tables):
+    listed = [ref.name for ref in tmdl["model.tmdl"].children if ref.kind == "ref table"]
+    assert sorted(listed) == sorted(tables)
+    assert sorted(f"{name}.tmdl" for name in listed) == sorted(name for name, root in tmdl.items() if root.all("table"))
+
+
+def test_measures_speak_of_columns_and_measures_that_are_there(tables):
+    columns = {f"{table.name}[{column.name}]" for table in tables.values() for column in table.all("column")}
+    measures = {measure.name for table in tables.values() for measure in table.all("measure")}
+    for measure in tables["figures"].all("measure"):
+        assert set(re.findall(r"\w+\[\w+\]", measure.expression)) <= columns, measure.name
+        assert set(re.findall(r"(?<!\w)\[([^\]]+)\]", measure.expression)) <= measures, measure.name
+        for name in re.findall(r"(?:COUNTROWS|REMOVEFILTERS|AVERAGEX|FILTER)\((\w+)[,)]", measure.expression):
+            assert name in tables, measure.name
+
+
+def test_every_measure_has_a_folder_a_format_and_a_description(tables):
+    for measure in tables["figures"].all("measure"):
+        assert {"formatString", "displayFolder"} <= set(measure.properties)
+        assert measure.doc.endswith("."), measure.name
+
+
+def test_the_calendar_is_marked_as_one(tables):
+    dates = tables["dates"]
+    columns = {column.name: column for column in dates.all("column")}
+    assert dates.properties["dataCategory"] == "Time"
+    assert "isKey" in columns["date"].flags
+    assert columns[columns["weekday"].properties["sortByColumn"]].properties["dataType"] == "int64"
+    query = dates.all("partition")[0].properties["source"]
+    assert 'GoldTable("hourly_activity")[event_on]' in query
+    assert 'GoldTable("sessions")' not in query
+
+
+def edges(relationships):
+    return {
+        (column_of(one.properties["fromColumn"]), column_of(one.properties["toColumn"])): "isActive"
+        not in one.properties
+        for one in relationships
+    }
+
+
+def test_the_relationships(tmdl):
+    assert edges(tmdl["relationships.tmdl"].children) == {
+        (("sessions", "users_key"), ("users", "users_key")): True,
+        (("session_predictions", "sessions_key"), ("sessions", "sessions_key")): True,
+        (("prediction_log", "sessions_key"), ("sessions", "sessions_key")): True,
+        (("training_examples", "sessions_key"), ("sessions", "sessions_key")): True,
+        (("user_history", "sessions_key"), ("sessions", "sessions_key")): True,
+        **{
+            ((table, day), ("dates", "date")): True
+            for table, day in (
+                ("sessions", "started_on"),
+                ("daily_funnel", "started_on"),
+                ("traffic_sources", "started_on"),
+                ("category_performance", "event_on"),
+                ("page_performance", "event_on"),
+                ("hourly_activity", "event_on"),
+                ("click_map", "event_on"),
+                ("data_quality", "arrived_on"),
+                ("model_metrics", "started_on"),
+                ("pipeline_metrics", "started_on"),
+            )
+        },
+        **{
+            ((table, day), ("dates", "date")): False
+            for table, day in (
+                ("sessions", "ended_on"),
+                ("session_predictions", "started_on"),
+                ("prediction_log", "started_on"),
+                ("training_examples", "started_on"),
+                ("user_history", "started_on"),
+                ("users", "first_started_on"),
+                ("users", "last_ended_on"),
+            )
+        },
+    }
+
+
+def test_tables_of_the_same_key_filter_each_other(tmdl):
+    """A table of predictions may stand beside figures of the visits that they are for."""
+    found = tmdl["relationships.tmdl"].children
+    for name, value in (("fromCardinality", "one"), ("crossFilteringBehavior", "bothDirections")):
+        ends = [edge for edge, one in zip(edges(found), found, strict=True) if one.properties.get(name) == value]
+        assert {(one[0], other[0]) for one, other in ends} == {
+            ("session_predictions", "sessions"),
+            ("user_history", "sessions"),
+        }
+
+
+def test_the_ends_of_relationships_are_columns_of_one_type(tmdl, tables):
+    for (table, column), (to_table, to_column) in edges(tmdl["relationships.tmdl"].children):
+        ends = [
+            next(one for one in tables[name].all("column") if one.name == end).properties["dataType"]
+            for name, end in ((table, column), (to_table, to_column))
+        ]
+        assert ends[0] == ends[1], (table, column)
+
+
+def ways(relationships):
+    """How many ways a filter has from one table to another."""
+    below = defaultdict(list)
+    for one in relationships:
+        if one.active:
+            below[one.to_table].append(one.table)
+            if one.is_one_to_one:
+                below[one.table].append(one.to_table)
+
+    def count(start, end, passed=()):
+        steps = [step for step in below[start] if step not in (*passed, start)]
+        return (start == end) + sum(count(step, end, (*passed, start)) for step in steps)
+
+    names = {one.table for one in relationships} | set(below)
+    return {(start, end): count(start, end) for start in names for end in names if start != end}
+
+
+ORDERS = declared(
+    "gold.orders",
+    (("user_id", "STRING"), ("order_id", "STRING"), ("ordered_on", "DATE")),
+    key=("user_id", "order_id"),
+)
+LINES = declared(
+    "gold.order_lines",
+    (
+        ("user_id", "STRING"),
+        ("session_id", "STRING"),
+        ("order_id", "STRING"),
+        ("line", "INT"),
+        ("ordered_on", "DATE"),
+    ),
+    key=("user_id", "order_id", "line"),
+)
+SEGMENTS = declared("gold.a_segments", (("user_id", "STRING"), ("segment", "STRING")), key=("user_id",))
+
+
+@pytest.mark.parametrize(
+    "more", [(), (ORDERS,), (LINES,), (ORDERS, LINES), (SEGMENTS,), (SEGMENTS, LINES, ORDERS)], ids=len
+)
+def test_no_table_is_filtered_by_two_ways(more):
+    assert max(ways(model_of(*more).relationships).values()) == 1
+
+
+def test_a_new_table_and_its_columns_appear_by_themselves():
+    model = model_of(declared())
+    made = next(table for table in model.tables if table.name == "things")
+    assert [column.name for column in made.columns] == ["thing_id", "seen_on", "things_key"]
+    assert ("things", "seen_on", "dates", True) in {
+        (one.table, one.column, one.to_table, one.active) for one in model.relationships
+    }
+
+
+def test_a_new_table_refers_to_the_visits_that_it_names():
+    model = model_of(
+        declared("gold.tags", (("user_id", "STRING"), ("session_id", "STRING"), ("tag", "STRING")), ("tag",))
+    )
+    assert [(one.column, one.to_table) for one in model.relationships if one.table == "tags"] == [
+        ("sessions_key", "sessions")
+    ]
+
+
+def test_a_table_with_the_key_of_another_refers_to_the_one_that_the_key_names():
+    model = semantic_model((SEGMENTS, *GOLD.values()), gold_source(Kind.folder, ROOT))
+    to_users = {one.table for one in model.relationships if one.to_table == "users"}
+    assert to_users == {"a_segments", "sessions"}
+
+
+def test_ids_of_another_type_are_no_reference():
+    model = model_of(declared("gold.tags", (("user_id", "BIGINT"), ("tag", "STRING")), ("tag",)))
+    assert not [one for one in model.relationships if one.table == "tags"]
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (declared("gold.dates"), "gold.dates has the name of a table that the Power BI project makes itself"),
+        (declared(columns=(("thing_id", "STRING"), ("parts", "ARRAY<STRING>"))), "parts is ARRAY<STRING>"),
+        (declared(columns=(("thing_id", "STRING"), ("things_key", "STRING"))), "declares things_key"),
+    ],
+)
+def test_what_cannot_be_in_the_model_is_refused_and_says_why(table, says):
+    with pytest.raises(DeclarationError, match=re.escape(says)):
+        model_of(table)
+
+
+def test_a_measure_of_a_column_that_is_gone_is_refused():
+    rest = [table for name, table in GOLD.items() if name != "gold.click_map"]
+    with pytest.raises(DeclarationError, match=r"'Clicks on the map' speaks of click_map\[clicks\]"):
+        semantic_model(rest, gold_source(Kind.folder, ROOT))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "table a\n  lineageTag: x\n",
+        "/// A.\ntable a\n\tsurprise: 1\n",
+        "/// A.\ntable a\n\tisKey\n",
+        "table a\n",
+        "/// A.\ntable a b\n",
+        "/// A.\ntable a\n\t/// B.\n\tmeasure b\n",
+        "/// A.\ntable a\n\t/// B.\n\tmeasure b =\n",
+        "/// A.\ntable a\n\t\t/// B.\n\t\tcolumn b\n",
+        "relationship r\n\tfromColumn: a\n",
+        "/// A.\ntable a",
+    ],
+)
+def test_the_reader_refuses_what_is_no_tmdl_of_ours(wrong):
+    with pytest.raises(ValueError, match=r"line|file"):
+        tmdl_reader.read(wrong)

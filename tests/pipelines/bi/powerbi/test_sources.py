@@ -1,0 +1,78 @@
+"""Where gold is: each kind of place gives its parameter and its M function, and refuses what is none of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lakehouse.errors import UsageError
+from pipelines.bi.semantic.m import m_text
+from pipelines.bi.semantic.sources import Kind, gold_source
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "root", "says"),
+    [
+        (Kind.folder, r"C:\lake\gold", r"C:\lake\gold", r'Folder.Contents(GoldRoot & "\" & name)'),
+        (Kind.folder, "\\\\server\\share\\gold\\", r"\\server\share\gold", "DeltaLake.Table(Files)"),
+        (
+            Kind.adls,
+            "abfss://data@shop.dfs.core.windows.net/lake/gold",
+            "https://shop.dfs.core.windows.net/data",
+            'List.Accumulate({"lake", "gold", name}, Container, (folder, step) => Open(folder{[Name = step]}))',
+        ),
+        (
+            Kind.adls,
+            "https://shop.dfs.core.windows.net/data/gold/",
+            "https://shop.dfs.core.windows.net/data",
+            'List.Accumulate({"gold", name}',
+        ),
+        (
+            Kind.sharing,
+            "https://sharing.example/delta-sharing/",
+            "https://sharing.example/delta-sharing",
+            'Shares{[Name = "clickstream"]}[Data]',
+        ),
+        (
+            Kind.sharing,
+            "https://sharing.example/delta-sharing#shop.tables",
+            "https://sharing.example/delta-sharing",
+            'Schemas{[Name = "tables"]}[Data]',
+        ),
+        (
+            Kind.sql,
+            "http://spark.example:10000/cliservice",
+            "http://spark.example:10000/cliservice",
+            "ApacheSpark.Tables(GoldRoot, 2)",
+        ),
+        (Kind.sql, "spark.example:10000", "spark.example:10000", "ApacheSpark.Tables(GoldRoot, 0)"),
+    ],
+)
+def test_a_path_gives_the_parameter_and_the_function(kind, path, root, says):
+    source = gold_source(kind, path)
+    assert source.root == root
+    assert says in source.table_function
+    assert source.table_function.startswith("(name as text) as table =>")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "says"),
+    [
+        (Kind.folder, "s3://bucket/gold", "cannot read s3://bucket/gold as a folder. Give --path"),
+        (Kind.folder, " ", "cannot read nothing as a folder"),
+        (Kind.adls, "s3://bucket/gold", "no place in Azure Data Lake Storage. Give --path"),
+        (Kind.adls, "https://shop.dfs.core.windows.net", "no place in Azure Data Lake Storage"),
+        (Kind.adls, "abfss://shop.dfs.core.windows.net/gold", "no place in Azure Data Lake Storage"),
+        (Kind.sharing, "ftp://host/x", "no address of a Delta Sharing server. Give --path"),
+        (Kind.sharing, "https://host/delta-sharing#shop", "no address of a Delta Sharing server"),
+        (Kind.sql, "spark.example", "no address of a Spark Thrift Server. Give --path"),
+    ],
+)
+def test_what_is_no_such_place_is_refused_with_the_cure(kind, path, says):
+    with pytest.raises(UsageError, match=re.escape(says)):
+        gold_source(kind, path)
+
+
+def test_a_literal_of_m_escapes_quotes_and_escapes():
+    assert m_text('a"b#(lf)\n') == '"a""b#(#)(lf)#(lf)"'

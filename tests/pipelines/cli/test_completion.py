@@ -1,0 +1,101 @@
+"""The tab key: every command, option, table and event can be completed, by a shell itself, and without Spark."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from pipelines.cli.app import app
+from pipelines.cli.completion import OUTLINE, in_json
+from pipelines.runtime.catalog import TABLES
+from producers.events import EVENTS
+from producers.replay.formats import FORMATS
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """A PATH on which this checkout is the program."""
+    folder = tmp_path_factory.mktemp("bin")
+    program = folder / "clickstream"
+    program.write_text(f"#!{sys.executable}\nfrom pipelines.cli.main import main\nmain()\n")
+    program.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def run(path, *command, **variables):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CLICKSTREAM_")}
+    return subprocess.run(
+        command,
+        env={**environment, "PYTHONPATH": str(ROOT), "PATH": path, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+
+def completed(path, line, shell="bash", **more):
+    """What a shell is told for a line, as the script that typer gives it asks."""
+    words = line.split(" ")
+    asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "_TYPER_COMPLETE_ARGS": line}
+    return run(path, "clickstream", _CLICKSTREAM_COMPLETE=f"complete_{shell}", **asked, **more)
+
+
+def test_the_list_is_up_to_date():
+    assert OUTLINE.read_text(encoding="utf-8") == in_json(typer.main.get_command(app)), (
+        "pipelines/cli/completion.json is not what the commands say. "
+        "Renew it: .venv/bin/python -m pipelines.cli.completion"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("clickstream exp", ["export"]),
+        ("clickstream quarantine ", ["list", "show", "replay", "discard"]),
+        ("clickstream export ", list(TABLES)),
+        ("clickstream maintain silver.d", ["silver.duplicates"]),
+        ("clickstream tables --j", ["--json"]),
+        ("clickstream contract ", list(EVENTS)),
+        ("clickstream produce replay file --format ", list(FORMATS)),
+        ("clickstream export gold.users --force --format p", ["parquet"]),
+        ("clickstream export gold.users --out ", []),
+    ],
+)
+def test_bash_is_told_what_can_stand_there(path, line, words):
+    assert completed(path, line).stdout.split() == words
+
+
+def test_no_answer_waits_for_spark_or_arrow(path):
+    loaded = completed(path, "clickstream export gold.", PYTHONPROFILEIMPORTTIME="1").stderr
+    assert "pipelines.runtime.catalog" in loaded
+    for slow in ("pyspark", "pyarrow", "numpy", "pandas", "mlflow", "pydantic_settings"):
+        assert slow not in loaded
+
+
+def test_zsh_and_fish_are_told_the_same(path):
+    assert '"gold.sessions"' in completed(path, "clickstream export gold.sess", "zsh").stdout
+    told = completed(path, "clickstream exp", "fish", _TYPER_COMPLETE_FISH_ACTION="get-args").stdout
+    assert told.startswith("export\tWrite a table to one file")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on the PATH")
+def test_a_bash_that_has_the_script_completes_a_table(path):
+    script = """
+        script=$(clickstream --show-completion) && eval "$script"
+        complete -p clickstream
+        COMP_WORDS=(clickstream export gold.sess) COMP_CWORD=2
+        _clickstream_completion clickstream export gold.sess
+        echo "${COMPREPLY[@]}"
+    """
+    told = run(path, "bash", "--norc", "-c", script).stdout.splitlines()
+    assert told == [
+        "complete -o default -F _clickstream_completion clickstream",
+        "gold.sessions gold.session_predictions",
+    ]

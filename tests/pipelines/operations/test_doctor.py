@@ -1,0 +1,164 @@
+"""The doctor names what is missing, and the cure; and which Kafka the jobs talk to."""
+
+import json
+import socket
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from lakehouse.errors import OutsideError, UsageError
+from pipelines.cli.broker import app as broker_app
+from pipelines.operations import doctor as module
+from pipelines.operations.doctor import (
+    Finding,
+    check_folder,
+    check_kafka,
+    check_packages,
+    check_spark_jars,
+    doctor,
+)
+from pipelines.runtime.kafka_endpoint import bootstrap_servers, reachable
+from pipelines.runtime.settings import load_settings
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation of its own."""
+    monkeypatch.setenv("CLICKSTREAM_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("CLICKSTREAM_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv("CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def external(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Something that takes connections, configured as the external Kafka."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        servers = f"127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS", servers)
+        yield servers
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+    app.command()(doctor)
+    return app
+
+
+def test_it_looks_without_leaving_a_trace(app: typer.Typer, installation: Path) -> None:
+    answer = runner.invoke(app, ["--json"])
+    findings = {each["check"]: each for each in json.loads(answer.stdout)}
+    assert list(findings) == [
+        "Python", "Java", "packages", "memory", "lake", "state", "Kafka", "Kafka's jars", "Spark's jars",
+    ]  # fmt: skip
+    assert all(each["cure"] for each in findings.values() if each["state"] != "ok")
+    assert findings["packages"]["state"] == "ok"
+    assert f"pyspark {metadata.version('pyspark')}" in findings["packages"]["found"]
+    assert list(installation.iterdir()) == []
+
+
+def test_what_is_missing_makes_it_fail_with_three(app: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "check_java", lambda: Finding("Java", "missing", "none", "Install it."))
+    answer = runner.invoke(app, [])
+    assert isinstance(answer.exception, OutsideError)
+    assert answer.exception.exit_code == 3
+    assert "Java" in str(answer.exception)
+    assert "Install it." in answer.stdout
+
+
+def test_a_package_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = ["pyspark==1.0", "no-such-package-here>=1", "typer", "not-for-this; extra == 'dev'"]
+    monkeypatch.setattr(metadata, "requires", lambda _: wanted)
+    finding = check_packages()
+    assert finding.state == "missing"
+    assert "needs ==1.0" in finding.found
+    assert "no-such-package-here is not installed" in finding.found
+    assert "typer" not in finding.found
+    assert "not-for-this" not in finding.found
+
+
+def test_a_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise ImportError(f"{name} lacks a library")
+
+    monkeypatch.setattr(metadata, "requires", lambda _: ["delta-spark"])
+    monkeypatch.setattr(module.importlib, "import_module", broken)
+    assert "delta lacks a library" in check_packages().found
+
+
+def test_a_folder_below_a_file_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    finding = check_folder("lake", str(tmp_path / "file" / "lake"))
+    assert finding.state == "missing"
+    assert "CLICKSTREAM_LAKE" in finding.cure
+
+
+def test_a_full_disk_is_missing_and_a_nearly_full_one_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, state in ((2**20, "missing"), (2 * 2**30, "note"), (2**36, "ok")):
+        monkeypatch.setattr(module.shutil, "disk_usage", lambda _, free=free: type("Usage", (), {"free": free}))
+        assert check_folder("state", str(tmp_path)).state == state
+
+
+def test_a_lake_on_an_object_store_is_not_looked_for_on_this_disk() -> None:
+    assert check_folder("lake", "s3a://bucket/lake").state == "note"
+
+
+def test_the_jars_of_spark_are_those_that_its_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    before = check_spark_jars()
+    assert before.state == "note"
+    jars = tmp_path / ".ivy2.5.2" / "jars"
+    jars.mkdir(parents=True)
+    for artifact in before.found.partition(": ")[2].split(", "):
+        group, name, version = artifact.split(":")
+        (jars / f"{group}_{name}-{version}.jar").write_text("")
+    assert check_spark_jars().state == "ok"
+
+
+def test_an_external_kafka_is_the_one_that_clients_get(external: str) -> None:
+    assert bootstrap_servers(load_settings()) == external
+    assert check_kafka(load_settings()).state == "ok"
+    shown = json.loads(runner.invoke(broker_app, ["status", "--json"]).stdout)
+    assert shown == {"running": True, "bootstrap_servers": external, "pid": None, "data_dir": None}
+
+
+@pytest.mark.usefixtures("external")
+def test_with_an_external_kafka_the_embedded_one_is_not_started() -> None:
+    answer = runner.invoke(broker_app, ["start"])
+    assert isinstance(answer.exception, UsageError)
+    assert "external Kafka" in answer.exception.message
+    assert "CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS" in answer.exception.cure
+
+
+def test_an_external_kafka_that_does_not_answer_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    assert check_kafka(load_settings()).state == "missing"
+
+
+def test_without_any_kafka_the_cure_is_named() -> None:
+    with pytest.raises(OutsideError, match="No Kafka is running") as raised:
+        bootstrap_servers(load_settings())
+    assert "clickstream broker start" in raised.value.cure
+
+
+@pytest.mark.parametrize("servers", ["", "nowhere", "127.0.0.1:x", "127.0.0.1:1,127.0.0.1:99999"])
+def test_what_is_no_address_is_not_reachable(servers: str) -> None:
+    assert not reachable(servers)
+
+
+def test_status_of_a_broker_that_does_not_run_is_no_failure(installation: Path) -> None:
+    answer = runner.invoke(broker_app, ["status", "--json"])
+    assert answer.exit_code == 0
+    assert json.loads(answer.stdout) == {
+        "running": False,
+        "bootstrap_servers": None,
+        "pid": None,
+        "data_dir": str(installation / "state" / "kafka" / "data"),
+    }

@@ -1,0 +1,57 @@
+"""Maintenance: few files, the same rows, and nothing taken from whoever still reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from bronze.raw_events import BRONZE
+from gold.sessions import TABLE as SESSIONS
+from lakehouse.errors import UsageError
+from pipelines.aggregate import run_aggregate
+from pipelines.operations.maintain import check_hours, run_maintain
+from silver.events import SILVER
+from tests.support.records import land, record, refine_only, rows, value
+
+pytestmark = pytest.mark.spark
+
+TABLE = BRONZE["clicks"]
+
+
+def test_small_files_become_one_and_the_stream_goes_on_without_reading_again(job, tables):
+    for number in range(4):
+        land(tables, "clicks", [record("clicks", number, value("clicks", x_coord=number))])
+    assert refine_only(job, "clicks") == [0, 1, 2, 3]
+    before = tables.version(TABLE)
+    (done,) = run_maintain(job, [TABLE])
+    assert (done.files_before, done.files_after, done.kept) == (4, 1, "")
+    assert tables.read(TABLE, before).count() == 4  # time travel within the safe hours
+
+    land(tables, "clicks", [record("clicks", 4, value("clicks", x_coord=4))])
+    (done,) = run_maintain(job, [TABLE], retain_hours=0, force=True)
+    assert "the stream silver.clicks has yet to read version" in done.kept
+    assert refine_only(job, "clicks") == [0, 1, 2, 3, 4]
+
+
+def test_gold_begins_with_what_silver_holds_though_older_files_are_gone(job, tables, gold_of):
+    gold_of(SESSIONS)
+    for number in range(2):
+        land(tables, "clicks", [record("clicks", number, value("clicks", x_coord=number))])
+        refine_only(job, "clicks")
+    (done,) = run_maintain(job, [SILVER["clicks"]], retain_hours=0, force=True)
+    assert (done.files_before, done.files_after, done.kept) == (2, 1, "")
+    run_aggregate(job)
+    assert rows(tables.read(SESSIONS), "events") == [(2,)]
+
+
+def test_fewer_hours_than_are_safe_need_force():
+    with pytest.raises(UsageError, match="--force"):
+        check_hours(24, force=False)
+    check_hours(24, force=True)
+
+
+def test_a_column_that_someone_adds_to_bronze_changes_nothing(job, tables):
+    land(tables, "clicks", [record("clicks", 0, value("clicks"))])
+    assert refine_only(job, "clicks") == [0]
+    job.spark.sql(f"ALTER TABLE delta.`{tables.path(TABLE)}` ADD COLUMNS (kafka_headers STRING)")
+    land(tables, "clicks", [record("clicks", 1, value("clicks", x_coord=1))])
+    assert refine_only(job, "clicks") == [0, 1]

@@ -1,0 +1,44 @@
+"""The tables as SQL sees them, without Spark."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from gold.model_metrics import TABLE as METRICS
+from lakehouse.errors import OutsideError
+from pipelines.query.delta_reader import open_sql
+from pipelines.runtime.settings import load_settings
+
+AT = datetime(2026, 11, 28, 23, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def installation(tmp_path):
+    return load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state")
+
+
+def test_a_table_is_asked_by_its_name_and_its_instants_are_in_utc(installation):
+    rows = pa.table({"user_id": ["a", "b"], "event_at": [AT, AT]})
+    write_deltalake(f"{installation.lake_root}/silver/clicks", rows)
+    with open_sql(installation) as lake:
+        found = lake.sql(
+            "SELECT user_id, event_at::DATE::TEXT, hour(event_at) FROM silver.clicks ORDER BY 1"
+        ).fetchall()
+    assert found == [("a", "2026-11-28", 23), ("b", "2026-11-28", 23)]
+
+
+def test_a_table_of_gold_that_is_not_there_yet_is_empty(installation):
+    write_deltalake(f"{installation.lake_root}/silver/clicks", pa.table({"user_id": ["a"]}))
+    with open_sql(installation) as lake:
+        found = lake.sql("FROM gold.model_metrics")
+        assert found.fetchall() == []
+        assert found.columns == list(METRICS.column_names)
+
+
+def test_where_no_table_is_the_cure_is_named(installation):
+    with pytest.raises(OutsideError, match="Run `make demo`"):
+        open_sql(installation)

@@ -1,0 +1,261 @@
+"""What the streams do is told once for each batch, whatever is killed, and never at a job's cost."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gold.pipeline_metrics import TABLE
+from lakehouse.errors import OutsideError
+from lakehouse.locks import OneWriter
+from lakehouse.streams import MEASURED, Stream
+from pipelines.runtime import stream_metrics as metrics
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
+from pipelines.runtime.stream_metrics import Lines, Recorder, figures, missing
+from tests.support.arrow import ARROW
+
+
+def stream_in(folder: Path, name: str = "bronze.clicks", **changes) -> Stream:
+    return Stream(name, folder / "checkpoint", None, "source", "target", lambda: False, **changes)
+
+
+def told(number: int, rows: int = 10, **changes):
+    """What Spark says of a batch from Kafka."""
+    return {
+        "id": "q1",
+        "batchId": number,
+        "timestamp": f"2026-11-28T10:00:{number % 60:02}.500Z",
+        "numInputRows": rows,
+        "durationMs": {
+            "latestOffset": 100, "getBatch": 20, "queryPlanning": 30, "walCommit": 40, "addBatch": 1500,
+            "commitOffsets": 60, "triggerExecution": 2000,
+        },
+        "stateOperators": [],
+        "sources": [
+            {"endOffset": '{"clicks": {"0": 7, "1": 5}}', "latestOffset": '{"clicks": {"0": 9, "1": 6, "2": 1}}'}
+        ],
+        "observedMetrics": {f"{MEASURED} clicks": {"bytes": 640, "first_arrived": 1_795_860_000_000_000}},
+        **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def job(tmp_path) -> Job:
+    return without_spark(tmp_path)
+
+
+def without_spark(folder: Path) -> Job:
+    """An installation whose table of metrics is there."""
+    made = load_settings(lake=str(folder / "lake"), state=folder / "state")
+    place = f"{made.lake_root}/gold/pipeline_metrics"
+    columns = [pa.field(one.name, ARROW[one.type], nullable=not one.required) for one in TABLE.columns]
+    DeltaTable.create(place, pa.schema(columns))
+    lake = SimpleNamespace(path=lambda _: place)
+    return SimpleNamespace(settings=made, lake=lake)
+
+
+def held(job) -> list[dict]:
+    rows = DeltaTable(job.lake.path(TABLE)).to_pyarrow_table().to_pylist()
+    return sorted(rows, key=lambda row: (row["stream"], row["batch_id"]))
+
+
+def version(job) -> int:
+    return DeltaTable(job.lake.path(TABLE)).version()
+
+
+def test_a_batch_is_told_in_figures():
+    stream = stream_in(Path("/nowhere"), rows_out=lambda _, rows: rows - 1)
+    assert figures(stream, told(3)) == {
+        "rows_in": 10,
+        "rows_out": 9,
+        "bytes_in": 640,
+        "rows_per_second": 5.0,
+        "offsets_behind": 4,
+        "lag_seconds": 2.5,
+        "state_bytes": 0,
+        "duration_seconds": 2.0,
+        "offsets_seconds": 0.1,
+        "planning_seconds": 0.05,
+        "work_seconds": 1.5,
+        "checkpoint_seconds": 0.1,
+    } | {"lag_seconds": pytest.approx(datetime(2026, 11, 28, 10, 0, 5, 500_000, UTC).timestamp() - 1_795_860_000)}
+
+
+def test_what_a_source_of_tables_does_not_tell_is_left_out():
+    delta = {"endOffset": {"reservoirVersion": 2, "index": -1, "reservoirId": "x"}, "latestOffset": None}
+    found = figures(stream_in(Path("/nowhere"), "gold"), told(0, sources=[delta, delta], observedMetrics={}))
+    assert {name: found[name] for name in ("rows_out", "bytes_in", "offsets_behind", "lag_seconds")} == {
+        "rows_out": None, "bytes_in": None, "offsets_behind": None, "lag_seconds": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("start", "known"),
+    [(None, False), ('{"clicks": {"0": 3, "1": 5}}', False), ('{"clicks": {"0": 7, "1": 5}}', True)],
+)
+def test_a_batch_that_was_done_again_and_found_done_is_told_without_figures(job, tmp_path, start, known):
+    source = {**told(0)["sources"][0], "startOffset": start}
+    batch = told(1, 0, sources=[source])
+    assert bool(figures(stream_in(tmp_path), batch)) == known
+    recorder = Recorder(job)
+    recorder.begin([stream_in(tmp_path)])
+    recorder.done(stream_in(tmp_path), batch)
+    recorder.end(well=True)
+    assert [(row["batch_id"], row["rows_in"]) for row in held(job)] == ([] if known else [(1, None)])
+
+
+def test_a_run_tells_its_batches_in_one_commit_and_one_without_rows_makes_none(job, tmp_path):
+    stream = stream_in(tmp_path)
+    for numbers, empty in ((range(3), range(3, 4)), ((), range(4, 5)), ((), ())):
+        recorder = Recorder(job)
+        recorder.begin([stream])
+        for number in numbers:
+            recorder.done(stream, told(number))
+        for number in empty:
+            recorder.done(stream, told(number, rows=0))
+        recorder.end(well=True)
+        assert version(job) == 1
+    assert [(row["batch_id"], row["rows_in"], row["stream"]) for row in held(job)] == [
+        (number, 10, "bronze.clicks") for number in range(3)
+    ]
+    standing = Lines(job.settings.metrics, stream.name).standing()
+    assert (standing.done["batch_id"], standing.batch_id, standing.failure) == (2, 4, None)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.sampled_from(["batch", "fold", "killed before the fold", "killed in the fold", "again"]), max_size=9)
+)
+def test_every_batch_is_in_the_table_once_whatever_is_killed(tmp_path_factory, steps):
+    folder = tmp_path_factory.mktemp("killed")
+    made = without_spark(folder)
+    stream, done = stream_in(folder), 0
+    recorder = Recorder(made)
+    for step in [*steps, "end"]:
+        with pytest.MonkeyPatch.context() as patched:
+            if step == "batch":
+                recorder.done(stream, told(done))
+                done += 1
+            elif step == "again" and done:
+                recorder.done(stream, told(done - 1))
+            elif step == "killed in the fold":
+                patched.setattr(Lines, "forget", lambda *_: None)
+                recorder.begin([stream])
+                recorder.fold()
+            if step.startswith("killed"):
+                recorder = Recorder(made)
+            if step in {"fold", "end"}:
+                recorder.begin([stream])
+                recorder.fold()
+    assert [row["batch_id"] for row in held(made)] == list(range(done))
+
+
+def test_batches_that_a_killed_driver_did_not_write_down_are_added_from_the_checkpoint(job, tmp_path):
+    stream = stream_in(tmp_path)
+    recorder = Recorder(job)
+    recorder.begin([stream])
+    recorder.done(stream, told(0))
+    finished(stream.checkpoint, "q1", 3)
+    after = Recorder(job)
+    after.begin([stream])
+    after.end(well=True)
+    assert [(row["batch_id"], row["rows_in"]) for row in held(job)] == [(0, 10), (1, None), (2, None)]
+    assert held(job)[2]["started_at"] == datetime(2026, 11, 28, 10, 0, 2, tzinfo=UTC)
+    Recorder(job).begin([stream])
+    assert Lines(job.settings.metrics, stream.name).rows() == []
+
+
+def finished(checkpoint: Path, query_id: str, batches: int) -> None:
+    """A checkpoint in which so many batches are done."""
+    for name in ("offsets", "commits"):
+        (checkpoint / name).mkdir(parents=True)
+    (checkpoint / "metadata").write_text(json.dumps({"id": query_id}))
+    for number in range(batches):
+        began = int(datetime(2026, 11, 28, 10, 0, number, tzinfo=UTC).timestamp() * 1_000)
+        (checkpoint / "offsets" / str(number)).write_text(f'v1\n{{"batchTimestampMs": {began}}}\n{{}}')
+        (checkpoint / "commits" / str(number)).write_text("v1\n{}")
+
+
+def test_a_failure_stands_with_its_cure_until_a_run_ends_well(job, tmp_path):
+    stream = stream_in(tmp_path)
+    for _ in range(2):
+        failing = Recorder(job)
+        failing.begin([stream])
+        failing.failed(stream, OutsideError("The disk is full.", "Make room."))
+        failing.end(well=False)
+        failure = Lines(job.settings.metrics, stream.name).standing().failure
+        assert (failure["error"], failure["cure"]) == ("The disk is full.", "Make room.")
+    assert [row["error"] for row in held(job)] == ["The disk is full."] * 2
+    well = Recorder(job)
+    well.begin([stream])
+    well.end(well=True)
+    assert Lines(job.settings.metrics, stream.name).standing().failure is None
+    assert version(job) == 2
+
+
+def test_the_line_that_a_full_disk_cut_short_spoils_no_other(tmp_path):
+    lines = Lines(tmp_path, "gold")
+    row = dict.fromkeys(TABLE.column_names, 1) | {"error": None}
+    lines.add(row)
+    with (tmp_path / "gold.jsonl").open("a") as file:
+        file.write('\n{"stream": "go')
+    lines.add(row)
+    assert lines.rows() == [row, row]
+
+
+def test_a_table_that_someone_writes_is_left_for_later(job, tmp_path):
+    stream = stream_in(tmp_path)
+    recorder = Recorder(job)
+    recorder.begin([stream])
+    recorder.done(stream, told(0))
+    other = OneWriter(job.settings.locks / "tables", TABLE.name)
+    recorder.fold()
+    assert held(job) == []
+    other.release()
+    recorder.fold()
+    assert len(held(job)) == 1
+
+
+def test_metrics_that_cannot_be_written_are_logged_and_fail_nothing(job, tmp_path, caplog, monkeypatch):
+    stream = stream_in(tmp_path)
+    recorder = Recorder(job)
+    monkeypatch.setattr(metrics, "append", lambda *_: 1 / 0)
+    with caplog.at_level(logging.WARNING):
+        recorder.begin([stream])
+        recorder.done(stream, {"nothing": "that Spark says"})
+        recorder.done(stream, told(0))
+        recorder.end(well=True)
+        job.settings.metrics.rename(tmp_path / "aside")
+        job.settings.metrics.write_text("a file where the folder was")
+        recorder.done(stream, told(1))
+        recorder.failed(stream, ValueError("x"))
+        recorder.end(well=True)
+    assert len(caplog.records) >= 4
+    assert len(Lines(tmp_path / "aside", stream.name).rows()) == 1
+
+
+ROWS = st.builds(
+    lambda batch, run, error: {"stream": "s", "query_id": "q", "batch_id": batch, "run_id": run, "error": error},
+    st.integers(0, 4),
+    st.sampled_from("ab"),
+    st.sampled_from([None, "why"]),
+)
+
+
+@given(st.lists(ROWS), st.lists(ROWS))
+def test_what_is_missing_fills_the_table_up_without_repeating_anything(rows, there):
+    new = missing(rows, there)
+    assert missing(rows, [*there, *new]) == []
+    done = [row["batch_id"] for row in new if row["error"] is None]
+    assert len(done) == len(set(done))
+    assert not {row["batch_id"] for row in there if row["error"] is None} & set(done)
