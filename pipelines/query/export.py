@@ -103,20 +103,20 @@ def write_whole(file: Path, write: Callable[[Path], object], *, force: bool) -> 
 
     Raises UsageError where the file is there and ``force`` is not given, or its folder is not there.
     """
-    if file.is_dir() or (file.exists() and not force):
-        raise UsageError(f"{file} is there already.", "Name another file, or give --force to write over it.")
-    if not file.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {file.absolute().parent}.", "Make it first.")
-    draft = file.with_name(f".{file.name}.{os.getpid()}.new")
+    draft = file.with_name(f".{os.getpid()}.new")  # as short as can be: a long name may have room for itself alone
     try:
+        if file.is_dir() or (file.exists() and not force):
+            raise UsageError(f"{file} is there already.", "Name another file, or give --force to write over it.")
+        if not file.absolute().parent.is_dir():
+            raise UsageError(f"There is no folder {file.absolute().parent}.", "Make it first.")
         write(draft)
         draft.replace(file)
     except OSError as error:
         raise OutsideError(
-            f"{file} cannot be written: {error.strerror or error}.", "Mend that, and run it again."
+            f"{file} cannot be written: {error.strerror or error}.", "Fix that, and run it again."
         ) from None
     finally:
-        with suppress(OSError):  # a name that is too long for a draft is too long to be looked for
+        with suppress(OSError):
             draft.unlink(missing_ok=True)
 
 

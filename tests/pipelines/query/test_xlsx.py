@@ -161,6 +161,7 @@ def test_text_that_is_too_long_for_a_cell_is_refused_and_names_its_place(folder)
     assert [one.name for one in folder.iterdir()] == ["rows.xlsx"]
 
 
-def test_a_name_that_the_disk_refuses_is_said_in_a_sentence(folder):
+def test_a_name_too_long_for_the_disk_is_refused_in_a_sentence(folder):
+    write_export(pa.table({"text": ["a"]}), folder / ("l" * 250 + ".xlsx"), Format.xlsx, force=False)
     with pytest.raises(OutsideError, match="too long"):
         write_export(pa.table({"text": ["a"]}), folder / ("long" * 63 + ".xlsx"), Format.xlsx, force=False)
