@@ -15,7 +15,7 @@ def union(frames: Iterable[DataFrame]) -> DataFrame:
     return reduce(lambda one, other: one.unionByName(other), frames)
 
 
-def differing(before: DataFrame, after: DataFrame, columns: Sequence[str]) -> DataFrame:
+def row_differences(before: DataFrame, after: DataFrame, columns: Sequence[str]) -> DataFrame:
     """The rows of which one of the two has more, equal rows cancelling out one by one.
 
     ``_more`` says how many more ``after`` has; it is negative where ``before`` has more. Each side is

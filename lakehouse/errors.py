@@ -15,13 +15,13 @@ class LakehouseError(Exception):
 
     exit_code = 3
 
-    def __init__(self, message: str, cure: str = "") -> None:
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.cure = cure
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.cure}".strip()
+        return f"{self.message} {self.hint}".strip()
 
     def _render_traceback_(self) -> list[str]:
         # IPython shows this in place of a stack trace: in a notebook, too, an error is one sentence.

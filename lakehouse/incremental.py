@@ -16,18 +16,18 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.atomic_files import write_json
-from lakehouse.dataframes import differing, union
+from lakehouse.dataframes import row_differences, union
 from lakehouse.errors import DeclarationError
-from lakehouse.parallel import side_by_side
+from lakehouse.parallel import run_in_parallel
 from lakehouse.storage import Lake
 from lakehouse.table import Source, Table
 
 _DAY_OF = re.compile(r"to_date\((\w+)\)")
 
-MANY_DAYS = 400
+MAX_LISTED_DAYS = 400
 """Up to how many days a filter names each one; beyond, it names the first and the last."""
 
-FEW = 20_000
+MAX_DRIVER_ROWS = 20_000
 """Up to how many rows the driver holds itself: a query that begins with them needs no plan that makes them."""
 
 
@@ -72,18 +72,18 @@ def refresh(
     writing = Lock()
     inputs = _Inputs(lake, span)
 
-    def bring_up(table: Table) -> None:
+    def refresh_table(table: Table) -> None:
         if table.name in begun and begun[table.name] != lake.version(table):
             before, now = lake.read(table, begun[table.name]), lake.read(table)
-            changed[table.name] = _computed(_differing(table, before, now)).frame
+            changed[table.name] = _computed(_row_changes(table, before, now)).frame
         known = changes_for(table, span.table, changed)
-        scopes = _touched(table, known, also)
+        scopes = _touched_scopes(table, known, also)
         if scopes is None:
             return
         touched = _computed(scopes.distinct())
         if touched.is_empty:
             return
-        within = _within(lake, touched.frame, known, span) if table.scope == span.table.scope else None
+        within = _touched_days(lake, touched.frame, known, span) if table.scope == span.table.scope else None
         limits = _limits(table, touched)
         frames = {
             name: sources[source.name]
@@ -91,18 +91,18 @@ def refresh(
             else inputs.part(source, table, touched, limits, within)
             for name, source in table.reads.items()
         }
-        there = _there(lake, table, touched.frame, limits, within)
-        rewritten = _computed(_differing(table, there, table.make(frames)))
+        there = _current_rows(lake, table, touched.frame, limits, within)
+        rewritten = _computed(_row_changes(table, there, table.make(frames)))
         if rewritten.is_empty:
             return
         with writing:
             if not journal.exists():
                 write_json(journal, {one.name: lake.version(one) for one in tables})
-        _put(lake, table, rewritten)
+        _apply_changes(lake, table, rewritten)
         earlier = [changed[table.name]] if table.name in changed else []
         changed[table.name] = union([rewritten.frame, *earlier])
 
-    side_by_side(lake.spark, tables, bring_up)
+    run_in_parallel(lake.spark, tables, refresh_table)
     journal.unlink(missing_ok=True)
 
 
@@ -117,8 +117,8 @@ class Days:
     def of(cls, rows: DataFrame, column: str) -> Days:
         """Those in a column of some rows."""
         days = rows.select(F.col(column).alias("day")).where("day IS NOT NULL").distinct()
-        found = {row["day"] for row in days.limit(MANY_DAYS + 1).collect()}
-        if len(found) <= MANY_DAYS:
+        found = {row["day"] for row in days.limit(MAX_LISTED_DAYS + 1).collect()}
+        if len(found) <= MAX_LISTED_DAYS:
             return cls(tuple(sorted(found)))
         return cls(tuple(days.agg(F.min("day"), F.max("day")).first()), are_many=True)  # type: ignore[arg-type]
 
@@ -142,51 +142,51 @@ class Days:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows that are computed; ``few`` has them on the driver too, where they are no more than FEW."""
+    """Rows that are computed; ``few`` has them on the driver too, where they are no more than MAX_DRIVER_ROWS."""
 
     frame: DataFrame
-    few: pa.Table | None
+    local: pa.Table | None
 
     @property
     def is_empty(self) -> bool:
-        return self.few is not None and self.few.num_rows == 0
+        return self.local is not None and self.local.num_rows == 0
 
     def days(self, column: str) -> Days:
-        found = () if self.few is None else tuple(sorted(set(self.few[column].to_pylist()) - {None}))
-        if self.few is None or len(found) > MANY_DAYS:
+        found = () if self.local is None else tuple(sorted(set(self.local[column].to_pylist()) - {None}))
+        if self.local is None or len(found) > MAX_LISTED_DAYS:
             return Days.of(self.frame, column)
         return Days(found)
 
     @property
     def has_old(self) -> bool:
         """Whether some of these changes of a table are rows that it had before."""
-        if self.few is None:
+        if self.local is None:
             return not self.frame.where("NOT _is_new").isEmpty()
-        return not all(self.few["_is_new"].to_pylist())
+        return not all(self.local["_is_new"].to_pylist())
 
     def last_of(self, key: Sequence[str]) -> DataFrame:
         """Of these changes of a table, the new rows, and those old ones whose key no new one has."""
-        if self.few is None:
+        if self.local is None:
             new, old = self.frame.where("_is_new"), self.frame.where("NOT _is_new")
             return union([new, old.join(new.select(*key), list(key), "left_anti")])
-        is_new = self.few["_is_new"].to_pylist()
-        keys = list(zip(*(self.few[name].to_pylist() for name in key), strict=True))
+        is_new = self.local["_is_new"].to_pylist()
+        keys = list(zip(*(self.local[name].to_pylist() for name in key), strict=True))
         replaced = {one for one, new in zip(keys, is_new, strict=True) if new}
         last = pa.array([new or one not in replaced for one, new in zip(keys, is_new, strict=True)])
-        return self.frame.sparkSession.createDataFrame(self.few.filter(last), schema=self.frame.schema)
+        return self.frame.sparkSession.createDataFrame(self.local.filter(last), schema=self.frame.schema)
 
 
-def _held(rows: DataFrame) -> _Rows:
+def _collect_small(rows: DataFrame) -> _Rows:
     """The rows, on the driver too where they are few; the frame then begins with those."""
-    few = rows.limit(FEW + 1).toArrow()
-    if few.num_rows > FEW:
+    few = rows.limit(MAX_DRIVER_ROWS + 1).toArrow()
+    if few.num_rows > MAX_DRIVER_ROWS:
         return _Rows(rows, None)
     return _Rows(rows.sparkSession.createDataFrame(few, schema=rows.schema), few)
 
 
-def few_or_all(rows: DataFrame) -> DataFrame:
+def localize_small(rows: DataFrame) -> DataFrame:
     """The rows, on the driver where they are few: each time that Spark looks up what a table holds is dear."""
-    return _held(rows).frame
+    return _collect_small(rows).frame
 
 
 def _computed(rows: DataFrame) -> _Rows:
@@ -195,7 +195,7 @@ def _computed(rows: DataFrame) -> _Rows:
     A write to what they were made from does not change them, and what is made from them, table
     after table, does not carry their plans along.
     """
-    return _held(rows.localCheckpoint(eager=False))
+    return _collect_small(rows.localCheckpoint(eager=False))
 
 
 def _read_journal(journal: Path) -> dict[str, int]:
@@ -215,7 +215,7 @@ def changes_for(table: Table, also: Table, changed: Mapping[str, DataFrame]) -> 
     return {name: changed[name] for name in names if name in changed}
 
 
-def _touched(table: Table, changed: Mapping[str, DataFrame], also: Mapping[str, DataFrame]) -> DataFrame | None:
+def _touched_scopes(table: Table, changed: Mapping[str, DataFrame], also: Mapping[str, DataFrame]) -> DataFrame | None:
     """The scopes of a table that some change touches."""
     parts = [
         changed[source.name].select(
@@ -232,14 +232,14 @@ def _touched(table: Table, changed: Mapping[str, DataFrame], also: Mapping[str, 
     return union(parts) if parts else None
 
 
-def _within(lake: Lake, touched: DataFrame, changed: Mapping[str, DataFrame], span: Span) -> Days:
+def _touched_days(lake: Lake, touched: DataFrame, changed: Mapping[str, DataFrame], span: Span) -> Days:
     """The days on which all input rows of the touched scopes lie.
 
     A scope's rows lie on the days of the rows that changed, and between the first and the last
     day that it has, or had before it changed.
     """
     table = span.table
-    spans = [_of_scope(lake.read(table).select(*table.scope, span.first, span.last), table, touched, table.scope)]
+    spans = [_rows_in_scopes(lake.read(table).select(*table.scope, span.first, span.last), table, touched, table.scope)]
     if table.name in changed:
         spans.append(changed[table.name])
     parts = [one.select(F.explode(F.sequence(span.first, span.last)).alias("day")) for one in spans]
@@ -278,30 +278,32 @@ class _Inputs:
         day = self._span.day if self._span.day in source.column_names else (*source.cluster_by, "")[0]
         if within is not None and day in (self._span.day, self._span.first):
             conditions.append(within.hold(f"`{day}`"))
-        return _of_scope(self._few_or_all(source, conditions), table, touched.frame, table.scope)
+        return _rows_in_scopes(self._localize_small(source, conditions), table, touched.frame, table.scope)
 
-    def _few_or_all(self, source: Table, conditions: Sequence[str]) -> DataFrame:
+    def _localize_small(self, source: Table, conditions: Sequence[str]) -> DataFrame:
         """The rows on which the conditions hold; where there are no conditions, they would be too many to ask."""
         if not conditions:
             return self._lake.read(source)
         asked = (source.name, *conditions)
         with self._reading[asked]:
             if asked not in self._read:
-                self._read[asked] = few_or_all(self._lake.read(source).where(" AND ".join(conditions)))
+                self._read[asked] = localize_small(self._lake.read(source).where(" AND ".join(conditions)))
             return self._read[asked]
 
 
-def _there(lake: Lake, table: Table, touched: DataFrame, limits: Mapping[str, Days], within: Days | None) -> DataFrame:
+def _current_rows(
+    lake: Lake, table: Table, touched: DataFrame, limits: Mapping[str, Days], within: Days | None
+) -> DataFrame:
     """Those rows of a table itself that belong to touched scopes."""
     rows = lake.read(table)
     for name, days in limits.items():
         rows = rows.where(days.hold(f"`{name}`"))
     if within is not None and table.cluster_by:
         rows = rows.where(within.hold(f"`{table.cluster_by[0]}`"))
-    return _of_scope(rows, table, touched, {name: f"`{name}`" for name in table.scope})
+    return _rows_in_scopes(rows, table, touched, {name: f"`{name}`" for name in table.scope})
 
 
-def _of_scope(rows: DataFrame, table: Table, touched: DataFrame, scope: Mapping[str, str]) -> DataFrame:
+def _rows_in_scopes(rows: DataFrame, table: Table, touched: DataFrame, scope: Mapping[str, str]) -> DataFrame:
     """The rows whose scope is a touched one; ``scope`` has the SQL that gives it."""
     wanted = touched.select(*(F.col(name).alias(f"_touched_{name}") for name in table.scope))
     required = {column.name for column in table.columns if column.required}
@@ -314,13 +316,13 @@ def _of_scope(rows: DataFrame, table: Table, touched: DataFrame, scope: Mapping[
     return rows.join(wanted, conditions, "left_semi")
 
 
-def _differing(table: Table, before: DataFrame, after: DataFrame) -> DataFrame:
+def _row_changes(table: Table, before: DataFrame, after: DataFrame) -> DataFrame:
     """The rows that only one of the two has; ``_is_new`` says of each whether it is the later one."""
     columns = table.column_names
-    return differing(before, after, columns).select(*columns, (F.col("_more") > 0).alias("_is_new"))
+    return row_differences(before, after, columns).select(*columns, (F.col("_more") > 0).alias("_is_new"))
 
 
-def _put(lake: Lake, table: Table, changes: _Rows) -> None:
+def _apply_changes(lake: Lake, table: Table, changes: _Rows) -> None:
     """Puts the new rows in place of the old ones; an old one whose key no new one has goes."""
     with lake.writing(table):
         if not changes.has_old:

@@ -101,12 +101,12 @@ def _whole(artifact: Any) -> Path:
     return jar
 
 
-def starting_from(archive: Path) -> str:
+def shared_archive_options(archive: Path) -> str:
     """Java's options to start from an archive; none where there is no such file."""
     # Java would say on standard output that an archive does not fit, among what a program prints there.
     return f'-XX:SharedArchiveFile="{archive}" -Xlog:disable -Xlog:all=error:stderr' if archive.exists() else ""
 
 
-def recorded_into(archive: Path) -> str:
+def archive_at_exit_options(archive: Path) -> str:
     """Java's options to write an archive, when it ends, of the classes that it has used."""
     return f'-XX:ArchiveClassesAtExit="{archive}" -Xlog:disable -Xlog:all=error:stderr'

@@ -82,7 +82,7 @@ def exclusive(folder: Path, name: str, spark: SparkSession | None = None) -> Ite
             yield
 
 
-class OneWriter:
+class WriterLock:
     """A lock held for the life of a job.
 
     With ``spark``, its Java holds it too; the Java of a driver that was killed may still be at

@@ -10,17 +10,17 @@ from pyspark.sql import SparkSession
 
 from lakehouse.table import Table
 
-AT_ONCE = 3
+MAX_PARALLEL_TABLES = 3
 """How many tables: what small queries take is planning, which Spark does in one thread for each query."""
 
 
-def side_by_side(spark: SparkSession, tables: Sequence[Table], work: Callable[[Table], None]) -> None:
+def run_in_parallel(spark: SparkSession, tables: Sequence[Table], work: Callable[[Table], None]) -> None:
     """Does the work for each table once it is done for those that the table reads.
 
     Where it fails for one, it is begun for no other; what had begun ends before the first error is raised.
     """
     done = {table.name: Event() for table in tables}
-    turns = Semaphore(AT_ONCE)
+    turns = Semaphore(MAX_PARALLEL_TABLES)
     errors: list[BaseException] = []
 
     def take(table: Table) -> None:

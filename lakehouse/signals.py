@@ -20,66 +20,66 @@ class Stop:
     """
 
     def __init__(self) -> None:
-        self._told = False
-        self._heeded = False
+        self._requested = False
+        self._polled = False
 
     @contextmanager
-    def heeded(self, *, heeded: bool = True) -> Iterator[None]:
+    def polled_by_caller(self, *, polled_by_caller: bool = True) -> Iterator[None]:
         """Within, someone looks whether it is time to stop; elsewhere a signal ends what is being done."""
-        before, self._heeded = self._heeded, heeded
+        before, self._polled = self._polled, polled_by_caller
         try:
             yield
         finally:
-            self._heeded = before
+            self._polled = before
 
     @contextmanager
-    def unheeded(self) -> Iterator[None]:
+    def interruptible(self) -> Iterator[None]:
         """Within, a signal ends what is being done, though someone further out looks, as it may take long.
 
         Raises StoppedError where it is time to stop already.
         """
-        if self._told:
+        if self._requested:
             raise StoppedError
-        with self.heeded(heeded=False):
+        with self.polled_by_caller(polled_by_caller=False):
             yield
 
-    def hear(self) -> None:
+    def on_signal(self) -> None:
         """What a signal does. Raises StoppedError where nobody looks."""
-        first, self._told = not self._told, True
-        if first and not self._heeded:
+        first, self._requested = not self._requested, True
+        if first and not self._polled:
             raise StoppedError
 
     def set(self) -> None:
         """Says that it is time to stop."""
-        self._told = True
+        self._requested = True
 
     def is_set(self) -> bool:
         """Whether it is time to stop."""
-        return self._told
+        return self._requested
 
     def wait(self, seconds: float) -> bool:
         """Waits for so long, or until it is time to stop; says whether it is."""
         end = time.monotonic() + seconds
-        while not self._told and (left := end - time.monotonic()) > 0:
+        while not self._requested and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, 0.1))
-        return self._told
+        return self._requested
 
 
 _stops: list[Stop] = []  # what SIGTERM tells now, if anything
-_ends_when_told = False  # whether being told to stop is the last thing that this process does
+_ignores_repeated_signals = False  # whether being told to stop is the last thing that this process does
 
 
-def end_when_told() -> None:
+def ignore_repeated_signals() -> None:
     """Says that this process is a program, which ends once it was told to stop: telling it again changes nothing.
 
     Anywhere else (in a notebook, in tests) a second signal is for somebody else.
     """
-    global _ends_when_told  # noqa: PLW0603 - the process has one end
-    _ends_when_told = True
+    global _ignores_repeated_signals  # noqa: PLW0603 - the process has one end
+    _ignores_repeated_signals = True
 
 
 @contextmanager
-def handled(handler: Callable[[int, FrameType | None], object], told: Callable[[], bool]) -> Iterator[None]:
+def handle_signals(handler: Callable[[int, FrameType | None], object], stopped: Callable[[], bool]) -> Iterator[None]:
     """Within, this is what handles SIGTERM and SIGINT; only in the main thread, as signals are no other one's.
 
     Afterwards what was in place before handles them again, unless the process was ``told`` to stop
@@ -94,7 +94,7 @@ def handled(handler: Callable[[int, FrameType | None], object], told: Callable[[
         yield
     finally:
         for one, was in before.items():
-            signal.signal(one, signal.SIG_IGN if told() and _ends_when_told else was)
+            signal.signal(one, signal.SIG_IGN if stopped() and _ignores_repeated_signals else was)
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def stopping() -> Iterator[Stop]:
     stop = Stop() if outermost else _stops[-1]
     _stops.append(stop)
     # Within another one as well: Spark has put its own handler of SIGINT in place meanwhile.
-    with handled(lambda *_: stop.hear(), told=lambda: outermost and stop.is_set()):
+    with handle_signals(lambda *_: stop.on_signal(), stopped=lambda: outermost and stop.is_set()):
         try:
             yield stop
         except KeyboardInterrupt:

@@ -53,7 +53,7 @@ class Lake:
                 self._create(table)
                 return
             have = {column.name: column.dataType for column in self._frame(table).schema}
-            want = struct(self.spark, table)
+            want = spark_schema(table)
             for column in want:
                 if column.name in have and have[column.name] != column.dataType:
                     raise UsageError(
@@ -80,7 +80,7 @@ class Lake:
 
     def empty(self, source: Source) -> DataFrame:
         """No rows, in the declared schema."""
-        return self.spark.createDataFrame([], struct(self.spark, source))
+        return self.spark.createDataFrame([], spark_schema(source))
 
     def append(self, table: Table, rows: DataFrame, *, batch: tuple[str, int] | None = None) -> None:
         """Adds rows. The caller holds the table's lock where others write it too.
@@ -88,14 +88,14 @@ class Lake:
         ``batch`` is a stream's own id, new with each checkpoint, and the number of one of its
         batches: the same batch again adds nothing.
         """
-        writing = conform(self.spark, table, rows).write.format("delta").mode("append")
+        writing = conform(table, rows).write.format("delta").mode("append")
         if batch is not None:
             writing = writing.option("txnAppId", batch[0]).option("txnVersion", batch[1])
         writing.save(self.path(table))
 
     def overwrite(self, table: Table, rows: DataFrame) -> None:
         """All rows anew, in one commit: readers see the old ones until then."""
-        conform(self.spark, table, rows).write.format("delta").mode("overwrite").save(self.path(table))
+        conform(table, rows).write.format("delta").mode("overwrite").save(self.path(table))
 
     def merge(self, table: Table, rows: DataFrame, *, gone: str = "", within: str = "") -> None:
         """Puts rows in place of those with the same key, and adds those whose key is new.
@@ -168,19 +168,18 @@ class Lake:
         )
 
 
-def struct(spark: SparkSession, source: Source) -> StructType:
-    """The declared columns as a Spark schema."""
-    del spark  # parsing needs a running session, so it is asked for
+def spark_schema(source: Source) -> StructType:
+    """The declared columns as a Spark schema. Spark parses them, so a session must run."""
     return StructType.fromDDL(source.ddl)  # type: ignore[return-value]
 
 
-def conform(spark: SparkSession, table: Table, rows: DataFrame) -> DataFrame:
+def conform(table: Table, rows: DataFrame) -> DataFrame:
     """The rows with exactly the declared columns, in the declared order.
 
     Raises DeclarationError where they lack a column, have one more, or one of another type.
     """
     have = {column.name: column.dataType for column in rows.schema}
-    want = {column.name: column.dataType for column in struct(spark, table)}
+    want = {column.name: column.dataType for column in spark_schema(table)}
     wrong = [f"lacks {name}" for name in want if name not in have]
     wrong += [f"has {name}, which is not declared" for name in have if name not in want]
     wrong += [

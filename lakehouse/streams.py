@@ -18,7 +18,7 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from lakehouse.atomic_files import write_json
 from lakehouse.errors import LakehouseError, OutsideError
-from lakehouse.locks import OneWriter
+from lakehouse.locks import WriterLock
 from lakehouse.signals import Stop, stopping
 
 RECOVER = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
@@ -45,20 +45,20 @@ class Stream:
     rows_out: Callable[[int, int], int | None] = lambda batch, rows_in: None  # noqa: ARG005
 
 
-class Witness(Protocol):
+class StreamListener(Protocol):
     """Is told what the streams of a run do, while the run has them locked."""
 
-    def begin(self, streams: Sequence[Stream]) -> None:
+    def on_start(self, streams: Sequence[Stream]) -> None:
         """They are locked, and none is started yet."""
 
-    def done(self, stream: Stream, batch: Mapping[str, Any]) -> None:
+    def on_progress(self, stream: Stream, batch: Mapping[str, Any]) -> None:
         """A batch is done, and this is what Spark says of it."""
 
-    def failed(self, stream: Stream, error: Exception) -> None:
+    def on_failure(self, stream: Stream, error: Exception) -> None:
         """The run fails at this stream."""
 
-    def end(self, *, well: bool) -> None:
-        """They are stopped; ``well`` if that is because each of them has read what was there."""
+    def on_finish(self, *, succeeded: bool) -> None:
+        """They are stopped; ``succeeded`` if that is because each of them has read what was there."""
 
 
 @dataclass
@@ -87,17 +87,17 @@ class Progress:
         return new
 
 
-MEASURED = "measured"
+BATCH_METRICS = "measured"
 """How the name begins under which Spark tells what ``measured`` found."""
 
 
-def measured(rows: DataFrame, name: str, *, arrived_at: Column, size: Column | None = None) -> DataFrame:
+def with_batch_metrics(rows: DataFrame, name: str, *, arrived_at: Column, size: Column | None = None) -> DataFrame:
     """The rows, unchanged; what Spark says of a batch then has their bytes and the oldest one's arrival.
 
     Telling that takes no second look at the rows.
     """
     return rows.observe(
-        f"{MEASURED} {name}",
+        f"{BATCH_METRICS} {name}",
         F.sum(size if size is not None else F.lit(None).cast("BIGINT")).alias("bytes"),
         F.min(F.unix_micros(arrived_at)).alias("first_arrived"),
     )
@@ -111,45 +111,45 @@ def run(
     continuous: bool,
     trigger_seconds: float,
     stop_seconds: float,
-    watch: Callable[[dict[str, Progress]], None],
+    on_poll: Callable[[dict[str, Progress]], None],
     explain: Callable[[str, BaseException], LakehouseError],
-    witness: Witness,
+    listener: StreamListener,
 ) -> dict[str, Progress]:
     """Runs streams until they have read what is there, or until SIGTERM or SIGINT if ``continuous``.
 
-    ``watch`` is told the progress about twice a second. Each stream is locked by its name
+    ``on_poll`` is told the progress about twice a second. Each stream is locked by its name
     meanwhile. The first one that fails ends all of them, and ``explain`` turns what it died of
-    into a sentence. ``witness`` is told each batch and failure.
+    into a sentence. ``listener`` is told each batch and failure.
 
     Raises OutsideError where another process runs one of the streams, or where a checkpoint and
     its table do not belong together.
     """
     progress = {stream.name: Progress() for stream in streams}
     with ExitStack() as held, stopping() as stop:
-        held.enter_context(stop.heeded())
+        held.enter_context(stop.polled_by_caller())
         for stream in streams:
-            held.callback(OneWriter(locks, stream.name, spark).release)
-        witness.begin(streams)
+            held.callback(WriterLock(locks, stream.name, spark).release)
+        listener.on_start(streams)
         queries: list[tuple[Stream, StreamingQuery]] = []
-        well = False
+        succeeded = False
         try:
             for stream in streams:
-                with _failing(witness, [stream], stop):
-                    _make_ready(stream)
+                with _reporting_failure(listener, [stream], stop):
+                    _prepare_checkpoint(stream)
             for stream in streams:
                 if not stop.is_set():
-                    with _failing(witness, [stream], stop):
-                        queries.append((stream, _started(stream, trigger_seconds if continuous else None, explain)))
+                    with _reporting_failure(listener, [stream], stop):
+                        queries.append((stream, _start_query(stream, trigger_seconds if continuous else None, explain)))
             while not stop.is_set() and any(query.isActive for _, query in queries):
-                _look(queries, progress, explain, witness, stop)
-                with _failing(witness, streams, stop):
-                    watch(progress)
+                _poll_queries(queries, progress, explain, listener, stop)
+                with _reporting_failure(listener, streams, stop):
+                    on_poll(progress)
                 stop.wait(0.3)
             if stop.is_set():
-                _finish([query for _, query in queries], stop_seconds)
-            _look(queries, progress, explain, witness, stop)
-            watch(progress)
-            well = not stop.is_set()
+                _await_batches([query for _, query in queries], stop_seconds)
+            _poll_queries(queries, progress, explain, listener, stop)
+            on_poll(progress)
+            succeeded = not stop.is_set()
         finally:
             for _, query in queries:
                 # Java may be gone, or a batch may not heed its interruption in time: it is done again.
@@ -157,24 +157,24 @@ def run(
                     query.stop()
             for stream, query in queries:
                 with suppress(Exception):
-                    _take(stream, query, progress, witness)
-            witness.end(well=well)
+                    _report_progress(stream, query, progress, listener)
+            listener.on_finish(succeeded=succeeded)
     return progress
 
 
 @contextmanager
-def _failing(witness: Witness, streams: Sequence[Stream], stop: Stop) -> Iterator[None]:
+def _reporting_failure(listener: StreamListener, streams: Sequence[Stream], stop: Stop) -> Iterator[None]:
     """Tells whose failure it is when something within fails; what fails once it is time to stop is no failure."""
     try:
         yield
     except Exception as error:
         if not stop.is_set():
             for stream in streams:
-                witness.failed(stream, error)
+                listener.on_failure(stream, error)
         raise
 
 
-def _started(
+def _start_query(
     stream: Stream, every: float | None, explain: Callable[[str, BaseException], LakehouseError]
 ) -> StreamingQuery:
     """The stream's query, started: again and again after so many seconds, or once."""
@@ -186,48 +186,50 @@ def _started(
         raise explain(stream.name, error) from error
 
 
-def _look(
+def _poll_queries(
     queries: Sequence[tuple[Stream, StreamingQuery]],
     progress: dict[str, Progress],
     explain: Callable[[str, BaseException], LakehouseError],
-    witness: Witness,
+    listener: StreamListener,
     stop: Stop,
 ) -> None:
     for stream, query in queries:
-        with _failing(witness, [stream], stop):
-            _take(stream, query, progress, witness)
+        with _reporting_failure(listener, [stream], stop):
+            _report_progress(stream, query, progress, listener)
             if not query.isActive and (error := query.exception()) is not None:
                 raise explain(stream.name, error) from error
 
 
-def _take(stream: Stream, query: StreamingQuery, progress: dict[str, Progress], witness: Witness) -> None:
+def _report_progress(
+    stream: Stream, query: StreamingQuery, progress: dict[str, Progress], listener: StreamListener
+) -> None:
     for batch in progress[stream.name].take(query):
-        witness.done(stream, batch)
+        listener.on_progress(stream, batch)
 
 
-def _finish(queries: Sequence[StreamingQuery], seconds: float) -> None:
+def _await_batches(queries: Sequence[StreamingQuery], seconds: float) -> None:
     """Gives the batches in flight some time to end by themselves; what does not is redone at the next start."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and any(query.isActive and query.status["isTriggerActive"] for query in queries):
         time.sleep(0.1)
 
 
-def check(stream: Stream) -> None:
+def check_checkpoint(stream: Stream) -> None:
     """Refuses to go on from a checkpoint that is lost or damaged, or that belongs to something else.
 
     Raises OutsideError, which names the cure.
     """
-    mark, own = _mark(stream)
-    committed(stream.checkpoint)  # raises where it cannot be read
-    if not begun(stream.checkpoint):
-        if finished(stream.checkpoint):
+    mark, own = _binding(stream)
+    committed_offsets(stream.checkpoint)  # raises where it cannot be read
+    if not has_planned_batch(stream.checkpoint):
+        if completed_batches(stream.checkpoint):
             raise OutsideError(f"The checkpoint of {stream.name} is damaged: {mark.parent} has no offsets.", RECOVER)
         if stream.target_has_rows() and resumes_at(stream.checkpoint) is None:
             raise OutsideError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).", RECOVER)
         return
     # Without its metadata Spark would give the stream a new id, by which no batch is known to be written already.
-    _read(stream.name, mark.with_name("metadata"))
-    found = _read(stream.name, mark)
+    _read_json(stream.name, mark.with_name("metadata"))
+    found = _read_json(stream.name, mark)
     for name, what in (
         ("stream", "to another stream"),
         ("target_id", "to a table that is gone: the one that is there was made later"),
@@ -237,9 +239,9 @@ def check(stream: Stream) -> None:
             raise OutsideError(f"The checkpoint of {stream.name} ({stream.checkpoint}) belongs {what}.", RECOVER)
 
 
-def adopt(stream: Stream) -> None:
+def bind_checkpoint(stream: Stream) -> None:
     """Says that a stream's checkpoint belongs to the source and the table that are there now."""
-    write_json(*_mark(stream))
+    write_json(*_binding(stream))
 
 
 def resume_from(checkpoint: Path, start: str) -> None:
@@ -261,7 +263,7 @@ def resumes_at(checkpoint: Path) -> str | None:
         raise OutsideError(f"The checkpoint {checkpoint} is damaged: {path} cannot be read.", RECOVER) from error
 
 
-def query_id(spark: SparkSession) -> str:
+def current_query_id(spark: SparkSession) -> str:
     """The id of the stream whose batch this thread works on; it is kept in the checkpoint and new with each one."""
     found = spark.sparkContext.getLocalProperty("sql.streaming.queryId")
     if not found:
@@ -269,13 +271,13 @@ def query_id(spark: SparkSession) -> str:
     return str(found)
 
 
-def _mark(stream: Stream) -> tuple[Path, dict[str, str]]:
+def _binding(stream: Stream) -> tuple[Path, dict[str, str]]:
     """The file that says what a checkpoint belongs to, and what it has to say."""
     own = {"stream": stream.name, "source_id": stream.source_id, "target_id": stream.target_id}
     return stream.checkpoint / "stream.json", own
 
 
-def _read(stream: str, path: Path) -> dict[str, Any]:
+def _read_json(stream: str, path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return dict(found)
@@ -283,37 +285,37 @@ def _read(stream: str, path: Path) -> dict[str, Any]:
         raise OutsideError(f"The checkpoint of {stream} is damaged: {path} cannot be read.", RECOVER) from error
 
 
-def begun(checkpoint: Path) -> bool:
+def has_planned_batch(checkpoint: Path) -> bool:
     """Whether a stream has planned a batch already."""
-    return bool(_numbers(checkpoint / "offsets"))
+    return bool(_batch_numbers(checkpoint / "offsets"))
 
 
-def _numbers(folder: Path) -> list[int]:
+def _batch_numbers(folder: Path) -> list[int]:
     """The numbers of the batches that a folder of a checkpoint has files for."""
     return [int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit()]
 
 
-def _make_ready(stream: Stream) -> None:
+def _prepare_checkpoint(stream: Stream) -> None:
     """Checks a stream's checkpoint, and begins it where no batch was planned yet."""
-    check(stream)
-    if not begun(stream.checkpoint):
+    check_checkpoint(stream)
+    if not has_planned_batch(stream.checkpoint):
         # What a driver left that died before its first batch was planned: Spark would not start over it.
         for path in stream.checkpoint.glob("*"):
             if path.is_dir():
                 shutil.rmtree(path)
-        adopt(stream)
+        bind_checkpoint(stream)
     for path in stream.checkpoint.glob("*/.*.crc"):
         # The sum of a file that is gone would keep Spark from writing that file again.
         if not path.with_name(path.name.removeprefix(".").removesuffix(".crc")).exists():
             path.unlink()
 
 
-def committed(checkpoint: Path) -> list[dict[str, Any]] | None:
+def committed_offsets(checkpoint: Path) -> list[dict[str, Any]] | None:
     """The end offsets of the newest batch that a stream finished, one for each source; None before the first.
 
     Raises OutsideError where the checkpoint cannot be read.
     """
-    done = finished(checkpoint)
+    done = completed_batches(checkpoint)
     if not done:
         return None
     path = checkpoint / "offsets" / str(done[-1])
@@ -324,12 +326,12 @@ def committed(checkpoint: Path) -> list[dict[str, Any]] | None:
         raise OutsideError(f"The checkpoint {checkpoint} is damaged: {path} cannot be read.", RECOVER) from error
 
 
-def finished(checkpoint: Path) -> list[int]:
+def completed_batches(checkpoint: Path) -> list[int]:
     """The numbers of the batches that a stream finished, as far back as its checkpoint remembers."""
-    return sorted(_numbers(checkpoint / "commits"))
+    return sorted(_batch_numbers(checkpoint / "commits"))
 
 
-def own_id(checkpoint: Path) -> str:
+def checkpoint_query_id(checkpoint: Path) -> str:
     """The stream's id that Spark keeps in its checkpoint; empty before it has one."""
     try:
         return str(json.loads((checkpoint / "metadata").read_text(encoding="utf-8"))["id"])
@@ -337,7 +339,7 @@ def own_id(checkpoint: Path) -> str:
         return ""
 
 
-def times(checkpoint: Path, batch: int) -> tuple[float, float]:
+def batch_times(checkpoint: Path, batch: int) -> tuple[float, float]:
     """When a finished batch began and ended, in seconds since 1970, as its checkpoint's files tell.
 
     Raises OSError, ValueError or KeyError where they cannot be read.

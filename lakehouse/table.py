@@ -129,7 +129,7 @@ class Table(Source):
         return self.name.partition(".")[2]
 
 
-def in_order(tables: Mapping[str, Table]) -> tuple[Table, ...]:
+def topological_order(tables: Mapping[str, Table]) -> tuple[Table, ...]:
     """The tables so that each one comes after those that it reads; otherwise by name.
 
     Raises DeclarationError where tables read each other in a circle.

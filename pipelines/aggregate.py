@@ -15,7 +15,7 @@ from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
 from lakehouse.incremental import refresh
 from lakehouse.signals import stopping
-from lakehouse.streams import Progress, Stream, measured, resume_from, resumes_at
+from lakehouse.streams import Progress, Stream, resume_from, resumes_at, with_batch_metrics
 from lakehouse.table import Table
 from pipelines import gold_builder
 from pipelines.gold_builder import SPAN, STREAM
@@ -38,7 +38,7 @@ def run_aggregate(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     gold, before = _Gold(job), gold_builder.base_versions(job.settings)
     with stopping() as stop:
         result = run_streams(
-            job, "aggregate", [stream(job, gold.take)], continuous=continuous, tick=gold.close_sessions
+            job, "aggregate", [stream(job, gold.take)], continuous=continuous, on_idle=gold.close_sessions
         )
         if not stop.is_set():
             gold.close_sessions()
@@ -108,7 +108,7 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
         )
         # A row that goes, or that another takes the place of, may have come long ago.
         arrived = F.when(F.col("_change_type") == "insert", F.col("arrived_at"))
-        return measured(rows, table.short_name, arrived_at=arrived).select(
+        return with_batch_metrics(rows, table.short_name, arrived_at=arrived).select(
             F.lit(table.name).alias("_table"),
             *(F.expr(sql).alias(sql) for sql in everything if sql in scopes[table.name]),
         )
@@ -116,7 +116,7 @@ def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stre
     def prepare() -> DataStreamWriter:
         if not resumes_at(made.checkpoint):
             # Nothing of gold counts before it is built as a whole: told to stop, it is begun again at the next start.
-            with stopping() as stop, stop.unheeded():
+            with stopping() as stop, stop.interruptible():
                 built = gold_builder.build_all(job)
             resume_from(made.checkpoint, json.dumps(built))
         built = gold_builder.base_versions(job.settings)

@@ -18,7 +18,7 @@ from gold.sessions import TABLE as SESSIONS
 from gold.shared.timeline import SESSION
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DataError
-from lakehouse.storage import struct
+from lakehouse.storage import spark_schema
 from pipelines.ml.drift import CLOCK, PROBABILITY, stability
 from pipelines.ml.evaluation import intervals, measure, numbered
 from pipelines.ml.registry import Registry, Version, open_registry
@@ -203,7 +203,7 @@ def _record(
 
 def _keep(job: Job, records: list[dict[str, Any]]) -> None:
     """Puts in what is new: a day whose figures are what they were keeps its row, and when it was found."""
-    schema = struct(job.spark, METRICS)
+    schema = spark_schema(METRICS)
     rows = job.spark.createDataFrame([tuple(one[name] for name in METRICS.column_names) for one in records], schema)
     same = [name for name in METRICS.column_names if name != "evaluated_at"]
     with job.lake.writing(METRICS):

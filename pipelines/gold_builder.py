@@ -17,10 +17,10 @@ from gold.shared.clock import CLOCK
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.dataframes import union
 from lakehouse.errors import DeclarationError, OutsideError
-from lakehouse.incremental import Span, few_or_all
-from lakehouse.parallel import side_by_side
-from lakehouse.storage import struct
-from lakehouse.streams import committed, resumes_at
+from lakehouse.incremental import Span, localize_small
+from lakehouse.parallel import run_in_parallel
+from lakehouse.storage import spark_schema
+from lakehouse.streams import committed_offsets, resumes_at
 from lakehouse.table import Source, Table
 from pipelines.runtime.catalog import GOLD, TABLES
 from pipelines.runtime.job import Job
@@ -59,7 +59,7 @@ def upstream_tables() -> list[Table]:
 def clock_frame(job: Job, as_of: datetime) -> DataFrame:
     """The one row by which sessions close."""
     row = (as_of, job.settings.sessions.closes_after_minutes * 60.0)
-    return job.spark.createDataFrame([row], struct(job.spark, CLOCK))
+    return job.spark.createDataFrame([row], spark_schema(CLOCK))
 
 
 def broker_clock(job: Job) -> Callable[[], datetime]:
@@ -112,7 +112,11 @@ def gold_checkpoint(settings: Settings) -> Path:
 def read_offsets(settings: Settings) -> dict[str, dict[str, Any]]:
     """Where the stream stands in each of silver's tables, as Delta's source writes it; none before its first batch."""
     return dict(
-        zip((table.name for table in upstream_tables()), committed(gold_checkpoint(settings)) or (), strict=False)
+        zip(
+            (table.name for table in upstream_tables()),
+            committed_offsets(gold_checkpoint(settings)) or (),
+            strict=False,
+        )
     )
 
 
@@ -129,13 +133,13 @@ def build_all(job: Job) -> dict[str, int]:
     lake = job.lake
     versions = {table.name: lake.version(table) for table in upstream_tables()}
     given = {CLOCK.name: clock_frame(job, broker_clock(job)())}
-    given |= {table.name: few_or_all(lake.read(table, versions[table.name])) for table in upstream_tables()}
+    given |= {table.name: localize_small(lake.read(table, versions[table.name])) for table in upstream_tables()}
 
     def build_one(table: Table) -> None:
         with lake.writing(table):
             lake.overwrite(table, build_table(job, table, given))
 
-    side_by_side(job.spark, incremental_tables(), build_one)
+    run_in_parallel(job.spark, incremental_tables(), build_one)
     refresh_journal(job).unlink(missing_ok=True)
     return versions
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bronze.raw_events import BRONZE, raw_events
 from lakehouse.signals import stopping
-from lakehouse.streams import Progress, Stream, begun, measured, query_id, resumes_at
+from lakehouse.streams import Progress, Stream, current_query_id, has_planned_batch, resumes_at, with_batch_metrics
 from lakehouse.table import Table
 from pipelines.runtime.console import call
 from pipelines.runtime.job import Job, open_job
@@ -44,7 +44,7 @@ def streams(job: Job) -> list[Stream]:
     return [_stream(job, table, servers, topics[name]) for name, table in BRONZE.items()]
 
 
-def held(job: Job, table: Table, topic_id: str) -> dict[int, int]:
+def next_offsets(job: Job, table: Table, topic_id: str) -> dict[int, int]:
     """The offset after the highest one that bronze holds, of each partition that it has a record of."""
     from pyspark.sql import functions as F
 
@@ -54,7 +54,7 @@ def held(job: Job, table: Table, topic_id: str) -> dict[int, int]:
 
 def offsets_after(job: Job, table: Table, topic: kafka.TopicInfo) -> dict[str, int]:
     """From where each partition of a topic goes on after what bronze holds, as Spark's Kafka source wants it."""
-    after = held(job, table, topic.topic_id)
+    after = next_offsets(job, table, topic.topic_id)
     # -2 is Kafka's word for the earliest offset that is still there.
     return {str(partition): after.get(partition, -2) for partition in range(topic.partitions)}
 
@@ -97,7 +97,7 @@ def _stream(job: Job, table: Table, servers: str, topic: kafka.TopicInfo) -> Str
 
     def prepare() -> DataStreamWriter:
         start = "earliest"
-        if resumes_at(stream.checkpoint) is not None and not begun(stream.checkpoint):
+        if resumes_at(stream.checkpoint) is not None and not has_planned_batch(stream.checkpoint):
             start = json.dumps({table.short_name: offsets_after(job, table, topic)})
         reader = (
             job.spark.readStream.format("kafka")
@@ -112,7 +112,7 @@ def _stream(job: Job, table: Table, servers: str, topic: kafka.TopicInfo) -> Str
         own = {f"kafka.{name}": value for name, value in java_settings(job.settings.kafka.client).items()}
         reader = reader.options(**{**_waits(job.settings.kafka.patience_seconds), **own})
         # current_timestamp is the batch's own, written down in the checkpoint: a batch done again says the same.
-        heard = measured(
+        heard = with_batch_metrics(
             reader.load(), table.short_name, arrived_at=F.col("timestamp"), size=F.octet_length("value").cast("BIGINT")
         )
         records = heard.withColumns({"topic_id": F.lit(topic.topic_id), "ingested_at": F.current_timestamp()})
@@ -121,7 +121,7 @@ def _stream(job: Job, table: Table, servers: str, topic: kafka.TopicInfo) -> Str
     def land(rows: DataFrame, batch: int) -> None:
         # Under the table's lock, which Delta's own sink would not take: see lakehouse/locks.py.
         with job.lake.writing(table):
-            job.lake.append(table, rows, batch=(query_id(job.spark), batch))
+            job.lake.append(table, rows, batch=(current_query_id(job.spark), batch))
 
     stream = Stream(
         name=table.name,

@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 
 from bronze.raw_events import BRONZE, COORDINATES
 from lakehouse.dataframes import union
-from lakehouse.locks import OneWriter
-from lakehouse.streams import adopt
+from lakehouse.locks import WriterLock
+from lakehouse.streams import bind_checkpoint
 from lakehouse.table import Table
 from pipelines import aggregate, gold_builder, refine
 from pipelines.runtime.console import call, out, print_json
@@ -59,9 +59,9 @@ def run_rebuild(job: Job, layer: Layer) -> dict[str, tuple[int, str]]:
     streams = refine.streams(job) if layer is Layer.silver else [aggregate.stream(job)]
     with ExitStack() as held:
         for stream in streams:
-            held.callback(OneWriter(job.settings.locks, stream.name, job.spark).release)
+            held.callback(WriterLock(job.settings.locks, stream.name, job.spark).release)
         if layer is Layer.silver:
-            held.callback(OneWriter(job.settings.locks, gold_builder.STREAM, job.spark).release)
+            held.callback(WriterLock(job.settings.locks, gold_builder.STREAM, job.spark).release)
             tables = _silver(job)
             # Every row of silver has just been written anew: gold does not follow that but is built anew as well.
             shutil.rmtree(gold_builder.gold_checkpoint(job.settings), ignore_errors=True)
@@ -69,7 +69,7 @@ def run_rebuild(job: Job, layer: Layer) -> dict[str, tuple[int, str]]:
             tables = _gold(job)
         for stream in streams:
             # Those whose checkpoints are still there go on with the tables made anew.
-            adopt(stream)
+            bind_checkpoint(stream)
     return {table.name: content_hash(job.lake.read(table)) for table in tables}
 
 

@@ -11,7 +11,7 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from bronze.raw_events import BRONZE
 from lakehouse.signals import stopping
-from lakehouse.streams import Progress, Stream, committed, measured
+from lakehouse.streams import Progress, Stream, committed_offsets, with_batch_metrics
 from pipelines.runtime.console import call
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
@@ -46,7 +46,7 @@ def streams(job: Job) -> list[Stream]:
 
 def position(settings: Settings, name: str) -> dict[str, Any] | None:
     """Where an event's stream stands in bronze, as Delta's source writes it; None before its first batch."""
-    done = committed(settings.checkpoint(SILVER[name]))
+    done = committed_offsets(settings.checkpoint(SILVER[name]))
     return done[0] if done else None
 
 
@@ -67,7 +67,7 @@ def _stream(job: Job, event: EventType) -> Stream:
             .load(lake.path(source))
         )
         size = F.octet_length("value").cast("BIGINT")
-        heard = measured(records, event.name, arrived_at=F.col("arrived_at"), size=size)
+        heard = with_batch_metrics(records, event.name, arrived_at=F.col("arrived_at"), size=size)
         return heard.writeStream.foreachBatch(batch)
 
     return Stream(

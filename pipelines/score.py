@@ -86,7 +86,7 @@ def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
         # The place in the change feed is not kept: every start begins with a look at everything.
         with tempfile.TemporaryDirectory(prefix="score-", dir=job.settings.checkpoints) as folder:
             stream = _stream(job, scorer, seen, Path(folder))
-            run_streams(job, "score", [stream], continuous=True, tick=scorer.follow)
+            run_streams(job, "score", [stream], continuous=True, on_idle=scorer.follow)
     return ScoreResult(scorer.scored, scorer.buyers, registry.model, scorer.version.number)
 
 

@@ -21,7 +21,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from bronze.raw_events import COORDINATES
-from lakehouse.incremental import MANY_DAYS
+from lakehouse.incremental import MAX_LISTED_DAYS
 from lakehouse.storage import Lake
 from lakehouse.table import Table
 from producers.contract.event_type import EventType
@@ -101,7 +101,7 @@ def _past(lake: Lake, table: Table, days: list[date], *, any_named: bool) -> Dat
     named = F.col("event_id").isNotNull() if any_named else F.lit(False)
     if not days:
         same_day = F.lit(False)
-    elif len(days) <= MANY_DAYS:
+    elif len(days) <= MAX_LISTED_DAYS:
         same_day = F.col("event_on").isin(days)
     else:
         same_day = F.col("event_on").between(days[0], days[-1])

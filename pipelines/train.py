@@ -34,7 +34,7 @@ from pipelines.ml.promotion import Decision
 from pipelines.ml.registry import ANSWERS, IMPORTANCES, PROFILE, RULES, Record, Registry, Version
 from pipelines.ml.targets import IN_SESSION, QUESTIONS, Question, QuestionName
 from pipelines.ml.training_data import TEST, TRAIN, TrainingData, training_data
-from pipelines.runtime.console import Say, call, out, print_json, watched
+from pipelines.runtime.console import ReportProgress, call, out, print_json, progress_bar
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
 
@@ -120,7 +120,7 @@ def train(
 ) -> None:
     """Train a decision tree on sessions whose answer is known; it goes live if it beats the one that is."""
     began = time.monotonic()
-    with watched("train") as say:
+    with progress_bar("train") as say:
         result = run_train(
             open_job("train"),
             question=QUESTIONS[question.value],
@@ -154,7 +154,7 @@ def run_train(
     search: bool = False,
     seed: int | None = None,
     where: str = "true",
-    say: Say = lambda *_: None,
+    say: ReportProgress = lambda *_: None,
 ) -> TrainingResult:
     """Trains, judges and registers a model, and makes it the champion if it beats the one that is.
 
@@ -262,7 +262,7 @@ def run_train(
     )
 
 
-def _searched(learnt: DataFrame, encoding: Encoding, max_depth: int | None, seed: int, say: Say) -> Shape:
+def _searched(learnt: DataFrame, encoding: Encoding, max_depth: int | None, seed: int, say: ReportProgress) -> Shape:
     """The best of the shapes that a search tries; of one depth alone where that is asked for."""
     depths = DEPTHS if max_depth is None else (max_depth,)
     shapes = [Shape(*one) for one in product(depths, LEAVES, IMPURITIES)]

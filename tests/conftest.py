@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.jvm import starting_from
+from lakehouse.jvm import shared_archive_options
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
 from pipelines.runtime.catalog import TABLES
-from pipelines.runtime.job import CLASSES, COMPILE_QUICKLY, NO_CODE_GENERATION, Job
+from pipelines.runtime.job import CLASS_ARCHIVE, COMPILE_QUICKLY, NO_CODE_GENERATION, Job
 from pipelines.runtime.settings import CONF, Settings, load_settings
 
 os.environ["JAVA_TOOL_OPTIONS"] = f"{COMPILE_QUICKLY} -XX:+UseSerialGC"
@@ -29,7 +29,7 @@ def spark(tmp_path_factory):
         CONF / "spark-defaults.conf",
         master="local[2]",
         driver_memory="5g",
-        java_options=starting_from(CLASSES),
+        java_options=shared_archive_options(CLASS_ARCHIVE),
         log=tmp_path_factory.mktemp("logs") / "spark.log",
         settings={
             "spark.sql.shuffle.partitions": "2",

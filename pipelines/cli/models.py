@@ -15,7 +15,7 @@ from pipelines.ml.evaluation import Comparison
 from pipelines.ml.registry import Registry, open_registry
 from pipelines.ml.targets import QUESTIONS, QuestionName
 from pipelines.ml.training_data import training_data
-from pipelines.runtime.console import call, out, print_json, watched
+from pipelines.runtime.console import call, out, print_json, progress_bar
 from pipelines.runtime.job import open_job
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import load_settings
@@ -82,7 +82,7 @@ def compare(
         raise UsageError(f"Version {one} is the same as version {other}.", "Name two different versions.")
     registry = _registry(question)
     first, second = registry.version(one), registry.version(other)
-    with watched("compare") as say:
+    with progress_bar("compare") as say:
         job = open_job("compare")
         say("reading the test period")
         with training_data(job, asked, where) as data:

@@ -16,7 +16,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lakehouse.errors import DataError, LakehouseError, OutsideError, UsageError
-from lakehouse.signals import handled
+from lakehouse.signals import handle_signals
 from pipelines.runtime.console import call, err, out, print_json
 from pipelines.runtime.settings import Settings, load_settings
 from producers.events import EVENTS
@@ -251,7 +251,7 @@ def _stoppable(run: Run) -> Iterator[None]:
     def stop(number: int, _: FrameType | None) -> None:
         run.stopped_by = signal.Signals(number)
 
-    with handled(stop, told=lambda: run.stopped_by is not None):
+    with handle_signals(stop, stopped=lambda: run.stopped_by is not None):
         yield
 
 

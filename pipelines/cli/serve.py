@@ -32,7 +32,7 @@ def mlflow(port: Annotated[int, typer.Option(help="The port on this machine.")] 
     command += ["--backend-store-uri", tracking_uri(settings)]
     command += ["--default-artifact-root", (settings.mlflow_home / "artifacts").as_uri()]
     log = settings.logs / "mlflow.log"
-    with log.open("ab") as file, stopping() as stop, stop.heeded():
+    with log.open("ab") as file, stopping() as stop, stop.polled_by_caller():
         # A group of its own: the server starts workers, and all of them end with this command.
         server = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
         try:

@@ -123,7 +123,7 @@ def run_check(job: Job) -> dict[str, str]:
                 rows = job.lake.empty(table)
             else:
                 rows = table.make({name: job.lake.empty(source) for name, source in table.reads.items()})
-            rows = conform(job.spark, table, rows)
+            rows = conform(table, rows)
             for sql in table.rules.values():
                 rows.where(sql)
             # Planning is not enough: Python functions show their schema only when they run.

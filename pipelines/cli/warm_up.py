@@ -13,17 +13,17 @@ import tempfile
 from rich.markup import escape
 
 from pipelines.runtime.console import err
-from pipelines.runtime.job import CLASSES
+from pipelines.runtime.job import CLASS_ARCHIVE
 
 _WORK = """
 import sys
 from pathlib import Path
 
 from bronze.raw_events import BRONZE
-from lakehouse.jvm import recorded_into
+from lakehouse.jvm import archive_at_exit_options
 from pipelines.runtime.job import open_job
 
-job = open_job("warm-up", short=True, java_options=recorded_into(Path(sys.argv[1])))
+job = open_job("warm-up", short=True, java_options=archive_at_exit_options(Path(sys.argv[1])))
 table = BRONZE["clicks"]
 job.lake.ensure(table)
 job.lake.append(table, job.lake.read(table))
@@ -33,9 +33,9 @@ job.spark.stop()
 
 def main() -> None:
     """Makes the archive anew; where that fails it says so and no more, for everything works without it."""
-    CLASSES.parent.mkdir(parents=True, exist_ok=True)
-    CLASSES.unlink(missing_ok=True)
-    made = CLASSES.with_suffix(".new")
+    CLASS_ARCHIVE.parent.mkdir(parents=True, exist_ok=True)
+    CLASS_ARCHIVE.unlink(missing_ok=True)
+    made = CLASS_ARCHIVE.with_suffix(".new")
     with tempfile.TemporaryDirectory() as folder:
         # A process of its own: Java writes the archive when it ends, and its output ends with it.
         done = subprocess.run(
@@ -50,7 +50,7 @@ def main() -> None:
             check=False,
         )
     if done.returncode == 0 and made.exists():
-        made.replace(CLASSES)
+        made.replace(CLASS_ARCHIVE)
         return
     last = (done.stderr.strip().splitlines() or ["Java wrote no archive."])[-1]
     err.print(f"Spark could not be started beforehand: {escape(last)}")

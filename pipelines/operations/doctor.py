@@ -98,7 +98,7 @@ def check_java() -> Finding:
     try:
         java = find_java()
     except LakehouseError as error:
-        return Finding("Java", "missing", error.message, error.cure)
+        return Finding("Java", "missing", error.message, error.hint)
     return Finding("Java", "ok", f"{java.says} ({java.path})")
 
 

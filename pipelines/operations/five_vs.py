@@ -20,7 +20,7 @@ from pipelines.query.delta_reader import no_lake, open_tables, rows, size
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import out
 from pipelines.runtime.settings import Settings
-from pipelines.runtime.stream_metrics import Lines, missing, streams_with_lines
+from pipelines.runtime.stream_metrics import PendingMetrics, missing, streams_with_metrics
 from producers.events import EVENTS
 from silver.events import SILVER
 
@@ -138,7 +138,9 @@ def _batches(settings: Settings, tables: Tables) -> list[dict[str, Any]]:
     names = (*METRICS.key, "error", "rows_in", "rows_per_second", "duration_seconds", "lag_seconds")
     table = rows(tables.get(METRICS.name), names)
     there = table.to_pylist() if table is not None else []
-    told = [row for name in streams_with_lines(settings.metrics) for row in Lines(settings.metrics, name).rows()]
+    told = [
+        row for name in streams_with_metrics(settings.metrics) for row in PendingMetrics(settings.metrics, name).rows()
+    ]
     return [*there, *missing(told, there)]
 
 

@@ -16,7 +16,7 @@ from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
 from pipelines import gold_builder, refine
 from pipelines.runtime.catalog import TABLES, table_named
-from pipelines.runtime.console import bar, call, out, print_json
+from pipelines.runtime.console import call, out, print_json, spinner
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
 from silver.events import SILVER
@@ -79,7 +79,7 @@ def run_maintain(
     check_hours(retain_hours, force=force)
     unsafe = "spark.databricks.delta.retentionDurationCheck.enabled"
     done = []
-    with bar() as shown:
+    with spinner() as shown:
         task = shown.add_task("maintain")
         if force:
             job.spark.conf.set(unsafe, "false")

@@ -12,8 +12,8 @@ from rich.markup import escape
 
 from bronze.raw_events import BRONZE
 from lakehouse.errors import LakehouseError, UsageError
-from lakehouse.locks import OneWriter
-from lakehouse.streams import Stream, adopt, check, resume_from
+from lakehouse.locks import WriterLock
+from lakehouse.streams import Stream, bind_checkpoint, check_checkpoint, resume_from
 from pipelines import aggregate, ingest, refine
 from pipelines.operations import quarantine
 from pipelines.runtime.console import call, out, print_json
@@ -68,7 +68,7 @@ def run_recover(job: Job, *, apply: bool = False, only: str = "") -> list[Findin
     findings = []
     with ExitStack() as held:
         for stream in streams:
-            held.callback(OneWriter(job.settings.locks, stream.name, job.spark).release)
+            held.callback(WriterLock(job.settings.locks, stream.name, job.spark).release)
         for stream in streams:
             problem = f"chosen by --stream {only}" if stream.name == only else _problem(stream)
             if not problem or (only and stream.name != only):
@@ -78,7 +78,7 @@ def run_recover(job: Job, *, apply: bool = False, only: str = "") -> list[Findin
             if apply:
                 _move_aside(stream.checkpoint)
                 resume_from(stream.checkpoint, "")
-                adopt(stream)
+                bind_checkpoint(stream)
             findings.append(Finding(stream.name, problem, remedy))
         findings.append(_replay(job, apply=apply))
     return findings
@@ -102,7 +102,7 @@ def all_streams(job: Job) -> list[Stream]:
 
 def _problem(stream: Stream) -> str:
     try:
-        check(stream)
+        check_checkpoint(stream)
     except LakehouseError as error:
         return error.message
     return ""

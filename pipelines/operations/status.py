@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 from bronze.raw_events import BRONZE
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import LakehouseError, OutsideError
-from lakehouse.streams import committed
+from lakehouse.streams import committed_offsets
 from pipelines import gold_builder, refine
 from pipelines.operations import five_vs
 from pipelines.query.delta_reader import newest, no_lake, open_tables
@@ -22,7 +22,7 @@ from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import Settings, load_settings
-from pipelines.runtime.stream_metrics import Lines, streams_with_lines
+from pipelines.runtime.stream_metrics import PendingMetrics, streams_with_metrics
 from producers import kafka
 from silver.events import SILVER
 
@@ -133,14 +133,14 @@ def run_status(settings: Settings) -> list[StreamStatus]:
     Raises OutsideError where there is nothing at all.
     """
     tables = open_tables(settings)
-    known = streams_with_lines(settings.metrics)
+    known = streams_with_metrics(settings.metrics)
     if not tables and not known:
         raise no_lake(settings)
     ends = _kafka_ends(settings)
     usual = [*(table.name for table in (*BRONZE.values(), *SILVER.values())), gold_builder.STREAM]
     found = []
     for name in [*usual, *(one for one in known if one not in usual)]:
-        standing = Lines(settings.metrics, name).standing()
+        standing = PendingMetrics(settings.metrics, name).state()
         behind = _behind(settings, name, tables, ends)
         arrived = _newest_arrival(name, tables)
         failure = standing.failure or {}
@@ -178,7 +178,7 @@ def _behind(
     layer, _, event = stream.partition(".")
     try:
         if layer == "bronze":
-            read = (committed(settings.checkpoint(BRONZE[event])) or [{}])[0].get(event, {})
+            read = (committed_offsets(settings.checkpoint(BRONZE[event])) or [{}])[0].get(event, {})
             return None if ends is None else _offsets_behind(event, read, ends)
         if layer == "silver":
             return _commits_behind(tables.get(f"bronze.{event}"), refine.position(settings, event))

@@ -15,15 +15,14 @@ from rich.table import Table as Grid
 from bronze.raw_events import BRONZE, COORDINATES
 from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
-from lakehouse.dataframes import differing, union
+from lakehouse.dataframes import row_differences, union
 from lakehouse.errors import DataError, LakehouseError, OutsideError
-from lakehouse.incremental import few_or_all
-from lakehouse.parallel import side_by_side
-from lakehouse.streams import check as check_stream
-from lakehouse.streams import committed
+from lakehouse.incremental import localize_small
+from lakehouse.parallel import run_in_parallel
+from lakehouse.streams import check_checkpoint, committed_offsets
 from lakehouse.table import Table
 from pipelines import aggregate, gold_builder, ingest, refine
-from pipelines.runtime.console import bar, out, print_json
+from pipelines.runtime.console import out, print_json, spinner
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.options import AsJson
@@ -82,7 +81,7 @@ def show(checks: list[Check]) -> None:
 def run_verify(job: Job, *, quick: bool = False) -> list[Check]:
     """All checks, in their order."""
     found = []
-    with bar() as shown:
+    with spinner() as shown:
         task = shown.add_task("verify: checkpoints")
         found += list(check_checkpoints(job))
         for name in BRONZE:
@@ -117,7 +116,7 @@ def check_checkpoints(job: Job) -> Iterator[Check]:
             continue
         for stream in streams:
             try:
-                check_stream(stream)
+                check_checkpoint(stream)
             except LakehouseError as error:
                 yield Check(f"{stream.name}: checkpoint", ok=False, offence=error.message)
             else:
@@ -135,9 +134,9 @@ def check_kafka(job: Job, name: str) -> Check:
     except OutsideError as error:
         return Check(title, ok=False, offence=f"Kafka could not be asked: {error}")
     rows = job.lake.read(table).where(F.col("topic_id") == topic_id)
-    read = (committed(job.checkpoint(table)) or [{}])[0].get(name, {})
+    read = (committed_offsets(job.checkpoint(table)) or [{}])[0].get(name, {})
     # A stream that was recovered has no finished batch yet, but the rows of those before.
-    held = ingest.held(job, table, topic_id)
+    held = ingest.next_offsets(job, table, topic_id)
     missing, explained, lag, offence = 0, 0, 0, ""
     for (_, partition), (earliest, end) in ends.items():
         next_offset = max(int(read.get(str(partition), 0)), held.get(partition, 0))
@@ -274,7 +273,7 @@ def _fates_quick(job: Job, name: str) -> Iterator[Check]:
 def check_gold(job: Job, tables: Sequence[Table]) -> list[Check]:
     """Each of these gold tables equals what its declaration makes of all of silver, row for row."""
     # All that gold has read of silver, and the time that its sessions were closed by.
-    read = {table.name: few_or_all(_taken(job, table)) for table in gold_builder.upstream_tables()} | {
+    read = {table.name: localize_small(_taken(job, table)) for table in gold_builder.upstream_tables()} | {
         CLOCK.name: _clock(job)
     }
     checks: dict[str, Check] = {}
@@ -282,7 +281,7 @@ def check_gold(job: Job, tables: Sequence[Table]) -> list[Check]:
     def check(table: Table) -> None:
         checks[table.name] = _equals_a_rebuild(job, table, read)
 
-    side_by_side(job.spark, tables, check)
+    run_in_parallel(job.spark, tables, check)
     return [checks[table.name] for table in tables]
 
 
@@ -290,7 +289,7 @@ def _equals_a_rebuild(job: Job, table: Table, read: Mapping[str, DataFrame]) -> 
     rows, key = job.lake.read(table), table.key
     # A row that the table has and a rebuild has not is wrong; the other way round, it is lacking.
     found = (
-        differing(gold_builder.build_table(job, table, read), rows, table.column_names)
+        row_differences(gold_builder.build_table(job, table, read), rows, table.column_names)
         .agg(
             F.sum(F.greatest("_more", F.lit(0))).alias("wrong"),
             F.sum(F.greatest(-F.col("_more"), F.lit(0))).alias("lacking"),

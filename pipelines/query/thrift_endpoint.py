@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from lakehouse.errors import OutsideError
-from lakehouse.jvm import starting_from
+from lakehouse.jvm import shared_archive_options
 from lakehouse.session import end_session
 from lakehouse.signals import Stop, stopping
 from lakehouse.sql_endpoint.read_only import make_read_only
@@ -21,8 +21,8 @@ from lakehouse.sql_endpoint.thrift_server import endpoint_settings, forget_envir
 from lakehouse.table import Table
 from pipelines.query.delta_reader import no_lake, open_tables
 from pipelines.runtime.catalog import GOLD
-from pipelines.runtime.console import bar, call, err, out
-from pipelines.runtime.job import CLASSES, Job, open_job
+from pipelines.runtime.console import call, err, out, spinner
+from pipelines.runtime.job import CLASS_ARCHIVE, Job, open_job
 from pipelines.runtime.ports import LOOPBACK, check_port
 from pipelines.runtime.settings import Settings, load_settings
 
@@ -51,14 +51,14 @@ def sql(
         raise no_lake(settings)
     with (
         stopping() as stop,
-        stop.heeded(),
+        stop.polled_by_caller(),
         TemporaryDirectory(prefix="clickstream-sql-", ignore_cleanup_errors=True) as own,
     ):
-        with bar() as shown:
+        with spinner() as shown:
             shown.add_task("serve sql: starting Spark")
             job = open_endpoint(settings, host, port, Path(own))
         try:
-            with bar() as shown, stop.unheeded():
+            with spinner() as shown, stop.interruptible():
                 shown.add_task("serve sql: looking at the tables")
                 views = Views(job)
                 views.add()
@@ -77,7 +77,9 @@ def open_endpoint(settings: Settings, host: str, port: int, folder: Path) -> Job
     if settings.spark.master.startswith("local"):
         # Spark's own ports, by which a cluster would talk to this process.
         more |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
-    return open_job("sql", settings, java_options=f"{starting_from(CLASSES)} {java_options(folder)}", more=more)
+    return open_job(
+        "sql", settings, java_options=f"{shared_archive_options(CLASS_ARCHIVE)} {java_options(folder)}", more=more
+    )
 
 
 class Views:

@@ -8,7 +8,7 @@ import gold
 from bronze.raw_events import BRONZE
 from lakehouse.discovery import discover
 from lakehouse.errors import DeclarationError, UsageError
-from lakehouse.table import Table, in_order
+from lakehouse.table import Table, topological_order
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
@@ -19,12 +19,13 @@ def _gold() -> dict[str, Table]:
     for table in found.values():
         if table.build is not None and not table.scope:
             raise DeclarationError(
-                f"{table.name} has no scope.", "Say which of its columns tell what a changed input row touches."
+                f"{table.name} has no scope.",
+                "Say which of its columns tell what a changed input row touches.",
             )
     return {table.name: table for table in found.values()}
 
 
-GOLD = MappingProxyType({table.name: table for table in in_order(_gold())})
+GOLD = MappingProxyType({table.name: table for table in topological_order(_gold())})
 """The gold tables by name, each after those that it reads."""
 
 TABLES = MappingProxyType(

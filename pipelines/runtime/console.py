@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lakehouse.errors import LakehouseError, OutsideError, StoppedError
-from lakehouse.signals import end_when_told
+from lakehouse.signals import ignore_repeated_signals
 from pipelines.runtime.settings import refuse_unknown
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -31,13 +31,13 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def bar() -> Progress:
+def spinner() -> Progress:
     """A line that says what is being done and since when; nothing at all where nobody watches."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
-class Say(Protocol):
+class ReportProgress(Protocol):
     """Says what is being done, and which share of it is done where that is known."""
 
     def __call__(self, text: str, share: float | None = None, /) -> None:
@@ -45,7 +45,7 @@ class Say(Protocol):
 
 
 @contextmanager
-def watched(name: str) -> Iterator[Say]:
+def progress_bar(name: str) -> Iterator[ReportProgress]:
     """A progress bar for work that has steps; nothing at all where nobody watches."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
@@ -96,7 +96,7 @@ def call(command: Callable[..., Any]) -> NoReturn:
     if "--debug" in sys.argv:
         sys.argv.remove("--debug")
         os.environ["CLICKSTREAM_DEBUG"] = "1"
-    end_when_told()
+    ignore_repeated_signals()
     try:
         refuse_unknown()
         if isinstance(command, typer.Typer):

@@ -11,7 +11,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from lakehouse.errors import StoppedError
-from lakehouse.jvm import starting_from
+from lakehouse.jvm import shared_archive_options
 from lakehouse.session import start_session
 from lakehouse.signals import stopping
 from lakehouse.storage import Lake
@@ -42,7 +42,7 @@ class Job:
         return self.settings.checkpoint(table)
 
 
-CLASSES = Path(sys.prefix) / "share" / "clickstream" / "java-classes.jsa"
+CLASS_ARCHIVE = Path(sys.prefix) / "share" / "clickstream" / "java-classes.jsa"
 """The classes that Java has read before, which it starts from: `make setup` keeps them."""
 
 
@@ -62,14 +62,16 @@ def open_job(
     """
     settings = settings or load_settings()
     # A Java that is left while it starts would wait for ever for somebody to talk to it.
-    with stopping() as stop, stop.heeded():
+    with stopping() as stop, stop.polled_by_caller():
         spark = start_session(
             f"clickstream-{name}",
             conf_folder() / "spark-defaults.conf",
             master=settings.spark.master,
             driver_memory=settings.spark.driver_memory,
             log=settings.logs / "spark.log",
-            java_options=" ".join([java_options or starting_from(CLASSES), *([COMPILE_QUICKLY] if short else [])]),
+            java_options=" ".join(
+                [java_options or shared_archive_options(CLASS_ARCHIVE), *([COMPILE_QUICKLY] if short else [])]
+            ),
             settings={**(NO_CODE_GENERATION if short else {}), **(more or {})},
         )
     if stop.is_set():

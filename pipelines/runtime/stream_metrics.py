@@ -21,12 +21,12 @@ from uuid import uuid4
 from gold.pipeline_metrics import TABLE
 from lakehouse.atomic_files import write_json
 from lakehouse.errors import OutsideError
-from lakehouse.locks import OneWriter
-from lakehouse.streams import MEASURED, Stream, finished, own_id, times
+from lakehouse.locks import WriterLock
+from lakehouse.streams import BATCH_METRICS, Stream, batch_times, checkpoint_query_id, completed_batches
 from pipelines.runtime.console import in_words
 from pipelines.runtime.job import Job
 
-FOLD_SECONDS = 60.0
+FLUSH_INTERVAL_SECONDS = 60.0
 """How often a continuous job puts its lines into the table."""
 
 Row = dict[str, Any]
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Standing:
+class StreamState:
     """Where a stream stands: its last batch with rows, the failure that nothing has mended yet, and the last batch."""
 
     done: Row | None = None
@@ -42,14 +42,14 @@ class Standing:
     query_id: str = ""
     batch_id: int = -1
 
-    def after(self, row: Row) -> Standing:
-        """The standing once this happened as well."""
+    def after(self, row: Row) -> StreamState:
+        """The state after this as well."""
         if row["error"] is not None:
-            return Standing(self.done, row, self.query_id, self.batch_id)
-        return Standing(self.done if row["rows_in"] == 0 else row, None, row["query_id"], row["batch_id"])
+            return StreamState(self.done, row, self.query_id, self.batch_id)
+        return StreamState(self.done if row["rows_in"] == 0 else row, None, row["query_id"], row["batch_id"])
 
 
-class Lines:
+class PendingMetrics:
     """The lines of one stream that are not in the table yet, and beside them what was known before.
 
     Only whoever has the stream's lock writes them; everyone may read them.
@@ -74,19 +74,19 @@ class Lines:
             return []
         return [row for row in map(_row, text.splitlines()) if row is not None]
 
-    def standing(self) -> Standing:
+    def state(self) -> StreamState:
         """Where the stream stands."""
         try:
-            found = Standing(**json.loads(self._before.read_text(encoding="utf-8")))
+            found = StreamState(**json.loads(self._before.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            found = Standing()
+            found = StreamState()
         for row in self.rows():
             found = found.after(row)
         return found
 
-    def forget(self, standing: Standing) -> None:
+    def forget(self, state: StreamState) -> None:
         """What the lines tell is in the table, and the stream stands so."""
-        write_json(self._before, asdict(standing))
+        write_json(self._before, asdict(state))
         self._lines.unlink(missing_ok=True)
 
 
@@ -98,59 +98,61 @@ def _row(line: str) -> Row | None:
     return row if isinstance(row, dict) and set(TABLE.column_names) <= row.keys() else None
 
 
-def streams_with_lines(folder: Path) -> list[str]:
+def streams_with_metrics(folder: Path) -> list[str]:
     """The names of the streams that something is known of."""
     return sorted({path.name.rpartition(".")[0] for path in folder.glob("*.json*") if path.suffix != ".new"})
 
 
-class Recorder:
+class MetricsRecorder:
     """Writes down what the streams of one run do. Its own failures are logged, and nothing else."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._run_id = uuid4().hex
         self._streams: list[Stream] = []
-        self._folded = time.monotonic()
+        self._flushed_at = time.monotonic()
 
-    def begin(self, streams: Sequence[Stream]) -> None:
+    def on_start(self, streams: Sequence[Stream]) -> None:
         """Adds the batches that a driver finished and did not live to write down."""
         self._streams = list(streams)
         for stream in streams:
             with _never_failing():
-                known, query_id = self._lines(stream).standing(), own_id(stream.checkpoint)
+                known, query_id = self._lines(stream).state(), checkpoint_query_id(stream.checkpoint)
                 first = known.batch_id + 1 if known.query_id == query_id else 0
-                for batch in finished(stream.checkpoint):
+                for batch in completed_batches(stream.checkpoint):
                     if batch >= first:
-                        began, ended = times(stream.checkpoint, batch)
+                        began, ended = batch_times(stream.checkpoint, batch)
                         self._lines(stream).add(self._row(stream, query_id, batch, began, max(began, ended)))
 
-    def done(self, stream: Stream, batch: Mapping[str, Any]) -> None:
+    def on_progress(self, stream: Stream, batch: Mapping[str, Any]) -> None:
         """Writes down a batch."""
         with _never_failing():
             self._lines(stream).add(
-                self._row(stream, str(batch["id"]), batch["batchId"], *_span(batch), **figures(stream, batch))
+                self._row(stream, str(batch["id"]), batch["batchId"], *_span(batch), **batch_metrics(stream, batch))
             )
 
-    def failed(self, stream: Stream, error: Exception) -> None:
+    def on_failure(self, stream: Stream, error: Exception) -> None:
         """Writes down a failure."""
         with _never_failing():
             said, now = in_words(error), time.time()
-            batch = max(finished(stream.checkpoint), default=-1) + 1
-            row = self._row(stream, own_id(stream.checkpoint), batch, now, now, error=said.message, cure=said.cure)
+            batch = max(completed_batches(stream.checkpoint), default=-1) + 1
+            row = self._row(
+                stream, checkpoint_query_id(stream.checkpoint), batch, now, now, error=said.message, cure=said.hint
+            )
             self._lines(stream).add(row)
 
-    def end(self, *, well: bool) -> None:
+    def on_finish(self, *, succeeded: bool) -> None:
         """Puts what was written down into the table; where all went well, what failed earlier is mended."""
-        self.fold(mended=well)
+        self.flush(succeeded=succeeded)
 
-    def fold_if_due(self) -> None:
+    def flush_if_due(self) -> None:
         """Puts what was written down into the table, if that has not been done for a while."""
-        if time.monotonic() - self._folded > FOLD_SECONDS:
-            self.fold()
+        if time.monotonic() - self._flushed_at > FLUSH_INTERVAL_SECONDS:
+            self.flush()
 
-    def fold(self, *, mended: bool = False) -> None:
+    def flush(self, *, succeeded: bool = False) -> None:
         """Puts what was written down into the table, in one commit; leaves it for later where someone writes that."""
-        self._folded = time.monotonic()
+        self._flushed_at = time.monotonic()
         with _never_failing():
             told = {stream.name: self._lines(stream).rows() for stream in self._streams}
             rows = [row for some in told.values() for row in some if row["rows_in"] != 0]
@@ -158,12 +160,12 @@ class Recorder:
                 return
             for stream in self._streams:
                 lines = self._lines(stream)
-                standing = lines.standing()
-                if mended and standing.failure:
-                    standing = Standing(standing.done, None, standing.query_id, standing.batch_id)
+                state = lines.state()
+                if succeeded and state.failure:
+                    state = StreamState(state.done, None, state.query_id, state.batch_id)
                 elif not told[stream.name]:
                     continue
-                lines.forget(standing)
+                lines.forget(state)
 
     def _append(self, rows: Iterable[Row]) -> bool:
         from deltalake import DeltaTable
@@ -172,7 +174,7 @@ class Recorder:
         if not DeltaTable.is_deltatable(lake.path(TABLE)):
             lake.ensure(TABLE)
         try:
-            writer = OneWriter(self._job.settings.locks / "tables", TABLE.name)
+            writer = WriterLock(self._job.settings.locks / "tables", TABLE.name)
         except OutsideError:
             return False
         try:
@@ -181,8 +183,8 @@ class Recorder:
             writer.release()
         return True
 
-    def _lines(self, stream: Stream) -> Lines:
-        return Lines(self._job.settings.metrics, stream.name)
+    def _lines(self, stream: Stream) -> PendingMetrics:
+        return PendingMetrics(self._job.settings.metrics, stream.name)
 
     def _row(self, stream: Stream, query_id: str, batch: int, began: float, ended: float, **known: Any) -> Row:
         start, end = (datetime.fromtimestamp(at, UTC) for at in (began, ended))
@@ -214,13 +216,13 @@ def _span(batch: Mapping[str, Any]) -> tuple[float, float]:
     return began, began + float(batch["durationMs"]["triggerExecution"]) / 1_000
 
 
-def figures(stream: Stream, batch: Mapping[str, Any]) -> Row:
+def batch_metrics(stream: Stream, batch: Mapping[str, Any]) -> Row:
     """What Spark says of a batch, in the columns of the table."""
     rows, took, ended = batch["numInputRows"], batch["durationMs"], _span(batch)[1]
     if not rows and any(map(_took, batch["sources"])):
         # Done again after a kill, and found in the table already: its figures died with the driver.
         return {}
-    found = [one for name, one in batch["observedMetrics"].items() if name.startswith(MEASURED)]
+    found = [one for name, one in batch["observedMetrics"].items() if name.startswith(BATCH_METRICS)]
     sizes = [one["bytes"] for one in found if one["bytes"] is not None]
     arrivals = [one["first_arrived"] for one in found if one["first_arrived"] is not None]
     behind = [_behind(source) for source in batch["sources"]]

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from lakehouse.streams import Progress, Stream, run
-from pipelines.runtime.console import bar, out, print_json
+from pipelines.runtime.console import out, print_json, spinner
 from pipelines.runtime.job import Job
 from pipelines.runtime.stream_errors import explain
-from pipelines.runtime.stream_metrics import Recorder
+from pipelines.runtime.stream_metrics import MetricsRecorder
 
-TICK_SECONDS = 30.0
+IDLE_INTERVAL_SECONDS = 30.0
 """How often a continuous job does what no new row reminds it of."""
 
 
@@ -21,20 +21,20 @@ def run_streams(
     streams: Sequence[Stream],
     *,
     continuous: bool,
-    tick: Callable[[], object] = lambda: None,
+    on_idle: Callable[[], object] = lambda: None,
 ) -> dict[str, Progress]:
-    """Runs a job's streams and shows what they do meanwhile; a continuous one is called to ``tick`` now and then."""
-    ticked = time.monotonic()
-    recorder = Recorder(job)
-    with bar() as shown:
+    """Runs a job's streams and shows what they do meanwhile; a continuous one is called to ``on_idle`` now and then."""
+    last_idle = time.monotonic()
+    recorder = MetricsRecorder(job)
+    with spinner() as shown:
         task = shown.add_task(name)
 
-        def watch(progress: dict[str, Progress]) -> None:
-            nonlocal ticked
-            if continuous and time.monotonic() - ticked > TICK_SECONDS:
-                tick()
-                ticked = time.monotonic()
-            recorder.fold_if_due()
+        def on_poll(progress: dict[str, Progress]) -> None:
+            nonlocal last_idle
+            if continuous and time.monotonic() - last_idle > IDLE_INTERVAL_SECONDS:
+                on_idle()
+                last_idle = time.monotonic()
+            recorder.flush_if_due()
             rows = ", ".join(f"{stream.rpartition('.')[2]} {one.rows:,}" for stream, one in progress.items())
             shown.update(task, description=f"{name}: {rows} rows")
 
@@ -45,9 +45,9 @@ def run_streams(
             continuous=continuous,
             trigger_seconds=job.settings.stream.trigger_seconds,
             stop_seconds=job.settings.stream.stop_seconds,
-            watch=watch,
+            on_poll=on_poll,
             explain=explain,
-            witness=recorder,
+            listener=recorder,
         )
 
 

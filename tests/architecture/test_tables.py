@@ -8,7 +8,7 @@ import re
 import pytest
 
 from lakehouse.errors import DeclarationError
-from lakehouse.table import Column, Source, Table, in_order
+from lakehouse.table import Column, Source, Table, topological_order
 from pipelines.runtime.catalog import GOLD, TABLES
 
 PLAIN = re.compile(r"STRING|BIGINT|INT|DOUBLE|BOOLEAN|DATE|TIMESTAMP|DECIMAL\(\d+,\d+\)")
@@ -90,11 +90,11 @@ def test_a_table_is_frozen():
 def test_tables_come_after_what_they_read():
     first = declare(name="gold.z")
     second = declare(name="gold.a", reads={"page_views": first})
-    assert [table.name for table in in_order({"gold.a": second, "gold.z": first})] == ["gold.z", "gold.a"]
+    assert [table.name for table in topological_order({"gold.a": second, "gold.z": first})] == ["gold.z", "gold.a"]
 
 
 def test_tables_that_read_each_other_are_refused():
     a = declare(name="gold.a", reads={"page_views": declare(name="gold.b")})
     b = declare(name="gold.b", reads={"page_views": a})
     with pytest.raises(DeclarationError, match="circle"):
-        in_order({"gold.a": a, "gold.b": b})
+        topological_order({"gold.a": a, "gold.b": b})

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakehouse.streams import own_id
+from lakehouse.streams import checkpoint_query_id
 from producers.contract.event_type import EventType
 from producers.contract.identity import identity
 from producers.contract.validation import judge
@@ -139,6 +139,9 @@ def audit_metrics(installation: Installation) -> Iterator[str]:
         yield f"{len(doubled)} batches are told twice, as {min(doubled)}"
     for stream in (f"bronze.{topic}" for topic in EVENTS):
         checkpoint = installation.checkpoint(stream)
-        finished = {(stream, own_id(checkpoint), int(path.name)) for path in (checkpoint / "commits").glob("[0-9]*")}
+        finished = {
+            (stream, checkpoint_query_id(checkpoint), int(path.name))
+            for path in (checkpoint / "commits").glob("[0-9]*")
+        }
         if untold := finished - told.keys():
             yield f"{stream}: {len(untold)} batches are not told, as {min(untold)}"

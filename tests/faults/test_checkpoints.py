@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from lakehouse.errors import OutsideError
-from lakehouse.streams import check
+from lakehouse.streams import check_checkpoint
 from pipelines import refine
 from pipelines.operations.recover import run_recover
 from pipelines.runtime.job import Job
@@ -88,7 +88,7 @@ def test_a_damaged_checkpoint_stops_the_job_and_recover_sets_it_right(lost, dama
     with pytest.raises(OutsideError, match=r"checkpoint.*clickstream recover"):
         refine_only(lost, EVENT)
     assert [finding.stream for finding in run_recover(lost, apply=True) if finding.problem] == ["silver.page_views"]
-    check(*only(lost, EVENT))
+    check_checkpoint(*only(lost, EVENT))
     if damage in ("truncated offsets", "all deleted"):
         assert refine_only(lost, EVENT) == [0, 1, 2, 3]
         assert not any(finding.problem for finding in run_recover(lost))

@@ -68,10 +68,12 @@ class PowerCut(Lake):
             raise OSError("the power is cut")
 
 
-@pytest.mark.parametrize(("seed", "few"), [(1, incremental.FEW), pytest.param(2, 3, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("seed", "few"), [(1, incremental.MAX_DRIVER_ROWS), pytest.param(2, 3, marks=pytest.mark.long)]
+)
 def test_gold_equals_a_rebuild_whatever_comes_late_goes_or_dies(another_shop, seed, few, monkeypatch):
     """Any events, in any order and any batches, few or many; some go, some come again; one refresh dies halfway."""
-    monkeypatch.setattr(incremental, "FEW", few)
+    monkeypatch.setattr(incremental, "MAX_DRIVER_ROWS", few)
     job, lake = another_shop, another_shop.lake
     chance = random.Random(seed)
     events = scattered(chance, users=5, count=60)

@@ -181,7 +181,7 @@ def test_a_topic_that_keeps_the_senders_time_is_refused_with_the_cure(broker: st
     wait_for(lambda: name in admin.list_topics(timeout=10).topics)
     with pytest.raises(UsageError, match=name) as raised:
         ensure_topics(broker, [name], 1)
-    assert "message.timestamp.type=LogAppendTime" in raised.value.cure
+    assert "message.timestamp.type=LogAppendTime" in raised.value.hint
 
 
 def test_a_topic_made_anew_has_another_id(broker: str, topic: str) -> None:

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lakehouse.jvm import find_java, recorded_into, starting_from
+from lakehouse.jvm import archive_at_exit_options, find_java, shared_archive_options
 
 
 def java(options: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -21,7 +21,7 @@ def test_an_archive_that_does_not_fit_is_passed_over(tmp_path, content):
     archive.parent.mkdir()
     if content is not None:
         archive.write_bytes(content)
-    done = java(starting_from(archive), "--list-modules")
+    done = java(shared_archive_options(archive), "--list-modules")
     assert "java.base" in done.stdout
     assert "archive" not in done.stdout + done.stderr
 
@@ -29,8 +29,8 @@ def test_an_archive_that_does_not_fit_is_passed_over(tmp_path, content):
 def test_java_starts_from_what_an_earlier_one_has_kept(tmp_path):
     archive = tmp_path / "a folder" / "classes.jsa"
     archive.parent.mkdir()
-    assert starting_from(archive) == ""
-    java(recorded_into(archive), "--list-modules")
+    assert shared_archive_options(archive) == ""
+    java(archive_at_exit_options(archive), "--list-modules")
     assert archive.exists()
-    done = java(starting_from(archive) + " -Xlog:class+load", "--list-modules")
+    done = java(shared_archive_options(archive) + " -Xlog:class+load", "--list-modules")
     assert "shared objects file (top)" in done.stdout

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from lakehouse.errors import OutsideError
-from lakehouse.locks import OneWriter, exclusive
+from lakehouse.locks import WriterLock, exclusive
 
 
 def test_the_thread_that_holds_a_lock_may_take_it_again(tmp_path):
@@ -40,9 +40,9 @@ def test_another_thread_waits(tmp_path):
 HOLD = """
 import sys
 from pathlib import Path
-from lakehouse.locks import OneWriter
+from lakehouse.locks import WriterLock
 
-held = OneWriter(Path(sys.argv[1]), "a")
+held = WriterLock(Path(sys.argv[1]), "a")
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -54,7 +54,7 @@ def test_a_second_process_is_refused_and_told_who_writes_until_the_first_is_kill
     ) as first:
         assert first.stdout.readline() == b"held\n"
         with pytest.raises(OutsideError, match=rf"pid {first.pid}\b.*already"):
-            OneWriter(tmp_path, "a")
+            WriterLock(tmp_path, "a")
         first.kill()
         first.wait()
-    OneWriter(tmp_path, "a").release()
+    WriterLock(tmp_path, "a").release()

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lakehouse.parallel import AT_ONCE, side_by_side
+from lakehouse.parallel import MAX_PARALLEL_TABLES, run_in_parallel
 from lakehouse.table import Column, Table
 
 pytestmark = pytest.mark.spark
@@ -25,7 +25,7 @@ OTHERS = [table(f"other_{number}") for number in range(5)]
 
 def test_each_table_comes_after_those_that_it_reads_and_no_more_than_so_many_are_at_work(spark):
     guard, ended, at_work, most = threading.Lock(), [], set(), 0
-    together = threading.Barrier(AT_ONCE)
+    together = threading.Barrier(MAX_PARALLEL_TABLES)
 
     def work(one):
         nonlocal most
@@ -33,15 +33,15 @@ def test_each_table_comes_after_those_that_it_reads_and_no_more_than_so_many_are
             assert {source.name for source in one.reads.values()} <= set(ended)
             at_work.add(one.name)
             most = max(most, len(at_work))
-        if one in OTHERS[:AT_ONCE]:
+        if one in OTHERS[:MAX_PARALLEL_TABLES]:
             together.wait(60)  # as many at once as may be: none of them ends before the last has begun
         with guard:
             at_work.remove(one.name)
             ended.append(one.name)
 
-    side_by_side(spark, [*OTHERS, A, B, C, D], work)
+    run_in_parallel(spark, [*OTHERS, A, B, C, D], work)
     assert sorted(ended) == sorted(one.name for one in [*OTHERS, A, B, C, D])
-    assert most == AT_ONCE
+    assert most == MAX_PARALLEL_TABLES
 
 
 def test_after_an_error_no_table_is_begun_and_what_had_begun_ends_first(spark):
@@ -56,6 +56,6 @@ def test_after_an_error_no_table_is_begun_and_what_had_begun_ends_first(spark):
 
     slow = OTHERS[0]
     with pytest.raises(OSError, match="the disk is full"):
-        side_by_side(spark, [slow, A, B, C, D], work)
+        run_in_parallel(spark, [slow, A, B, C, D], work)
     assert ended in ([slow.name], [])
     assert not {"gold.b", "gold.c", "gold.d"} & set(ended)

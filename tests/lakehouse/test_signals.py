@@ -17,7 +17,7 @@ from lakehouse.signals import stopping
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_that_come_in_the_midst_of_waiting_never_hang(number):
     before = signal.getsignal(number)
-    with stopping() as stop, stop.heeded():
+    with stopping() as stop, stop.polled_by_caller():
         storm = threading.Thread(target=lambda: [os.kill(os.getpid(), number) for _ in range(2_000)])
         storm.start()
         for _ in range(2_000):
@@ -31,7 +31,7 @@ def test_signals_that_come_in_the_midst_of_waiting_never_hang(number):
 def test_a_signal_that_nobody_heeds_ends_the_block_once_and_cleanly():
     reached = []
     with stopping() as stop:
-        with stopping() as inner, inner.heeded():
+        with stopping() as inner, inner.polled_by_caller():
             assert inner is stop
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(30)
@@ -44,7 +44,7 @@ def test_a_signal_that_somebody_elses_handler_takes_ends_the_block_as_cleanly():
     before = signal.getsignal(signal.SIGINT)
     reached = []
     with stopping() as stop:
-        with stopping() as inner, inner.heeded():
+        with stopping() as inner, inner.polled_by_caller():
             signal.signal(signal.SIGINT, signal.default_int_handler)  # as Spark does while it starts
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(30)
@@ -61,7 +61,7 @@ from lakehouse.signals import stopping
 from pipelines.runtime.console import call
 
 def command():
-    with stopping() as stop, stop.heeded():
+    with stopping() as stop, stop.polled_by_caller():
         print("waits", flush=True)
         assert stop.wait(60)
     print("stopped", flush=True)
@@ -87,7 +87,7 @@ def test_a_program_that_ends_because_it_was_told_to_is_not_ended_by_being_told_a
 
 def test_what_is_no_program_gets_its_handlers_back_when_it_was_told_to_stop():
     before = signal.getsignal(signal.SIGTERM)
-    with stopping() as stop, stop.heeded():
+    with stopping() as stop, stop.polled_by_caller():
         os.kill(os.getpid(), signal.SIGTERM)
     assert stop.is_set()
     assert signal.getsignal(signal.SIGTERM) is before

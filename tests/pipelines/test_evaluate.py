@@ -14,7 +14,7 @@ from gold.prediction_log import TABLE as LOG
 from gold.sessions import TABLE as SESSIONS
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DataError
-from lakehouse.storage import struct
+from lakehouse.storage import spark_schema
 from pipelines import evaluate
 from pipelines.evaluate import run_evaluate
 from pipelines.ml.evaluation import measure
@@ -58,7 +58,7 @@ def sessions_of(rows):
 def put(job, rows):
     fill(job, rows)
     job.lake.ensure(SESSIONS)
-    job.lake.overwrite(SESSIONS, job.spark.createDataFrame(sessions_of(rows), struct(job.spark, SESSIONS)))
+    job.lake.overwrite(SESSIONS, job.spark.createDataFrame(sessions_of(rows), spark_schema(SESSIONS)))
 
 
 def later(rows):

@@ -13,7 +13,7 @@ from gold.data_quality import TABLE as QUALITY
 from gold.pipeline_metrics import TABLE as METRICS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import OutsideError, UsageError
-from lakehouse.locks import OneWriter
+from lakehouse.locks import WriterLock
 from pipelines.aggregate import run_aggregate
 from pipelines.gold_builder import STREAM
 from pipelines.operations import quality, quarantine, recover, verify
@@ -140,7 +140,7 @@ def test_a_day_with_too_many_bad_records_fails(job, tables, gold_of):
 
 @pytest.mark.usefixtures("tables")
 def test_a_rebuild_is_refused_while_a_stream_writes(job):
-    held = OneWriter(job.settings.locks, "silver.clicks")
+    held = WriterLock(job.settings.locks, "silver.clicks")
     try:
         with pytest.raises(OutsideError, match="already"):
             run_rebuild(job, Layer.silver)

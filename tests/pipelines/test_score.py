@@ -17,7 +17,7 @@ from gold.training_examples import TABLE
 from gold.user_history import TABLE as USER_HISTORY
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop
-from lakehouse.storage import struct
+from lakehouse.storage import spark_schema
 from pipelines.aggregate import run_aggregate
 from pipelines.ml.registry import Registry, open_registry
 from pipelines.runtime.job import Job
@@ -66,7 +66,7 @@ def job(spark, tmp_path_factory):
 def fill(job, rows):
     """Makes the rows all that training_examples holds."""
     job.lake.ensure(TABLE)
-    job.lake.overwrite(TABLE, job.spark.createDataFrame(rows, struct(job.spark, TABLE)))
+    job.lake.overwrite(TABLE, job.spark.createDataFrame(rows, spark_schema(TABLE)))
 
 
 @pytest.fixture(autouse=True)

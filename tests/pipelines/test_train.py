@@ -14,7 +14,7 @@ import pytest
 from gold.shared.features import NUMBERS
 from gold.training_examples import TABLE
 from lakehouse.errors import DataError
-from lakehouse.storage import struct
+from lakehouse.storage import spark_schema
 from pipelines.ml.model import with_probability
 from pipelines.ml.registry import ANSWERS, Registry, open_registry, tracking_uri
 from pipelines.ml.targets import IN_SESSION, QUESTIONS
@@ -53,7 +53,7 @@ def noisy(keen, rng):
 
 def fill(job, rows):
     job.lake.ensure(TABLE)
-    job.lake.overwrite(TABLE, job.spark.createDataFrame(rows, struct(job.spark, TABLE)))
+    job.lake.overwrite(TABLE, job.spark.createDataFrame(rows, spark_schema(TABLE)))
 
 
 def train_live(job, **options):
@@ -207,7 +207,7 @@ def test_too_little_to_learn_from_is_refused(job, rows, says):
     fill(job, rows)
     with pytest.raises(DataError, match=says) as refused:
         run_train(job)
-    assert refused.value.cure
+    assert refused.value.hint
     assert not (job.settings.mlflow_home / "mlflow.db").exists()
 
 

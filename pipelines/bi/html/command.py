@@ -62,7 +62,7 @@ def is_report(file: Path) -> bool:
 def _serve(made: Report, root: str, port: int, *, as_json: bool) -> None:
     with (
         stopping() as stop,
-        stop.heeded(),
+        stop.polled_by_caller(),
         live_server(LivePage(made, root, lambda: datetime.now(UTC)), port) as server,
     ):
         address = f"http://{LOOPBACK}:{server.server_address[1]}/"

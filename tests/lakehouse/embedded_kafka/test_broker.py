@@ -174,7 +174,7 @@ def test_why_it_died_is_in_the_error(tmp_path: Path) -> None:
     (kafka.data_dir / "meta.properties").write_text("version=1\ncluster.id=AAAAAAAAAAAAAAAAAAAAAA\nnode.id=2\n")
     with pytest.raises(OutsideError, match=r"node.?id|nodeId") as raised:
         kafka.start()
-    assert str(kafka.log) in raised.value.cure
+    assert str(kafka.log) in raised.value.hint
     assert kafka.status() == BrokerStatus(False, None, None, str(kafka.data_dir))
 
 

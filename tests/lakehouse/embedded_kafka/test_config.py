@@ -37,7 +37,7 @@ def test_the_kept_port_is_taken_again_unless_somebody_else_has_it(listener: int)
 def test_a_configured_port_that_is_taken_is_wrong_use_with_a_cure(tmp_path: Path, listener: int) -> None:
     with pytest.raises(UsageError, match=rf"Port {listener} .* is taken") as raised:
         Broker(tmp_path, port=listener).start()
-    assert "kafka.port" in raised.value.cure
+    assert "kafka.port" in raised.value.hint
 
 
 def test_a_heap_that_is_no_size_is_wrong_use(tmp_path: Path) -> None:
@@ -196,4 +196,4 @@ def test_without_a_network_the_jars_cannot_be_had(tmp_path: Path, monkeypatch: p
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port(None)}")
     with pytest.raises(OutsideError, match="no Maven repository answers") as raised:
         resolve_jars("org.apache.kafka:kafka_2.13:4.3.1")
-    assert "delete" not in raised.value.cure  # the user's own repository
+    assert "delete" not in raised.value.hint  # the user's own repository

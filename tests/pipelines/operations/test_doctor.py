@@ -134,7 +134,7 @@ def test_with_an_external_kafka_the_embedded_one_is_not_started() -> None:
     answer = runner.invoke(broker_app, ["start"])
     assert isinstance(answer.exception, UsageError)
     assert "external Kafka" in answer.exception.message
-    assert "CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS" in answer.exception.cure
+    assert "CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS" in answer.exception.hint
 
 
 def test_an_external_kafka_that_does_not_answer_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ def test_an_external_kafka_that_does_not_answer_is_missing(monkeypatch: pytest.M
 def test_without_any_kafka_the_cure_is_named() -> None:
     with pytest.raises(OutsideError, match="No Kafka is running") as raised:
         bootstrap_servers(load_settings())
-    assert "clickstream broker start" in raised.value.cure
+    assert "clickstream broker start" in raised.value.hint
 
 
 @pytest.mark.parametrize("servers", ["", "nowhere", "127.0.0.1:x", "127.0.0.1:1,127.0.0.1:99999"])

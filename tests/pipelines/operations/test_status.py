@@ -19,7 +19,7 @@ from pipelines.operations import five_vs, status
 from pipelines.operations.five_vs import Measure, late, per_unit, run_five_vs, text
 from pipelines.operations.status import duration, run_status
 from pipelines.runtime.settings import Settings, load_settings
-from pipelines.runtime.stream_metrics import Lines
+from pipelines.runtime.stream_metrics import PendingMetrics
 
 AT = datetime(2026, 11, 28, 10, tzinfo=UTC)
 
@@ -59,7 +59,7 @@ def test_each_stream_tells_its_last_batch_what_it_lacks_and_how_fresh_it_is(inst
     for name, value in (("commits/0", "v1\n{}"), ("offsets/0", 'v1\n{}\n{"reservoirVersion": 1, "index": -1}')):
         (checkpoint / name).parent.mkdir(parents=True, exist_ok=True)
         (checkpoint / name).write_text(value)
-    lines = Lines(installation.metrics, "silver.clicks")
+    lines = PendingMetrics(installation.metrics, "silver.clicks")
     lines.add(row("silver.clicks", rows_in=5, rows_out=4, batch_id=0))
     found = run_status(installation)
     assert [one.stream for one in found][-1] == "gold"
@@ -75,7 +75,7 @@ def test_each_stream_tells_its_last_batch_what_it_lacks_and_how_fresh_it_is(inst
 
 
 def test_a_failure_is_shown_with_its_cure_and_when_it_was(installation, capsys):
-    lines = Lines(installation.metrics, "gold")
+    lines = PendingMetrics(installation.metrics, "gold")
     lines.add(row("gold", rows_in=5, batch_id=3))
     lines.add(row("gold", error="The [disk] is full.", cure="Make room."))
     found = of(run_status(installation), "gold")
@@ -117,7 +117,7 @@ def test_the_five_vs_are_those_of_the_lake(installation):
     funnel = {"sessions": [3, 1], "purchase_sessions": [1, 0], "revenue": [Decimal("9.99"), Decimal("0.00")]}
     write(installation, "gold.daily_funnel", **funnel)
     batch = {"rows_in": 4, "duration_seconds": 2.0, "rows_per_second": 2.0, "lag_seconds": 3.0, "bytes_in": 40}
-    Lines(installation.metrics, "bronze.clicks").add(row("bronze.clicks", **batch))
+    PendingMetrics(installation.metrics, "bronze.clicks").add(row("bronze.clicks", **batch))
     found = {(one.v, one.measure): one.value for one in run_five_vs(installation)}
     assert {one: found["volume", one] for _, one in found if _ == "volume" and "disk" not in one} == {
         "records in bronze": 4,

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from gold.pipeline_metrics import TABLE
 from lakehouse.errors import OutsideError
-from lakehouse.locks import OneWriter
-from lakehouse.streams import MEASURED, Stream
+from lakehouse.locks import WriterLock
+from lakehouse.streams import BATCH_METRICS, Stream
 from pipelines.runtime import stream_metrics as metrics
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
-from pipelines.runtime.stream_metrics import Lines, Recorder, figures, missing
+from pipelines.runtime.stream_metrics import MetricsRecorder, PendingMetrics, batch_metrics, missing
 from tests.support.arrow import ARROW
 
 
@@ -44,7 +44,7 @@ def told(number: int, rows: int = 10, **changes):
         "sources": [
             {"endOffset": '{"clicks": {"0": 7, "1": 5}}', "latestOffset": '{"clicks": {"0": 9, "1": 6, "2": 1}}'}
         ],
-        "observedMetrics": {f"{MEASURED} clicks": {"bytes": 640, "first_arrived": 1_795_860_000_000_000}},
+        "observedMetrics": {f"{BATCH_METRICS} clicks": {"bytes": 640, "first_arrived": 1_795_860_000_000_000}},
         **changes,
     }  # fmt: skip
 
@@ -75,7 +75,7 @@ def version(job) -> int:
 
 def test_a_batch_is_told_in_figures():
     stream = stream_in(Path("/nowhere"), rows_out=lambda _, rows: rows - 1)
-    assert figures(stream, told(3)) == {
+    assert batch_metrics(stream, told(3)) == {
         "rows_in": 10,
         "rows_out": 9,
         "bytes_in": 640,
@@ -93,7 +93,7 @@ def test_a_batch_is_told_in_figures():
 
 def test_what_a_source_of_tables_does_not_tell_is_left_out():
     delta = {"endOffset": {"reservoirVersion": 2, "index": -1, "reservoirId": "x"}, "latestOffset": None}
-    found = figures(stream_in(Path("/nowhere"), "gold"), told(0, sources=[delta, delta], observedMetrics={}))
+    found = batch_metrics(stream_in(Path("/nowhere"), "gold"), told(0, sources=[delta, delta], observedMetrics={}))
     assert {name: found[name] for name in ("rows_out", "bytes_in", "offsets_behind", "lag_seconds")} == {
         "rows_out": None, "bytes_in": None, "offsets_behind": None, "lag_seconds": None,
     }  # fmt: skip
@@ -106,29 +106,29 @@ def test_what_a_source_of_tables_does_not_tell_is_left_out():
 def test_a_batch_that_was_done_again_and_found_done_is_told_without_figures(job, tmp_path, start, known):
     source = {**told(0)["sources"][0], "startOffset": start}
     batch = told(1, 0, sources=[source])
-    assert bool(figures(stream_in(tmp_path), batch)) == known
-    recorder = Recorder(job)
-    recorder.begin([stream_in(tmp_path)])
-    recorder.done(stream_in(tmp_path), batch)
-    recorder.end(well=True)
+    assert bool(batch_metrics(stream_in(tmp_path), batch)) == known
+    recorder = MetricsRecorder(job)
+    recorder.on_start([stream_in(tmp_path)])
+    recorder.on_progress(stream_in(tmp_path), batch)
+    recorder.on_finish(succeeded=True)
     assert [(row["batch_id"], row["rows_in"]) for row in held(job)] == ([] if known else [(1, None)])
 
 
 def test_a_run_tells_its_batches_in_one_commit_and_one_without_rows_makes_none(job, tmp_path):
     stream = stream_in(tmp_path)
     for numbers, empty in ((range(3), range(3, 4)), ((), range(4, 5)), ((), ())):
-        recorder = Recorder(job)
-        recorder.begin([stream])
+        recorder = MetricsRecorder(job)
+        recorder.on_start([stream])
         for number in numbers:
-            recorder.done(stream, told(number))
+            recorder.on_progress(stream, told(number))
         for number in empty:
-            recorder.done(stream, told(number, rows=0))
-        recorder.end(well=True)
+            recorder.on_progress(stream, told(number, rows=0))
+        recorder.on_finish(succeeded=True)
         assert version(job) == 1
     assert [(row["batch_id"], row["rows_in"], row["stream"]) for row in held(job)] == [
         (number, 10, "bronze.clicks") for number in range(3)
     ]
-    standing = Lines(job.settings.metrics, stream.name).standing()
+    standing = PendingMetrics(job.settings.metrics, stream.name).state()
     assert (standing.done["batch_id"], standing.batch_id, standing.failure) == (2, 4, None)
 
 
@@ -140,39 +140,39 @@ def test_every_batch_is_in_the_table_once_whatever_is_killed(tmp_path_factory, s
     folder = tmp_path_factory.mktemp("killed")
     made = without_spark(folder)
     stream, done = stream_in(folder), 0
-    recorder = Recorder(made)
+    recorder = MetricsRecorder(made)
     for step in [*steps, "end"]:
         with pytest.MonkeyPatch.context() as patched:
             if step == "batch":
-                recorder.done(stream, told(done))
+                recorder.on_progress(stream, told(done))
                 done += 1
             elif step == "again" and done:
-                recorder.done(stream, told(done - 1))
+                recorder.on_progress(stream, told(done - 1))
             elif step == "killed in the fold":
-                patched.setattr(Lines, "forget", lambda *_: None)
-                recorder.begin([stream])
-                recorder.fold()
+                patched.setattr(PendingMetrics, "forget", lambda *_: None)
+                recorder.on_start([stream])
+                recorder.flush()
             if step.startswith("killed"):
-                recorder = Recorder(made)
+                recorder = MetricsRecorder(made)
             if step in {"fold", "end"}:
-                recorder.begin([stream])
-                recorder.fold()
+                recorder.on_start([stream])
+                recorder.flush()
     assert [row["batch_id"] for row in held(made)] == list(range(done))
 
 
 def test_batches_that_a_killed_driver_did_not_write_down_are_added_from_the_checkpoint(job, tmp_path):
     stream = stream_in(tmp_path)
-    recorder = Recorder(job)
-    recorder.begin([stream])
-    recorder.done(stream, told(0))
+    recorder = MetricsRecorder(job)
+    recorder.on_start([stream])
+    recorder.on_progress(stream, told(0))
     finished(stream.checkpoint, "q1", 3)
-    after = Recorder(job)
-    after.begin([stream])
-    after.end(well=True)
+    after = MetricsRecorder(job)
+    after.on_start([stream])
+    after.on_finish(succeeded=True)
     assert [(row["batch_id"], row["rows_in"]) for row in held(job)] == [(0, 10), (1, None), (2, None)]
     assert held(job)[2]["started_at"] == datetime(2026, 11, 28, 10, 0, 2, tzinfo=UTC)
-    Recorder(job).begin([stream])
-    assert Lines(job.settings.metrics, stream.name).rows() == []
+    MetricsRecorder(job).on_start([stream])
+    assert PendingMetrics(job.settings.metrics, stream.name).rows() == []
 
 
 def finished(checkpoint: Path, query_id: str, batches: int) -> None:
@@ -189,22 +189,22 @@ def finished(checkpoint: Path, query_id: str, batches: int) -> None:
 def test_a_failure_stands_with_its_cure_until_a_run_ends_well(job, tmp_path):
     stream = stream_in(tmp_path)
     for _ in range(2):
-        failing = Recorder(job)
-        failing.begin([stream])
-        failing.failed(stream, OutsideError("The disk is full.", "Make room."))
-        failing.end(well=False)
-        failure = Lines(job.settings.metrics, stream.name).standing().failure
+        failing = MetricsRecorder(job)
+        failing.on_start([stream])
+        failing.on_failure(stream, OutsideError("The disk is full.", "Make room."))
+        failing.on_finish(succeeded=False)
+        failure = PendingMetrics(job.settings.metrics, stream.name).state().failure
         assert (failure["error"], failure["cure"]) == ("The disk is full.", "Make room.")
     assert [row["error"] for row in held(job)] == ["The disk is full."] * 2
-    well = Recorder(job)
-    well.begin([stream])
-    well.end(well=True)
-    assert Lines(job.settings.metrics, stream.name).standing().failure is None
+    well = MetricsRecorder(job)
+    well.on_start([stream])
+    well.on_finish(succeeded=True)
+    assert PendingMetrics(job.settings.metrics, stream.name).state().failure is None
     assert version(job) == 2
 
 
 def test_the_line_that_a_full_disk_cut_short_spoils_no_other(tmp_path):
-    lines = Lines(tmp_path, "gold")
+    lines = PendingMetrics(tmp_path, "gold")
     row = dict.fromkeys(TABLE.column_names, 1) | {"error": None}
     lines.add(row)
     with (tmp_path / "gold.jsonl").open("a") as file:
@@ -215,33 +215,33 @@ def test_the_line_that_a_full_disk_cut_short_spoils_no_other(tmp_path):
 
 def test_a_table_that_someone_writes_is_left_for_later(job, tmp_path):
     stream = stream_in(tmp_path)
-    recorder = Recorder(job)
-    recorder.begin([stream])
-    recorder.done(stream, told(0))
-    other = OneWriter(job.settings.locks / "tables", TABLE.name)
-    recorder.fold()
+    recorder = MetricsRecorder(job)
+    recorder.on_start([stream])
+    recorder.on_progress(stream, told(0))
+    other = WriterLock(job.settings.locks / "tables", TABLE.name)
+    recorder.flush()
     assert held(job) == []
     other.release()
-    recorder.fold()
+    recorder.flush()
     assert len(held(job)) == 1
 
 
 def test_metrics_that_cannot_be_written_are_logged_and_fail_nothing(job, tmp_path, caplog, monkeypatch):
     stream = stream_in(tmp_path)
-    recorder = Recorder(job)
+    recorder = MetricsRecorder(job)
     monkeypatch.setattr(metrics, "append", lambda *_: 1 / 0)
     with caplog.at_level(logging.WARNING):
-        recorder.begin([stream])
-        recorder.done(stream, {"nothing": "that Spark says"})
-        recorder.done(stream, told(0))
-        recorder.end(well=True)
+        recorder.on_start([stream])
+        recorder.on_progress(stream, {"nothing": "that Spark says"})
+        recorder.on_progress(stream, told(0))
+        recorder.on_finish(succeeded=True)
         job.settings.metrics.rename(tmp_path / "aside")
         job.settings.metrics.write_text("a file where the folder was")
-        recorder.done(stream, told(1))
-        recorder.failed(stream, ValueError("x"))
-        recorder.end(well=True)
+        recorder.on_progress(stream, told(1))
+        recorder.on_failure(stream, ValueError("x"))
+        recorder.on_finish(succeeded=True)
     assert len(caplog.records) >= 4
-    assert len(Lines(tmp_path / "aside", stream.name).rows()) == 1
+    assert len(PendingMetrics(tmp_path / "aside", stream.name).rows()) == 1
 
 
 ROWS = st.builds(
