@@ -12,6 +12,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+from lakehouse.delta_log import remove_uncommitted
 from lakehouse.errors import DeclarationError, OutsideError, UsageError
 from lakehouse.locks import exclusive
 from lakehouse.table import Source, Table
@@ -33,6 +34,10 @@ class Lake:
         """The table's folder or URI."""
         return f"{self.root}/{table.layer}/{table.short_name}"
 
+    def folder(self, table: Table) -> Path | None:
+        """The table's folder on this machine; None where the lake is a URI."""
+        return None if "://" in self.root else Path(self.path(table))
+
     def exists(self, table: Table) -> bool:
         """Whether the table is there."""
         return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
@@ -49,6 +54,9 @@ class Lake:
         Raises UsageError where it has a column of another type.
         """
         with self.writing(table):
+            if folder := self.folder(table):
+                # Killed while it created the table, a job leaves a log without a commit: Delta refuses to create it.
+                remove_uncommitted(folder)
             if not self.exists(table):
                 self._create(table)
                 return
