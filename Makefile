@@ -1,12 +1,11 @@
-# `make` alone lists what there is.
+# `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo notebooks test test-fast test-faults lint clean reset java
+.PHONY: help setup demo notebooks test test-fast test-faults coverage lint hooks clean reset java
 
 ROUNDS ?= 100
 SEED ?= 1
-# Spark plans in one thread, so two test processes fill two cores; each takes up to 6 GB. The files come in the order of
-# their names, for the ones with few tests, which would come last, are those that take minutes.
+# Spark plans in one thread, so two test processes fill two cores; each takes up to 6 GB.
 WORKERS ?= 2
 
 PYTHON ?= python3.13 python3.12 python3.11 python3
@@ -14,35 +13,52 @@ FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < 
 STAMP := .venv/.complete
 SOURCES := bronze gold lakehouse notebooks pipelines producers silver tests
 
-help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+# Files go to the processes in the order of their names: some with few tests take minutes, and xdist would start them last.
+IN_PROCESSES := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-setup: java $(STAMP) ## make .venv with everything that is needed, pinned by hash
+help:
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' \
+	  $(firstword $(MAKEFILE_LIST))
+
+##@ Use
+
+setup: java $(STAMP) ## make .venv with all packages, pinned by hash
 
 demo: setup ## run the whole pipeline, small, from simulated shoppers to a report
 	@.venv/bin/clickstream demo
 
-notebooks: $(STAMP) ## execute the notebooks on your lake, and keep in them what they show
+notebooks: $(STAMP) ## execute the notebooks on your lake, and save their outputs in them
 	@.venv/bin/python -m notebooks.execute
 
-test: setup lint ## lint, and run the tests, with real Spark and real Kafka
-	@.venv/bin/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+##@ Develop
 
-test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
-	@.venv/bin/python -m pytest -m "not spark and not kafka and not faults"
-
-test-faults: $(STAMP) ## kill the jobs ROUNDS times, seeded by SEED, and audit what is left (100 take an hour or more)
-	@.venv/bin/python -m pytest -m long
-	@.venv/bin/python -m tests.faults.campaign --rounds $(ROUNDS) --seed $(SEED)
-
-lint: $(STAMP) ## check style, types and who may import whom
+lint: $(STAMP) ## check style, types and import rules
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
+hooks: $(STAMP) ## let git run the checks of .pre-commit-config.yaml
+	@.venv/bin/pre-commit install
+
+test: setup lint ## lint, and run the tests, with real Spark and real Kafka
+	@.venv/bin/python -m pytest -m "not long" $(IN_PROCESSES)
+
+test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
+	@.venv/bin/python -m pytest -m "not spark and not kafka and not faults" -q --no-header -n $(WORKERS)
+
+test-faults: $(STAMP) ## kill the jobs ROUNDS times, seeded by SEED, and audit the tables (100 take an hour or more)
+	@.venv/bin/python -m pytest -m long
+	@.venv/bin/python -m tests.faults.campaign --rounds $(ROUNDS) --seed $(SEED)
+
+coverage: $(STAMP) ## run the tests without Kafka, and list the lines that none of them runs
+	@.venv/bin/python -m pytest -m "not kafka and not faults and not long" -q --no-header $(IN_PROCESSES) \
+	  --cov --cov-report=term-missing
+
+##@ Clean up
+
 clean: ## remove .venv and caches; data stays
-	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks .coverage*
 	find $(SOURCES) conf -name __pycache__ -type d -prune -exec rm -rf {} +
 
 reset: ## stop the embedded Kafka and remove ./lake and ./.clickstream: all data

@@ -1,4 +1,4 @@
-"""One Spark session for the whole run, started when the first test asks for it."""
+"""Fixtures for all tests: one Spark session for the whole run, started when the first test asks for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from lakehouse.jvm import shared_archive_options
@@ -16,10 +17,23 @@ from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.job import CLASS_ARCHIVE, COMPILE_QUICKLY, NO_CODE_GENERATION, Job
 from pipelines.runtime.settings import CONF, Settings, load_settings
 
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
+# Hypothesis fails an example that takes 0.2 s. On two busy cores any example does, now and then.
+
+SECONDS_FOR_JOBS = 3600
+"""The limit of a test that kills and restarts jobs. Each wait in it has a shorter limit of its own."""
+
 os.environ["JAVA_TOOL_OPTIONS"] = f"{COMPILE_QUICKLY} -XX:+UseSerialGC"
 """Every Java of the tests lives for minutes on two cores: compiling well and collecting in parallel cost more."""
 
 DATA = Path(__file__).parent / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("long") or item.get_closest_marker("faults"):
+            item.add_marker(pytest.mark.timeout(SECONDS_FOR_JOBS))
 
 
 @pytest.fixture(scope="session")
