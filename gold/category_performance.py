@@ -13,7 +13,7 @@ from gold.shared.timeline import (
     revenue,
     timeline,
 )
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -51,8 +51,8 @@ TABLE = Table(
     columns=(
         Column("category", "STRING", "The category that the event names; (none) where it names none.", True),
         Column("events", "BIGINT", "COUNT(*) of page_views, clicks and interactions.", True),
-        Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of these events.", True),
-        Column("sessions", "BIGINT", "COUNT(DISTINCT user_id and session_id) of these events.", True),
+        Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of these events.", True, additive=False),
+        Column("sessions", "BIGINT", "COUNT(DISTINCT user_id and session_id) of these events.", True, additive=False),
         Column(
             "product_views",
             "BIGINT",
@@ -66,9 +66,10 @@ TABLE = Table(
             "BIGINT",
             "COUNT(DISTINCT user_id and session_id) of clicks WHERE element_id = 'btn_buy'.",
             True,
+            additive=False,
         ),
         REVENUE,
-        Column("conversion_rate", "DOUBLE", "purchase_sessions / sessions, 0 to 1.", True),
+        Column("conversion_rate", "DOUBLE", "purchase_sessions / sessions, 0 to 1.", True, format=Format.SHARE),
         Column("event_on", "DATE", "The day of the events, in UTC.", True),
     ),
     key=("event_on", "category"),

@@ -52,7 +52,7 @@ TABLE = Table(
         Column("x_from", "INT", "FLOOR(x_coord / 50) * 50: the cell's left edge, in CSS pixels.", True),
         Column("y_from", "INT", "FLOOR(y_coord / 50) * 50: the cell's top edge, in CSS pixels.", True),
         Column("clicks", "BIGINT", "COUNT(*) of clicks in the cell, purchases included.", True),
-        Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of these clicks.", True),
+        Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of these clicks.", True, additive=False),
         Column("purchases", "BIGINT", "COUNT(*) of these clicks WHERE element_id = 'btn_buy'.", True),
         Column("event_on", "DATE", "clicks.event_on: the day of the clicks, in UTC.", True),
     ),

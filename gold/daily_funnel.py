@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gold.sessions import TABLE as SESSIONS
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -47,6 +47,7 @@ TABLE = Table(
             "BIGINT",
             "COUNT(DISTINCT user_id) of sessions; who comes twice counts once here, but in each row that he is in.",
             True,
+            additive=False,
         ),
         Column("sessions", "BIGINT", "COUNT(*) of sessions.", True),
         Column("product_view_sessions", "BIGINT", "COUNT(*) of sessions WHERE product_views > 0.", True),
@@ -60,7 +61,7 @@ TABLE = Table(
         Column("cart_adds", "BIGINT", "SUM(cart_adds) of sessions.", True),
         Column("purchases", "BIGINT", "SUM(purchases) of sessions.", True),
         Column("revenue", "DECIMAL(18,2)", "SUM(revenue) of sessions, in the shop's currency.", True),
-        Column("conversion_rate", "DOUBLE", "purchase_sessions / sessions, 0 to 1.", True),
+        Column("conversion_rate", "DOUBLE", "purchase_sessions / sessions, 0 to 1.", True, format=Format.SHARE),
         Column("started_on", "DATE", "sessions.started_on: the day of the first event, in UTC.", True),
     ),
     key=("started_on", "referrer_kind"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakehouse.dataframes import union
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
@@ -65,7 +65,13 @@ TABLE = Table(
         Column("kept", "BIGINT", "Records that are in silver; null where the row is about one rule."),
         Column("quarantined", "BIGINT", "Records in quarantine, waiting or discarded: by this rule, or by any.", True),
         Column("duplicates", "BIGINT", "Records dropped as repeated; null where the row is about one rule."),
-        Column("quarantined_share", "DOUBLE", "The share of the received records that is quarantined, 0 to 1.", True),
+        Column(
+            "quarantined_share",
+            "DOUBLE",
+            "The share of the received records that is quarantined, 0 to 1.",
+            True,
+            format=Format.SHARE,
+        ),
         Column("arrived_on", "DATE", "The day of arrival by the broker's clock, in UTC.", required=True),
     ),
     key=("arrived_on", "event", "rule"),

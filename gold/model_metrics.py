@@ -5,7 +5,7 @@ from __future__ import annotations
 from gold.prediction_log import TABLE as PREDICTION_LOG
 from gold.sessions import TABLE as SESSIONS
 from gold.training_examples import TABLE as TRAINING_EXAMPLES
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 
 TABLE = Table(
     name="gold.model_metrics",
@@ -15,9 +15,15 @@ TABLE = Table(
         Column("model_name", "STRING", "The registered model.", True),
         Column("model_version", "STRING", "Its version in the MLflow registry.", True),
         Column("started_on", "DATE", "The day on which the sessions began, in UTC.", True),
-        Column("sessions", "BIGINT", "COUNT(DISTINCT user_id and session_id) of the scores.", True),
+        Column("sessions", "BIGINT", "COUNT(DISTINCT user_id and session_id) of the scores.", True, additive=False),
         Column("scores", "BIGINT", "Scores: the newest of the version for each session and cut.", True),
-        Column("buying_share", "DOUBLE", "The share of the scores whose session ended in a purchase, 0 to 1.", True),
+        Column(
+            "buying_share",
+            "DOUBLE",
+            "The share of the scores whose session ended in a purchase, 0 to 1.",
+            True,
+            format=Format.SHARE,
+        ),
         Column("average_precision", "DOUBLE", "Of the ranking by probability, 0 to 1; null where all or none bought."),
         Column("roc_auc", "DOUBLE", "The area under the ROC curve, 0 to 1; null where all or none bought."),
         Column("precision", "DOUBLE", "The share of those called buyers that bought, 0 to 1; 0 if none was.", True),

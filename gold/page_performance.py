@@ -14,7 +14,7 @@ from gold.shared.timeline import (
     page_kind,
     timeline,
 )
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -73,8 +73,8 @@ TABLE = Table(
             True,
         ),
         Column("page_views", "BIGINT", "COUNT(*) of page_views.", True),
-        Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of page_views.", True),
-        Column("sessions", "BIGINT", "COUNT(DISTINCT user_id and session_id) of page_views.", True),
+        Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of page_views.", True, additive=False),
+        Column("sessions", "BIGINT", "COUNT(DISTINCT user_id and session_id) of page_views.", True, additive=False),
         Column("entrances", "BIGINT", "COUNT(*) of page_views that are the first of their session on the day.", True),
         Column("exits", "BIGINT", "COUNT(*) of page_views that are the last of their session on the day.", True),
         Column("clicks", "BIGINT", "COUNT(*) of clicks on the page, purchases included.", True),
@@ -86,8 +86,9 @@ TABLE = Table(
             "DOUBLE",
             "AVG over page_views of the seconds to the session's next page view on the day or, after its last one, "
             "to its last event on the day; null where nothing followed any of them.",
+            format=Format.MEAN,
         ),
-        Column("exit_rate", "DOUBLE", "exits / page_views, 0 to 1; null where it was not shown."),
+        Column("exit_rate", "DOUBLE", "exits / page_views, 0 to 1; null where it was not shown.", format=Format.SHARE),
         Column("event_on", "DATE", "The day of the events, in UTC.", True),
     ),
     key=("event_on", "page"),

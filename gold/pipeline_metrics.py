@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 
 TABLE = Table(
     name="gold.pipeline_metrics",
     doc="One row per (stream, query_id, batch_id, run_id): a batch that was done, once, or a run that failed at one. "
     "Append-only, written by every streaming job; a batch without rows has none.",
     columns=(
-        Column("query_id", "STRING", "The stream's own id, new with each checkpoint; empty before it had one.", True),
-        Column("batch_id", "BIGINT", "The number of the batch, from 0 in each checkpoint.", required=True),
-        Column("run_id", "STRING", "Of the run of the job that wrote the row; its streams share it.", required=True),
+        Column(
+            "query_id",
+            "STRING",
+            "The stream's own id, new with each checkpoint; empty before it had one.",
+            True,
+            format=Format.ID,
+        ),
+        Column(
+            "batch_id", "BIGINT", "The number of the batch, from 0 in each checkpoint.", required=True, format=Format.ID
+        ),
+        Column(
+            "run_id",
+            "STRING",
+            "Of the run of the job that wrote the row; its streams share it.",
+            required=True,
+            format=Format.ID,
+        ),
         Column("stream", "STRING", "The table that the stream feeds; gold for the one that feeds all of gold.", True),
         Column("rows_in", "BIGINT", "Rows read; null for a failure, and for a batch whose driver died before it said."),
         Column("rows_out", "BIGINT", "Rows given to the stream's table; null for gold, whose stream feeds several."),

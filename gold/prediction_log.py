@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from gold.training_examples import TABLE as TRAINING_EXAMPLES
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 
 SCORE = (
-    Column("user_id", "STRING", "The visitor.", required=True),
-    Column("session_id", "STRING", "The visit; unique within a user.", required=True),
+    Column("user_id", "STRING", "The visitor.", required=True, format=Format.ID),
+    Column("session_id", "STRING", "The visit; unique within a user.", required=True, format=Format.ID),
     Column("cut", "INT", "After how many events of the session it was looked at.", required=True),
     Column("question", "STRING", "What was asked: in_session, does this visit end in a purchase.", required=True),
     Column("model_name", "STRING", "The registered model that answered.", required=True),
     Column("model_version", "STRING", "Its version in the MLflow registry.", required=True),
-    Column("features_hash", "BIGINT", "Of the features that the model was given; a correction changes it.", True),
-    Column("probability", "DOUBLE", "That the visit ends in a purchase, 0 to 1.", required=True),
+    Column(
+        "features_hash",
+        "BIGINT",
+        "Of the features that the model was given; a correction changes it.",
+        True,
+        format=Format.HASH,
+    ),
+    Column("probability", "DOUBLE", "That the visit ends in a purchase, 0 to 1.", required=True, format=Format.SHARE),
     Column(
         "path",
         "STRING",
         "Why: what the tree looked at on the way to this probability, in its order, each with the visit's value.",
         required=True,
     ),
-    Column("threshold", "DOUBLE", "From which probability on this version says yes, 0 to 1.", required=True),
+    Column(
+        "threshold",
+        "DOUBLE",
+        "From which probability on this version says yes, 0 to 1.",
+        required=True,
+        format=Format.SHARE,
+    ),
     Column("prediction", "BOOLEAN", "Whether the probability reaches the threshold.", required=True),
     Column("started_on", "DATE", "The day of the session's first event, in UTC.", required=True),
     Column("cut_at", "TIMESTAMP", "When the cut's event happened, in UTC.", required=True),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gold.shared.clock import CLOCK
 from gold.shared.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, host, referrer_kind, timeline
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 from producers.events import EVENTS
 
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ TABLE = Table(
     name="gold.sessions",
     doc="One row per (user_id, session_id): what the visit was.",
     columns=(
-        Column("user_id", "STRING", "The visitor.", required=True),
-        Column("session_id", "STRING", "The visit; unique within a user.", required=True),
+        Column("user_id", "STRING", "The visitor.", required=True, format=Format.ID),
+        Column("session_id", "STRING", "The visit; unique within a user.", required=True, format=Format.ID),
         Column("events", "BIGINT", "Events of any kind.", required=True),
         Column("page_views", "BIGINT", "Pages shown.", required=True),
         Column("product_views", "BIGINT", "Pages of products shown: with a price, or with a product's address.", True),
@@ -138,7 +138,12 @@ TABLE = Table(
         Column("distinct_pages", "BIGINT", "Different page addresses.", required=True),
         Column("distinct_categories", "BIGINT", "Different product categories.", required=True),
         Column("price_min", "DOUBLE", "The lowest price seen, in the shop's currency; null if none was seen."),
-        Column("price_mean", "DOUBLE", "The mean of the prices seen, in the shop's currency; null if none was seen."),
+        Column(
+            "price_mean",
+            "DOUBLE",
+            "The mean of the prices seen, in the shop's currency; null if none was seen.",
+            format=Format.MEAN,
+        ),
         Column("price_max", "DOUBLE", "The highest price seen, in the shop's currency; null if none was seen."),
         Column("landing_page", "STRING", "The address of the first page shown; null if no page was."),
         Column("exit_page", "STRING", "The address of the last page shown; null if no page was."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gold.sessions import TABLE as SESSIONS
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -46,16 +46,22 @@ TABLE = Table(
             "referrer_kind", "STRING", "sessions.referrer_kind: direct, internal, search, social, email or other.", True
         ),
         Column("source", "STRING", "sessions.referrer_host; (none) where that is null.", True),
-        Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of sessions.", True),
+        Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of sessions.", True, additive=False),
         Column("sessions", "BIGINT", "COUNT(*) of sessions.", True),
         Column("bounces", "BIGINT", "COUNT(*) of sessions WHERE events = 1 AND NOT bought: nothing followed.", True),
         Column("purchase_sessions", "BIGINT", "COUNT(*) of sessions WHERE bought.", True),
         Column("suspect_sessions", "BIGINT", "COUNT(*) of sessions WHERE is_suspect.", True),
         Column("page_views", "BIGINT", "SUM(page_views) of sessions.", True),
         Column("revenue", "DECIMAL(18,2)", "SUM(revenue) of sessions, in the shop's currency.", True),
-        Column("duration_seconds_mean", "DOUBLE", "AVG(duration_seconds) of sessions, in seconds.", True),
-        Column("bounce_rate", "DOUBLE", "bounces / sessions, 0 to 1.", True),
-        Column("conversion_rate", "DOUBLE", "purchase_sessions / sessions, 0 to 1.", True),
+        Column(
+            "duration_seconds_mean",
+            "DOUBLE",
+            "AVG(duration_seconds) of sessions, in seconds.",
+            True,
+            format=Format.MEAN,
+        ),
+        Column("bounce_rate", "DOUBLE", "bounces / sessions, 0 to 1.", True, format=Format.SHARE),
+        Column("conversion_rate", "DOUBLE", "purchase_sessions / sessions, 0 to 1.", True, format=Format.SHARE),
         Column("started_on", "DATE", "sessions.started_on: the day of the first event, in UTC.", True),
     ),
     key=("started_on", "referrer_kind", "source"),

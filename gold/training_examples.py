@@ -9,7 +9,7 @@ from gold.shared.features import FEATURES, features
 from gold.shared.timeline import EVENTS_OF_A_SESSION, SESSION, timeline
 from gold.user_history import BOUGHT_NEXT, BOUGHT_NEXT_KNOWN_AT
 from gold.user_history import TABLE as USER_HISTORY
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -46,8 +46,8 @@ TABLE = Table(
     doc="One row per (user_id, session_id, cut): what was known at the cut, and how the session ended. "
     "Without suspect sessions.",
     columns=(
-        Column("user_id", "STRING", "The visitor.", required=True),
-        Column("session_id", "STRING", "The visit; unique within a user.", required=True),
+        Column("user_id", "STRING", "The visitor.", required=True, format=Format.ID),
+        Column("session_id", "STRING", "The visit; unique within a user.", required=True, format=Format.ID),
         Column("cut", "INT", "After how many events of the session it is looked at.", required=True),
         *FEATURES,
         Column("bought_later", "BOOLEAN", "Whether the session ended in a purchase; null while it is open."),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gold.sessions import TABLE as SESSIONS
 from gold.shared.timeline import SESSION
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
@@ -53,6 +53,7 @@ AT_THE_END = (
         "DOUBLE",
         "From the first beginning of the sessions that had ended to the last, divided by sessions - 1, in days; "
         "null for the first.",
+        format=Format.MEAN,
     ),
 )
 """What was known when the session ended, the session itself included, and no later one."""
@@ -152,8 +153,8 @@ TABLE = Table(
     doc="One row per (user_id, session_id): what was known of the visitor when the session began, and when it ended; "
     "and, for training alone, what came next.",
     columns=(
-        Column("user_id", "STRING", "The visitor.", True),
-        Column("session_id", "STRING", "The visit; unique within a user.", True),
+        Column("user_id", "STRING", "The visitor.", True, format=Format.ID),
+        Column("session_id", "STRING", "The visit; unique within a user.", True, format=Format.ID),
         *AT_THE_START,
         *AT_THE_END,
         BOUGHT_NEXT,

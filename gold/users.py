@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gold.sessions import TABLE as SESSIONS
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -43,7 +43,7 @@ TABLE = Table(
     doc="One row per user_id: the visitor, by all sessions that are known, open ones included. "
     "gold.user_history has the same as of each session, for what must not know the future.",
     columns=(
-        Column("user_id", "STRING", "The visitor.", True),
+        Column("user_id", "STRING", "The visitor.", True, format=Format.ID),
         Column("sessions", "BIGINT", "COUNT(*) of the user's sessions.", True),
         Column("page_views", "BIGINT", "SUM(page_views) of sessions.", True),
         Column("product_views", "BIGINT", "SUM(product_views) of sessions.", True),
@@ -57,6 +57,7 @@ TABLE = Table(
             "DOUBLE",
             "From first_started_at to last_started_at, divided by sessions - 1, in days of 24 hours; null for one "
             "session.",
+            format=Format.MEAN,
         ),
         Column("first_started_on", "DATE", "The day of first_started_at, in UTC.", True),
         Column("last_ended_on", "DATE", "The day of last_ended_at, in UTC: how recent the visitor is.", True),

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,38 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
+class Format(StrEnum):
+    """What the values of a column are: it decides how they are shown, and which of them may be added up."""
+
+    COUNT = "count"
+    MONEY = "money"
+    NUMBER = "number"
+    WHOLE = "whole number"
+    SHARE = "share"
+    MEAN = "mean"
+    SCORE = "score"
+    TENTH = "tenth"
+    ID = "id"
+    HASH = "hash"
+    DAY = "day"
+    INSTANT = "instant"
+
+
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, its Spark SQL type, and what it means (units included)."""
+    """One column: its name, its Spark SQL type, and what it means (units included).
+
+    ``doc`` is for people alone: nothing depends on its text. ``required`` columns are never null.
+    ``format`` says what the values are where the type alone does not. ``additive`` is false for
+    counts and money that mean nothing when rows are summed, as a count of different users does.
+    """
 
     name: str
     type: str
     doc: str
     required: bool = False
+    format: Format | None = None
+    additive: bool = True
 
     def __post_init__(self) -> None:
         if not self.doc.strip():

@@ -99,11 +99,14 @@ def gold_checkpoint(settings: Settings) -> Path:
     """The folder of the stream's checkpoint.
 
     Other declarations are another stream: it begins with all that silver holds, so that a table or
-    a column that is new has its whole history.
+    a column that is new has its whole history. A description that changes is no other declaration.
     """
     declared = [
         [table.name for table in upstream_tables()],
-        *([one.name, one.ddl, dict(one.scope)] for one in incremental_tables()),
+        *(
+            [one.name, [[column.name, column.type] for column in one.columns], dict(one.scope)]
+            for one in incremental_tables()
+        ),
     ]
     version = hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
     return settings.checkpoints / STREAM / version

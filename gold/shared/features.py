@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gold.shared.timeline import ORDER, SESSION, page_kind, referrer_kind
 from gold.user_history import AT_THE_START
-from lakehouse.table import Column
+from lakehouse.table import Column, Format
 
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
@@ -20,43 +20,59 @@ if TYPE_CHECKING:
 CUTS = (1, 2, 3, 5, 8, 13, 21)
 """After which of a session's events it is looked at: the same for those who buy and those who don't."""
 
-HISTORY = tuple(Column(column.name, "DOUBLE", column.doc) for column in AT_THE_START)
+HISTORY = tuple(Column(column.name, "DOUBLE", column.doc, column.required) for column in AT_THE_START)
 """What the visitor had done before the session began: columns of gold.user_history."""
 
 NUMBERS = (
-    Column("page_views", "DOUBLE", "Pages shown so far."),
-    Column("product_views", "DOUBLE", "Pages of products shown so far."),
-    Column("clicks", "DOUBLE", "Clicks so far."),
-    Column("interactions", "DOUBLE", "Interactions of any type so far."),
-    Column("scrolls", "DOUBLE", "Scrolls so far."),
-    Column("zooms", "DOUBLE", "Zooms so far."),
-    Column("hovers", "DOUBLE", "Hovers so far."),
-    Column("product_zooms_and_hovers", "DOUBLE", "Zooms and hovers on pages of products so far."),
-    Column("searches", "DOUBLE", "Searches so far."),
-    Column("wishlist_adds", "DOUBLE", "Products put on the wishlist so far."),
-    Column("shares_and_videos", "DOUBLE", "Shares and videos played so far."),
-    Column("cart_adds", "DOUBLE", "Products put into the cart so far."),
-    Column("cart_removes", "DOUBLE", "Products taken out of the cart so far."),
-    Column("cart_items", "DOUBLE", "Products put into the cart less those taken out so far, at least 0."),
-    Column("cart_value", "DOUBLE", "The sum of the prices of what was put into the cart, in the shop's currency."),
-    Column("cart_views", "DOUBLE", "Views of the cart's page so far."),
-    Column("checkout_views", "DOUBLE", "Views of the checkout's page so far."),
+    Column("page_views", "DOUBLE", "Pages shown so far.", required=True),
+    Column("product_views", "DOUBLE", "Pages of products shown so far.", required=True),
+    Column("clicks", "DOUBLE", "Clicks so far.", required=True),
+    Column("interactions", "DOUBLE", "Interactions of any type so far.", required=True),
+    Column("scrolls", "DOUBLE", "Scrolls so far.", required=True),
+    Column("zooms", "DOUBLE", "Zooms so far.", required=True),
+    Column("hovers", "DOUBLE", "Hovers so far.", required=True),
+    Column("product_zooms_and_hovers", "DOUBLE", "Zooms and hovers on pages of products so far.", required=True),
+    Column("searches", "DOUBLE", "Searches so far.", required=True),
+    Column("wishlist_adds", "DOUBLE", "Products put on the wishlist so far.", required=True),
+    Column("shares_and_videos", "DOUBLE", "Shares and videos played so far.", required=True),
+    Column("cart_adds", "DOUBLE", "Products put into the cart so far.", required=True),
+    Column("cart_removes", "DOUBLE", "Products taken out of the cart so far.", required=True),
+    Column(
+        "cart_items", "DOUBLE", "Products put into the cart less those taken out so far, at least 0.", required=True
+    ),
+    Column(
+        "cart_value",
+        "DOUBLE",
+        "The sum of the prices of what was put into the cart, in the shop's currency.",
+        required=True,
+    ),
+    Column("cart_views", "DOUBLE", "Views of the cart's page so far.", required=True),
+    Column("checkout_views", "DOUBLE", "Views of the checkout's page so far.", required=True),
     Column(
         "seconds_since_cart_add",
         "DOUBLE",
         "From the last product put into the cart to the cut, in seconds; null before the first.",
     ),
-    Column("distinct_pages", "DOUBLE", "Different page addresses so far."),
-    Column("distinct_products", "DOUBLE", "Different products' pages so far."),
-    Column("repeated_product_views", "DOUBLE", "Views of products that had been viewed before in the session."),
-    Column("distinct_categories", "DOUBLE", "Different product categories so far."),
+    Column("distinct_pages", "DOUBLE", "Different page addresses so far.", required=True),
+    Column("distinct_products", "DOUBLE", "Different products' pages so far.", required=True),
+    Column(
+        "repeated_product_views",
+        "DOUBLE",
+        "Views of products that had been viewed before in the session.",
+        required=True,
+    ),
+    Column("distinct_categories", "DOUBLE", "Different product categories so far.", required=True),
     Column(
         "repeated_category_views",
         "DOUBLE",
         "Views of pages with a category that had been viewed before in the session.",
+        required=True,
     ),
     Column(
-        "price_mean", "DOUBLE", "The mean of the prices seen so far, in the shop's currency; null before the first."
+        "price_mean",
+        "DOUBLE",
+        "The mean of the prices seen so far, in the shop's currency; null before the first.",
+        format=Format.MEAN,
     ),
     Column(
         "price_spread", "DOUBLE", "The highest price seen less the lowest, in the shop's currency; null before one."
@@ -68,7 +84,7 @@ NUMBERS = (
         "The last price seen with a category, divided by the mean of that category's prices seen by then; "
         "null before one. Where that mean is 0 the price is passed over.",
     ),
-    Column("seconds_so_far", "DOUBLE", "From the first event to the cut, in seconds."),
+    Column("seconds_so_far", "DOUBLE", "From the first event to the cut, in seconds.", required=True),
     Column(
         "seconds_since_previous", "DOUBLE", "From the event before to the cut, in seconds; null at the first event."
     ),
@@ -79,28 +95,42 @@ NUMBERS = (
         "page_seconds_mean",
         "DOUBLE",
         "The mean time from one page view to the next so far, in seconds; null before the second.",
+        format=Format.MEAN,
     ),
     Column(
         "product_seconds",
         "DOUBLE",
         "The time for which the page shown last was a product's, up to the cut, in seconds.",
+        required=True,
     ),
     Column("page_views_per_minute", "DOUBLE", "Page views so far per minute so far; null while no time has passed."),
     Column("clicks_per_minute", "DOUBLE", "Clicks so far per minute so far; null while no time has passed."),
     Column(
         "interactions_per_minute", "DOUBLE", "Interactions so far per minute so far; null while no time has passed."
     ),
-    Column("hour_of_day", "DOUBLE", "The hour of the cut's event, 0 to 23, in UTC."),
-    Column("day_of_week", "DOUBLE", "The day of the cut's event, 1 for Sunday to 7 for Saturday, in UTC."),
+    Column("hour_of_day", "DOUBLE", "The hour of the cut's event, 0 to 23, in UTC.", required=True),
+    Column(
+        "day_of_week", "DOUBLE", "The day of the cut's event, 1 for Sunday to 7 for Saturday, in UTC.", required=True
+    ),
     *HISTORY,
 )
 """The features that are numbers."""
 
 TEXTS = (
-    Column("referrer_kind", "STRING", "Where the first page's visitor came from: direct, internal, search, …"),
-    Column("last_kind", "STRING", "The kind of the cut's event: page_view, click or interaction."),
+    Column(
+        "referrer_kind",
+        "STRING",
+        "Where the first page's visitor came from: direct, internal, search, …",
+        required=True,
+    ),
+    Column("last_kind", "STRING", "The kind of the cut's event: page_view, click or interaction.", required=True),
     Column("last_category", "STRING", "The product category seen last; null before the first."),
-    Column("last_page_kind", "STRING", "The kind of page of the cut's event: home, category, product, search, …"),
+    Column(
+        "last_page_kind",
+        "STRING",
+        "The kind of page of the cut's event: home, category, product, search, …",
+        required=True,
+    ),
 )
 """The features that are categories."""
 

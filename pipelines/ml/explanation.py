@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -75,7 +74,11 @@ def _inputs(model: PipelineModel, question: Question) -> list[Column]:
     found = []
     for place in assembler.getInputCols():
         kind, _, name = place.partition("_")
-        found.append(known.get(name, Column(name, "STRING" if kind == "index" else "DOUBLE", "No input any more.")))
+        found.append(
+            known.get(
+                name, Column(name, "STRING" if kind == "index" else "DOUBLE", "No input any more.", required=True)
+            )
+        )
     return found
 
 
@@ -159,7 +162,7 @@ def _conditions(split: Any, inputs: Sequence[Column], labels: Sequence[Sequence[
         )
         return f"{column.name} is {left}", f"{column.name} is {right}"
     threshold = split.threshold()
-    missable = re.search(r"\bnull\b", column.doc) is not None
+    missable = not column.required
     if missable and threshold < 0:
         return f"{column.name} is not known yet", f"{column.name} is known"
     return f"{column.name} <= {threshold:g}{' or not known yet' if missable else ''}", f"{column.name} > {threshold:g}"

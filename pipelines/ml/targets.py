@@ -9,7 +9,7 @@ from types import MappingProxyType
 from gold.shared.features import NUMBERS, TEXTS
 from lakehouse.table import Column
 
-CUT = Column("cut", "INT", "After how many events of the session it is looked at.")
+CUT = Column("cut", "INT", "After how many events of the session it is looked at.", required=True)
 
 
 class QuestionName(StrEnum):

@@ -13,13 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 
 CALENDAR = "dates"
 """The table of days."""
 
 CALENDAR_DAY = "date"
 """Its key."""
+
+DIMENSIONS = frozenset({"gold.sessions", "gold.users"})
+"""The tables that others refer to, where a table beside them has the same key."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,12 @@ def key_column(dimension: Table) -> str:
 def dimensions(tables: Iterable[Table]) -> tuple[Table, ...]:
     """The tables that others may refer to, those with the longest key first.
 
-    Of several with the same key it is the one that is called by what the key's last id names, as users
-    by user_id; else the first.
+    Of several with the same key it is the one in DIMENSIONS, else the first.
     """
     found: dict[frozenset[str], Table] = {}
-    for table in sorted(tables, key=lambda table: table.short_name != f"{table.key[-1].removesuffix('_id')}s"):
-        if all(column.endswith("_id") for column in table.key):
+    for table in sorted(tables, key=lambda table: table.name not in DIMENSIONS):
+        ids = {column.name for column in table.columns if column.format is Format.ID}
+        if set(table.key) <= ids:
             found.setdefault(frozenset(table.key), table)
     return tuple(sorted(found.values(), key=lambda table: -len(table.key)))
 

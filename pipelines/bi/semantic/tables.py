@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lakehouse.errors import DeclarationError
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 from pipelines.bi.semantic.m import m_list, m_steps, m_text
 from pipelines.bi.semantic.parts import ModelColumn, ModelTable
 from pipelines.bi.semantic.relationships import dimensions, key_column, parents
@@ -65,15 +65,29 @@ _BAND = ModelColumn(
 _TO_BAND = "if [probability] = null then null else List.Min({Number.RoundDown([probability] * 10), 9}) / 10"
 
 
+def format_of(column: Column) -> Format | None:
+    """What a column's values are: as declared, else by its type; none for text and for yes or no."""
+    if column.type.startswith("DECIMAL("):
+        return column.format or Format.MONEY
+    return column.format or _FORMATS.get(column.type)
+
+
+_FORMATS = {
+    "BIGINT": Format.COUNT,
+    "INT": Format.WHOLE,
+    "DOUBLE": Format.NUMBER,
+    "DATE": Format.DAY,
+    "TIMESTAMP": Format.INSTANT,
+}
+
+
 def _column(column: Column, table: Table) -> ModelColumn:
     tmdl, m, form, folder = _kind(column, table)
     in_key = column.name in table.key
-    is_whole_or_money = tmdl in {"int64", "decimal"}
-    is_id = column.name.endswith(("_id", "_hash"))
     by_day = any(other.type == "DATE" and other.name in table.key for other in table.columns)
-    counts_different = column.doc.startswith("COUNT(DISTINCT")
-    # A rate or a mean is true of its own row; any sum or mean of them is not, and a measure says it right.
-    only_of_its_row = by_day and column.name.endswith(("_rate", "_share", "_mean"))
+    values = format_of(column)
+    # A share or a mean is true of its own row; any sum or mean of them is not, and a measure says it right.
+    only_of_its_row = by_day and values in {Format.SHARE, Format.MEAN}
     return ModelColumn(
         column.name,
         tmdl,
@@ -81,14 +95,15 @@ def _column(column: Column, table: Table) -> ModelColumn:
         column.doc,
         format=form,
         folder=folder,
-        hidden=column.name.endswith("_hash") or only_of_its_row,
-        adds_up=is_whole_or_money and column.type != "INT" and not (in_key or is_id or counts_different),
+        hidden=values is Format.HASH or only_of_its_row,
+        adds_up=values in {Format.COUNT, Format.MONEY} and column.additive and not in_key,
     )
 
 
 def _kind(column: Column, table: Table) -> tuple[str, str, str, str]:
     """TMDL's type, M's type, the format and the folder."""
-    if column.name.endswith("_id"):
+    values = format_of(column)
+    if values is Format.ID:
         folder = "Ids"
     elif column.type in {"DATE", "TIMESTAMP"}:
         folder = "Times"
@@ -105,9 +120,9 @@ def _kind(column: Column, table: Table) -> tuple[str, str, str, str]:
             f"{table.name}.{column.name} is {column.type}, which Power BI has no plain type for.",
             f"Use one of {', '.join(_KINDS)} or DECIMAL.",
         )
-    if column.type == "DOUBLE" and column.name.endswith(("_rate", "_share", "probability", "threshold")):
+    if values is Format.SHARE:
         form = "0.0%"
-    if column.name.endswith("_hash"):
+    if values is Format.HASH:
         form = "0"
     return tmdl, m, form, folder
 

@@ -46,7 +46,9 @@ def test_the_features_of_a_visit_can_be_counted_by_hand(lake):
         "hour_of_day": 10, "day_of_week": 4, "days_since_previous_session": None, "days_since_last_purchase": None,
         "referrer_kind": "search", "last_kind": "page_view", "last_category": "shoes", "last_page_kind": "cart",
     }  # fmt: skip
-    assert [name for name, value in at_first.items() if value is None] == [
+    missing = [name for name, value in at_first.items() if value is None]
+    assert missing == [column.name for column in FEATURES if not column.required]
+    assert missing == [
         "seconds_since_cart_add", "price_mean", "price_spread", "price_last", "price_to_category",
         "seconds_since_previous", "longest_pause_seconds", "page_seconds_mean", "page_views_per_minute",
         "clicks_per_minute", "interactions_per_minute", "days_since_previous_session", "days_since_last_purchase",

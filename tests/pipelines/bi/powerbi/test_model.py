@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from lakehouse.errors import DeclarationError
-from lakehouse.table import Column, Table
+from lakehouse.table import Column, Format, Table
 from pipelines.bi.semantic.model import semantic_model
 from pipelines.bi.semantic.sources import Kind, gold_source
 from pipelines.runtime.catalog import GOLD
@@ -32,7 +32,10 @@ def declared(name="gold.things", columns=(("thing_id", "STRING"), ("seen_on", "D
     return Table(
         name=name,
         doc="One row per thing.",
-        columns=tuple(Column(column, kind, f"What {column} means.", column in key) for column, kind in columns),
+        columns=tuple(
+            Column(name, kind, f"What {name} means.", name in key, format=Format.ID if name.endswith("_id") else None)
+            for name, kind in columns
+        ),
         key=key,
     )
 
@@ -273,7 +276,7 @@ def test_a_new_table_refers_to_the_visits_that_it_names():
     ]
 
 
-def test_a_table_with_the_key_of_another_refers_to_the_one_that_the_key_names():
+def test_a_table_with_the_key_of_a_dimension_refers_to_it():
     model = semantic_model((SEGMENTS, *GOLD.values()), gold_source(Kind.folder, ROOT))
     to_users = {one.table for one in model.relationships if one.to_table == "users"}
     assert to_users == {"a_segments", "sessions"}
