@@ -135,8 +135,8 @@ TABLE = Table(
             Column(f"{name}_count", "BIGINT", f"Interactions of type {name}.", required=True)
             for name in INTERACTION_TYPES
         ),
-        Column("distinct_pages", "BIGINT", "Different page addresses.", required=True),
-        Column("distinct_categories", "BIGINT", "Different product categories.", required=True),
+        Column("distinct_pages", "BIGINT", "Different page addresses.", required=True, additive=False),
+        Column("distinct_categories", "BIGINT", "Different product categories.", required=True, additive=False),
         Column("price_min", "DOUBLE", "The lowest price seen, in the shop's currency; null if none was seen."),
         Column(
             "price_mean",

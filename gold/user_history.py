@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 AT_THE_START = (
-    Column("earlier_sessions", "BIGINT", "The user's sessions that had begun before this one.", True),
+    Column("earlier_sessions", "BIGINT", "The user's sessions that had begun before this one.", True, additive=False),
     Column(
         "earlier_buying_sessions",
         "BIGINT",
         "The user's sessions that had their first purchase before this one began.",
         True,
+        additive=False,
     ),
     Column(
         "days_since_previous_session",
@@ -35,14 +36,24 @@ AT_THE_START = (
 
 AT_THE_END = (
     Column(
-        "sessions", "BIGINT", "COUNT(*) of the user's sessions that had ended by ended_at, this one included.", True
+        "sessions",
+        "BIGINT",
+        "COUNT(*) of the user's sessions that had ended by ended_at, this one included.",
+        True,
+        additive=False,
     ),
-    Column("page_views", "BIGINT", "SUM(page_views) of the sessions that had ended.", True),
-    Column("product_views", "BIGINT", "SUM(product_views) of the sessions that had ended.", True),
-    Column("cart_adds", "BIGINT", "SUM(cart_adds) of the sessions that had ended.", True),
-    Column("purchases", "BIGINT", "SUM(purchases) of the sessions that had ended.", True),
-    Column("buying_sessions", "BIGINT", "COUNT(*) of the sessions that had ended WHERE bought.", True),
-    Column("spend", "DECIMAL(18,2)", "SUM(revenue) of the sessions that had ended, in the shop's currency.", True),
+    Column("page_views", "BIGINT", "SUM(page_views) of the sessions that had ended.", True, additive=False),
+    Column("product_views", "BIGINT", "SUM(product_views) of the sessions that had ended.", True, additive=False),
+    Column("cart_adds", "BIGINT", "SUM(cart_adds) of the sessions that had ended.", True, additive=False),
+    Column("purchases", "BIGINT", "SUM(purchases) of the sessions that had ended.", True, additive=False),
+    Column("buying_sessions", "BIGINT", "COUNT(*) of the sessions that had ended WHERE bought.", True, additive=False),
+    Column(
+        "spend",
+        "DECIMAL(18,2)",
+        "SUM(revenue) of the sessions that had ended, in the shop's currency.",
+        True,
+        additive=False,
+    ),
     Column(
         "days_from_last_purchase_to_end",
         "DOUBLE",

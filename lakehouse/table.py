@@ -41,7 +41,7 @@ class Column:
 
     ``doc`` is for people alone: nothing depends on its text. ``required`` columns are never null.
     ``format`` says what the values are where the type alone does not. ``additive`` is false for
-    counts and money that mean nothing when rows are summed, as a count of different users does.
+    counts and money whose sum over rows means nothing: of distinct things, of all so far, of a state.
     """
 
     name: str

@@ -98,6 +98,10 @@ def test_only_counts_and_money_are_added_up(tables):
             "session_predictions.features_hash",
             "session_predictions.cut",
             "sessions.user_id",
+            "sessions.distinct_pages",
+            "user_history.sessions",
+            "user_history.earlier_sessions",
+            "pipeline_metrics.state_bytes",
         }
         & added
     )
