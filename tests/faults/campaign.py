@@ -21,7 +21,8 @@ from pathlib import Path
 from gold.sessions import TABLE as SESSIONS
 from pipelines.gold_builder import incremental_tables
 from tests.faults.audit import audit_bronze, audit_fates, audit_metrics, audit_sessions
-from tests.faults.harness import LIMIT, Installation, Ledger, Shoppers, Watch, Window, kill_when, until, windows
+from tests.faults.harness import LIMIT, Installation, Ledger, Shoppers, Watch, Window, kill_when, windows
+from tests.support.polling import until
 
 JOBS = {"bronze": "ingest", "silver": "refine", "gold": "aggregate"}
 MOMENTS = ("planned", "written", "committed")

@@ -27,20 +27,13 @@ from producers.events import EVENTS
 from producers.kafka import ensure_topics, topic_ids
 from producers.record import Record
 from producers.simulator.simulator import simulate
+from tests.support.polling import becomes_true, until
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = Path(sys.executable).parent / "clickstream"
 
 LIMIT = 240.0
 """Seconds after which something that should have happened counts as a hang."""
-
-
-def until(condition: Callable[[], bool], what: str, *, limit: float = LIMIT, step: float = 0.05) -> None:
-    """Waits for a condition; AssertionError after ``limit`` seconds."""
-    end = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not happen within {limit:g} s"
-        time.sleep(step)
 
 
 class Installation:
@@ -371,9 +364,7 @@ def _newest(folder: Path, suffix: str = "") -> int:
 
 def kill_when(driver: Driver, reached: Callable[[], bool], limit: float) -> bool:
     """Kills the driver at once when a moment is reached, or after ``limit`` seconds; False if it ended before."""
-    end = time.monotonic() + limit
-    while driver.alive and not reached() and time.monotonic() < end:
-        time.sleep(0.002)
+    becomes_true(lambda: not driver.alive or reached(), limit, step=0.002)
     alive = driver.alive
     driver.kill()
     return alive

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 
 import pytest
 
 from tests.faults.audit import audit_bronze
-from tests.faults.harness import Ledger, Shoppers, until
+from tests.faults.harness import Ledger, Shoppers
+from tests.support.polling import pass_time, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
 
@@ -74,17 +74,17 @@ def test_a_broker_that_stays_away_ends_ingest_with_a_sentence_and_nothing_is_los
 def slowly(records):
     for number, record in enumerate(records):
         if not number % 20:
-            time.sleep(0.02)
+            pass_time(0.02)
         yield record
 
 
 def freeze(installation) -> None:
     installation.signal_broker(signal.SIGSTOP)
-    time.sleep(8)
+    pass_time(8)
     installation.signal_broker(signal.SIGCONT)
 
 
 def kill(installation) -> None:
     installation.signal_broker(signal.SIGKILL)
-    time.sleep(2)
+    pass_time(2)
     installation.start_broker()

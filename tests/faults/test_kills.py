@@ -10,7 +10,8 @@ import pytest
 from gold.sessions import TABLE as SESSIONS
 from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
 from tests.faults.campaign import MOMENTS, Campaign
-from tests.faults.harness import Window, until
+from tests.faults.harness import Window
+from tests.support.polling import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
 

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
-from tests.faults.harness import Ledger, Shoppers, until
+from tests.faults.harness import Ledger, Shoppers
+from tests.support.polling import pass_time, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
 
@@ -21,11 +22,11 @@ SECONDS = 30
 def told(installation, command, numbers, moments, chance):
     """Starts a job, and tells it to stop at a random moment; AssertionError unless it ends as it should."""
     driver = installation.drive(*command, CLICKSTREAM_STREAM__RECORDS_PER_BATCH="40")
-    time.sleep(chance.uniform(*moments))
+    pass_time(chance.uniform(*moments))
     began = time.monotonic()
     for number in numbers:
         driver.signal(number)
-        time.sleep(0.5)
+        pass_time(0.5)
     done = driver.finish(SECONDS + 15)
     assert done.code == 0, done.said
     assert time.monotonic() - began < SECONDS
@@ -95,7 +96,7 @@ def test_a_signal_to_java_as_well_is_a_clean_stop(installation, tmp_path):
     ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(7)
     ledger.send(shoppers.take(500))
     driver = installation.drive("ingest", "--continuous", CLICKSTREAM_STREAM__RECORDS_PER_BATCH="20")
-    time.sleep(25)
+    until(lambda: driver.writes("bronze.clicks"), "the stream")
     os.killpg(driver.process.pid, signal.SIGTERM)
     done = driver.finish(SECONDS)
     assert done.code == 0, done.said

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,6 +21,7 @@ from pipelines.cli.produce import app, replay_into, simulate_into
 from pipelines.runtime.settings import load_settings
 from producers.events import EVENTS
 from producers.kafka import Delivery, Sender, broker_time, ensure_topics, offsets, topic_ids
+from tests.support.polling import until
 
 pytestmark = pytest.mark.kafka
 
@@ -42,13 +42,6 @@ def held(servers: str, *names: str) -> dict[str, int]:
     for (name, _), (first, end) in offsets(servers, names).items():
         counts[name] += end - first
     return counts
-
-
-def wait_for(true: Callable[[], bool], limit: float = 60) -> None:
-    until = time.monotonic() + limit
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_the_tail_is_flushed_at_the_end(broker: str, topic: str) -> None:
@@ -142,7 +135,7 @@ def test_a_broker_that_hangs_makes_failures_and_never_wrong_successes(own_broker
     with Sender(servers, flush_seconds=1) as sender:
         for number in range(100):
             sender.send("clicks", b"%d" % number, b"early")
-        wait_for(lambda: (sender.pump(), sender.progress[0] == 100)[1])
+        until(lambda: (sender.pump(), sender.progress[0] == 100)[1], "the first 100 acknowledgements", limit=60)
         os.kill(status.pid, signal.SIGSTOP)
         try:
             for number in range(300):
@@ -153,7 +146,7 @@ def test_a_broker_that_hangs_makes_failures_and_never_wrong_successes(own_broker
             os.kill(status.pid, signal.SIGCONT)
         assert sender.delivery.acknowledged == {"clicks": 100}
         assert len(sender.delivery.failed) == 300
-    wait_for(lambda: held(servers, "clicks")["clicks"] >= 100)
+    until(lambda: held(servers, "clicks")["clicks"] >= 100, "the first 100 records", limit=60)
 
 
 def test_two_processes_may_create_the_same_topics(broker: str) -> None:
@@ -178,7 +171,7 @@ def test_a_topic_that_keeps_the_senders_time_is_refused_with_the_cure(broker: st
     name = f"create-time-{uuid4().hex[:8]}"
     admin = AdminClient({"bootstrap.servers": broker})
     admin.create_topics([NewTopic(name, 1, 1, config={"message.timestamp.type": "CreateTime"})])[name].result(30)
-    wait_for(lambda: name in admin.list_topics(timeout=10).topics)
+    until(lambda: name in admin.list_topics(timeout=10).topics, "the topic", limit=60)
     with pytest.raises(UsageError, match=name) as raised:
         ensure_topics(broker, [name], 1)
     assert "message.timestamp.type=LogAppendTime" in raised.value.hint
@@ -190,7 +183,7 @@ def test_a_topic_made_anew_has_another_id(broker: str, topic: str) -> None:
     assert before.partitions == 2
     admin = AdminClient({"bootstrap.servers": broker})
     admin.delete_topics([topic])[topic].result(30)
-    wait_for(lambda: topic not in admin.list_topics(timeout=10).topics)
+    until(lambda: topic not in admin.list_topics(timeout=10).topics, "the end of the topic", limit=60)
     ensure_topics(broker, [topic], 2)
     assert topic_ids(broker, [topic])[topic].topic_id != before.topic_id
 
@@ -258,7 +251,7 @@ def test_a_stopped_run_reports_what_the_topics_hold(
     before = held(installed, *EVENTS)
     command = [sys.executable, "-m", "pipelines.cli.produce", "simulate", "--sessions", "1000000", "--json", *pace]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: sum(held(installed, *EVENTS).values()) > sum(before.values()) + 500)
+    until(lambda: sum(held(installed, *EVENTS).values()) > sum(before.values()) + 500, "500 records", limit=60)
     process.send_signal(sent)
     stdout = process.communicate(timeout=60)[0]
     after = held(installed, *EVENTS)

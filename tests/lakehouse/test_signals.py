@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -34,7 +33,7 @@ def test_a_signal_that_nobody_heeds_ends_the_block_once_and_cleanly():
         with stopping() as inner, inner.polled_by_caller():
             assert inner is stop
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(30)
+        threading.Event().wait(30)
         reached.append("the end")
     assert stop.is_set()
     assert not reached
@@ -47,7 +46,7 @@ def test_a_signal_that_somebody_elses_handler_takes_ends_the_block_as_cleanly():
         with stopping() as inner, inner.polled_by_caller():
             signal.signal(signal.SIGINT, signal.default_int_handler)  # as Spark does while it starts
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(30)
+            threading.Event().wait(30)
             reached.append("the end")
         reached.append("the end of what is around it")
     assert stop.is_set()

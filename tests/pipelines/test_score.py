@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,6 +26,7 @@ from silver.events import SILVER
 from tests.pipelines.test_train import train_live
 from tests.support.gold_events import at, keep, view
 from tests.support.gold_sessions import ANNA_BUYS
+from tests.support.polling import until
 
 pytestmark = pytest.mark.spark
 
@@ -191,9 +191,9 @@ def test_changes_are_scored_as_they_come(job, monkeypatch):
     thread = threading.Thread(target=lambda: results.append(run_score(job, continuous=True)))
     thread.start()
     try:
-        _until(lambda: len(rows_of(job, PREDICTIONS)) == 1)
+        until(lambda: len(rows_of(job, PREDICTIONS)) == 1, "the first score", limit=90)
         fill(job, [example(1, 1, keen=False, bought=None), example(2, 3, keen=True, bought=None)])
-        _until(lambda: len(rows_of(job, PREDICTIONS)) == 2)
+        until(lambda: len(rows_of(job, PREDICTIONS)) == 2, "the second score", limit=90)
     finally:
         stop.set()
         thread.join(60)
@@ -240,13 +240,6 @@ def test_a_closed_session_has_the_features_that_it_was_scored_on_while_it_was_op
     (known,) = job.lake.read(TABLE).where("user_id = 'anna' AND cut = 5").select("*", features_hash()).collect()
     assert (given["user_id"], given["cut"], known["bought_later"]) == ("anna", 5, True)
     assert given["features_hash"] == known[-1]
-
-
-def _until(holds, seconds=90):
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.2)
 
 
 def test_without_a_champion_nothing_is_scored(spark, tmp_path):

@@ -21,6 +21,7 @@ from lakehouse.embedded_kafka.config import free_port, is_taken
 from lakehouse.embedded_kafka.processes import born
 from lakehouse.errors import OutsideError
 from pipelines.cli.broker import app
+from tests.support.polling import until
 
 pytestmark = pytest.mark.kafka
 
@@ -73,10 +74,7 @@ def create(servers: str | None, topic: str) -> None:
 
 
 def wait_until_dead(pid: int, started: str) -> None:
-    until = time.monotonic() + LIMIT
-    while born(pid) == started:
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    until(lambda: born(pid) != started, f"the end of process {pid}", limit=LIMIT, step=0.02)
 
 
 def test_records_topics_and_address_survive_a_stop_and_a_kill(home: Path, running: BrokerStatus) -> None:

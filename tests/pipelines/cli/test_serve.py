@@ -7,13 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
 
 from lakehouse.errors import UsageError
 from pipelines.runtime.ports import check_port
+from tests.support.polling import until
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
@@ -38,7 +38,7 @@ def test_the_ui_answers_and_leaves_nothing_behind(tmp_path):
     }
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert _answers(port, seconds=120)
+            until(lambda: _answers(port), "the answer of the UI", limit=120, step=0.3)
         finally:
             process.send_signal(signal.SIGINT)
             said = process.communicate(timeout=30)[0]
@@ -47,12 +47,9 @@ def test_the_ui_answers_and_leaves_nothing_behind(tmp_path):
     check_port(port, "serve --port 1")
 
 
-def _answers(port, seconds):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
-                return answer.status == 200
-        except OSError:
-            time.sleep(0.3)
-    return False
+def _answers(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False

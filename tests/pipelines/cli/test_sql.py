@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +21,7 @@ from pipelines.cli.app import app
 from pipelines.cli.sql import shown
 from pipelines.runtime.console import fail
 from tests.pipelines.bi.html.made_gold import FIRST, made_gold, write_gold
+from tests.support.polling import until
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +225,7 @@ def test_ctrl_c_ends_a_long_query(lake):
     environment = {**os.environ, "CLICKSTREAM_LAKE": str(lake)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
-            _computes(process.pid, limit=60)
+            until(lambda: _computes(process.pid), "the query", limit=60)
             process.send_signal(signal.SIGINT)
             said = process.communicate(timeout=30)[1]
         finally:
@@ -234,13 +234,7 @@ def test_ctrl_c_ends_a_long_query(lake):
     assert "Traceback" not in said
 
 
-def _computes(pid, limit):
-    """Waits until the query has threads of its own at work: the process has used seconds of both cores."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        used = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
-        if used > 4:
-            return
-        time.sleep(0.1)
-    raise AssertionError("the query did not run")
+def _computes(pid):
+    """Whether the query has threads of its own at work: the process has used seconds of both cores."""
+    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK") > 4

@@ -20,8 +20,8 @@ from pipelines.query.thrift_endpoint import LOOK_SECONDS
 from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.job import NO_CODE_GENERATION
 from pipelines.runtime.settings import CONF
-from tests.faults.harness import until
 from tests.pipelines.bi.html.made_gold import made_gold, write_gold
+from tests.support.polling import until
 
 pytestmark = pytest.mark.spark
 

@@ -7,8 +7,9 @@ import os
 import shlex
 import shutil
 import subprocess
-import time
 from contextlib import contextmanager, suppress
+
+from tests.support.polling import until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 """Where a browser is on this machine, if there is one."""
@@ -61,10 +62,7 @@ class Tab:
 
     def wait_for(self, script, seconds=60):
         """Comes back once a script in the page is true."""
-        end = time.monotonic() + seconds
-        while not self.value(script):
-            assert time.monotonic() < end, script
-            time.sleep(0.1)
+        until(lambda: self.value(script), script, limit=seconds, step=0.1)
 
     def press(self, key):
         """Presses a key."""
