@@ -14,13 +14,13 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 EVENT = '''
-"""A visitor rated a product."""
+"""A user rated a product."""
 
 from producers.contract.event_type import EventType, coordinate, event_id, page_url, session_id, timestamp, user_id
 
 EVENT = EventType(
     name="ratings",
-    doc="One row per rating: a visitor rated a product.",
+    doc="One row per rating: a user rated a product.",
     fields=(
         user_id(), session_id(), event_id(), page_url("The address of the product's page."),
         coordinate("stars", "How many stars it got."), timestamp(),

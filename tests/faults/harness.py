@@ -203,7 +203,7 @@ class Ledger:
         self.learn_topics()
 
     def learn_topics(self) -> None:
-        """Asks for the topics' ids, which change when one is made anew."""
+        """Asks for the topics' ids, which change when one is created again."""
         self._ids = {name: info.topic_id for name, info in topic_ids(self._servers, EVENTS).items()}
 
     def send(self, records: Iterable[Record], **client: str) -> int:
@@ -255,12 +255,12 @@ class Shoppers:
         self._waiting: list[Record] = []
 
     def take(self, count: int) -> list[Record]:
-        """The next events, out of order, each visit's over two hours before now."""
+        """The next events, out of order, each session's over two hours before now."""
         while len(self._waiting) < count:
             end = datetime.now(UTC).replace(microsecond=0)
-            visits = list(simulate(next(self._seeds), 60, end, days=2, dirty=0.1, duplicates=0.1))
-            self._random.shuffle(visits)
-            self._waiting += visits
+            sessions = list(simulate(next(self._seeds), 60, end, days=2, dirty=0.1, duplicates=0.1))
+            self._random.shuffle(sessions)
+            self._waiting += sessions
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return taken
 

@@ -61,7 +61,7 @@ def test_more_partitions_sizes_up_to_the_limit_and_wrong_clocks(spark, servers, 
     for days in (-365, 365):
         at = now + timedelta(days=days)
         body = value("interactions", user_id=f"skewed{days}", timestamp=at.isoformat())
-        # The sender's clock is as wrong as the visitor's: the broker's counts.
+        # The sender's clock is as wrong as the user's: the broker's counts.
         producer.produce("interactions", body, b"clock", timestamp=int(at.timestamp() * 1_000))
     producer.flush(30)
 

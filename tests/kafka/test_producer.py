@@ -67,7 +67,7 @@ def test_a_full_queue_is_waited_for(broker: str, topic: str) -> None:
     assert held(broker, topic) == {topic: 50_000}
 
 
-def test_a_message_too_large_is_listed_and_its_neighbours_are_sent(broker: str, topic: str) -> None:
+def test_a_message_too_large_is_listed_and_others_are_sent(broker: str, topic: str) -> None:
     with Sender(broker) as sender:
         sender.send(topic, b"s1", b"good")
         sender.send(topic, b"s2", b"x" * 1_500_000)
@@ -79,7 +79,7 @@ def test_a_message_too_large_is_listed_and_its_neighbours_are_sent(broker: str, 
     assert held(broker, topic) == {topic: 2}
 
 
-def test_a_message_that_only_the_broker_finds_too_large_is_listed_as_well(broker: str, topic: str) -> None:
+def test_a_message_too_large_for_the_broker_is_listed(broker: str, topic: str) -> None:
     with Sender(broker, {"message.max.bytes": "3000000", "compression.type": "none"}) as sender:
         sender.send(topic, b"s1", os.urandom(2_000_000))
     assert sender.delivery.acknowledged == {topic: 0}
@@ -107,7 +107,7 @@ def test_a_missing_topic_is_named(broker: str, topic: str) -> None:
             ask(broker, [topic, "page_veiws"])
 
 
-def test_a_fatal_error_stops_the_run_and_nothing_unacknowledged_counts(broker: str, topic: str) -> None:
+def test_after_a_fatal_error_only_acknowledged_records_count(broker: str, topic: str) -> None:
     with Sender(broker, {"linger.ms": "60000"}) as sender:
         sender.send(topic, b"s1", b"never flushed")
         sender._on_error(KafkaError(KafkaError._FATAL, "made up", fatal=True))
@@ -126,7 +126,7 @@ def own_broker(tmp_path: Path) -> Broker:
     broker.stop(timeout=10)
 
 
-def test_a_broker_that_hangs_makes_failures_and_never_wrong_successes(own_broker: Broker) -> None:
+def test_a_hanging_broker_makes_failures_not_wrong_successes(own_broker: Broker) -> None:
     status = own_broker.status()
     assert status.pid
     assert status.bootstrap_servers
@@ -167,7 +167,7 @@ def test_two_processes_may_create_the_same_topics(broker: str) -> None:
     assert {info.partitions for info in topic_ids(broker, names).values()} == {3}
 
 
-def test_a_topic_that_keeps_the_senders_time_is_refused_with_the_cure(broker: str) -> None:
+def test_a_topic_with_the_senders_time_is_refused_with_a_hint(broker: str) -> None:
     name = f"create-time-{uuid4().hex[:8]}"
     admin = AdminClient({"bootstrap.servers": broker})
     admin.create_topics([NewTopic(name, 1, 1, config={"message.timestamp.type": "CreateTime"})])[name].result(30)
@@ -177,7 +177,7 @@ def test_a_topic_that_keeps_the_senders_time_is_refused_with_the_cure(broker: st
     assert "message.timestamp.type=LogAppendTime" in raised.value.hint
 
 
-def test_a_topic_made_anew_has_another_id(broker: str, topic: str) -> None:
+def test_a_recreated_topic_has_another_id(broker: str, topic: str) -> None:
     before = topic_ids(broker, [topic])[topic]
     assert len(before.topic_id) == 22
     assert before.partitions == 2
@@ -194,7 +194,7 @@ def test_the_brokers_clock_goes_forward_and_is_this_machines(broker: str) -> Non
     assert abs(second / 1_000_000 - time.time()) < 60
 
 
-def test_a_client_setting_that_does_not_exist_is_the_users_mistake(broker: str) -> None:
+def test_an_unknown_client_setting_is_a_usage_error(broker: str) -> None:
     with pytest.raises(UsageError, match="nonsense"):
         topic_ids(broker, ["x"], {"nonsense": "1"})
 

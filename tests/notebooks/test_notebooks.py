@@ -31,7 +31,7 @@ def shown(notebook):
     return "\n".join([*texts, *(output.text for output in outputs if output.output_type == "stream")])
 
 
-def test_there_are_three_and_the_readme_names_each():
+def test_there_are_three_notebooks_and_the_readme_names_each():
     names = [path.stem for path in NOTEBOOKS]
     assert names == ["01_explore_sessions", "02_is_the_model_honest", "03_five_vs"]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,7 +39,7 @@ def test_there_are_three_and_the_readme_names_each():
 
 
 @each
-def test_a_notebook_looks_and_plots_and_no_more(path):
+def test_a_notebook_has_no_logic_of_its_own(path):
     notebook = nbformat.read(path, as_version=4)
     for cell in code(notebook):
         assert len(cell.source.splitlines()) <= MOST_LINES, cell.id
@@ -56,7 +56,7 @@ def test_a_text_stands_before_every_cell_of_code(path):
 
 
 @each
-def test_what_a_notebook_showed_is_saved_with_it_from_one_run_without_a_warning(path):
+def test_outputs_are_saved_from_one_run_without_a_warning(path):
     notebook = nbformat.read(path, as_version=4)
     cells = code(notebook)
     assert [cell.execution_count for cell in cells] == [*range(1, len(cells) + 1)]
@@ -78,7 +78,7 @@ def test_a_notebook_does_not_tell_where_it_ran(path):
     assert str(ROOT) not in said
 
 
-def test_where_there_is_no_lake_one_sentence_says_what_to_run(tmp_path, monkeypatch):
+def test_without_a_lake_one_sentence_says_what_to_run(tmp_path, monkeypatch):
     monkeypatch.setenv("CLICKSTREAM_LAKE", str(tmp_path / "none"))
     monkeypatch.setenv("CLICKSTREAM_STATE", str(tmp_path / "state"))
     with pytest.raises(CellExecutionError) as failed:

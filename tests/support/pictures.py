@@ -1,4 +1,4 @@
-"""Takes the README's pictures anew, of a report and of an MLflow UI that is served: needs Chromium."""
+"""Take the pictures of the docs from a report and from a running MLflow UI; needs Chromium."""
 
 from __future__ import annotations
 
