@@ -36,7 +36,7 @@ def landing(installation, tmp_path):
     return ledger, shoppers, driver
 
 
-def test_producer_and_ingest_go_on_after_a_frozen_and_a_killed_broker(installation, landing):
+def test_producer_and_ingest_survive_a_frozen_or_killed_broker(installation, landing):
     ledger, shoppers, driver = landing
     for fault in (freeze, kill):
         records = shoppers.take(2_000)
@@ -57,7 +57,7 @@ def test_producer_and_ingest_go_on_after_a_frozen_and_a_killed_broker(installati
         assert list(audit_bronze(installation, ledger)) == []
 
 
-def test_a_broker_that_stays_away_ends_ingest_with_a_sentence_and_nothing_is_lost(installation, landing):
+def test_ingest_gives_up_on_an_absent_broker_and_loses_nothing(installation, landing):
     ledger, shoppers, driver = landing
     installation.signal_broker(signal.SIGKILL)
     done = driver.finish(400)

@@ -82,7 +82,7 @@ def lost(spark, made, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_stops_the_job_and_recover_sets_it_right(lost, damage):
+def test_recover_repairs_a_damaged_checkpoint(lost, damage):
     checkpoint = lost.settings.checkpoints / "silver" / "page_views"
     DAMAGES[damage](checkpoint)
     with pytest.raises(OutsideError, match=r"checkpoint.*clickstream recover"):
@@ -107,7 +107,7 @@ def test_what_a_killed_driver_leaves_needs_no_cure(lost, left):
     assert refine_only(lost, EVENT) == [0, 1, 2, 3]
 
 
-def test_a_driver_killed_before_its_first_batch_was_planned_is_started_again(job, tables):
+def test_a_driver_killed_before_its_first_batch_restarts(job, tables):
     land(tables, "page_views", [record("page_views", 0, value("page_views"))])
     offsets = job.settings.checkpoints / "silver" / "page_views" / "offsets"
     offsets.mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_a_driver_killed_before_its_first_batch_was_planned_is_started_again(job
     assert refine_only(job, EVENT) == [0]
 
 
-def test_a_table_that_was_deleted_with_its_checkpoint_alive_stops_the_job(lost):
+def test_a_deleted_table_with_a_live_checkpoint_stops_the_job(lost):
     shutil.rmtree(lost.lake.path(SILVER["page_views"]))
     with pytest.raises(OutsideError, match=r"silver.page_views.*a table that is gone.*clickstream recover"):
         refine_only(lost, EVENT)

@@ -54,7 +54,7 @@ def send(sender: Sender, body: bytes, count: int) -> None:
 
 
 @pytest.mark.parametrize("under", ["tables", "checkpoints"])
-def test_a_full_disk_stops_the_job_with_a_sentence_and_room_is_the_cure(spark, no_rows, tmp_path, under):
+def test_a_full_disk_stops_the_job_until_there_is_room(spark, no_rows, tmp_path, under):
     disk = tmp_path / under
     with small_disk(disk, "64m"):
         lake, state = (disk, tmp_path / "state") if under == "tables" else (tmp_path / "lake", disk)
@@ -74,7 +74,7 @@ def test_a_full_disk_stops_the_job_with_a_sentence_and_room_is_the_cure(spark, n
 
 
 @pytest.mark.kafka
-def test_a_full_disk_under_the_broker_loses_nothing_that_it_acknowledged(tmp_path):
+def test_a_full_disk_of_the_broker_loses_nothing_acknowledged(tmp_path):
     with small_disk(tmp_path / "kafka", "24m") as enlarge:
         broker = Broker(tmp_path / "kafka" / "home")
         try:

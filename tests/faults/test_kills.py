@@ -47,7 +47,7 @@ def test_the_audit_of_all_that_was_killed_is_green(campaign):
     assert campaign.offences == []
 
 
-def test_python_killed_alone_does_not_let_a_second_driver_beside_its_java(campaign):
+def test_after_python_alone_is_killed_java_still_holds_the_lock(campaign):
     installation = campaign.installation
     campaign.ledger.send(campaign.shoppers.take(300))
     driver = installation.drive("ingest", "--continuous")

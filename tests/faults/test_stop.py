@@ -35,7 +35,7 @@ def told(installation, command, numbers, moments, chance):
     assert "Traceback" not in done.errors
 
 
-def test_told_to_stop_once_and_twice_and_by_the_keyboard_a_job_ends_in_time_and_loses_nothing(installation, tmp_path):
+def test_a_job_stopped_once_or_twice_ends_in_time_loses_nothing(installation, tmp_path):
     chance = random.Random(2)
     ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(6)
     ledger.send(shoppers.take(1_000))
@@ -47,7 +47,7 @@ def test_told_to_stop_once_and_twice_and_by_the_keyboard_a_job_ends_in_time_and_
 
 
 @pytest.mark.long
-def test_told_to_stop_at_random_moments_every_job_ends_in_time_and_loses_nothing(installation, tmp_path):
+def test_jobs_stopped_at_random_moments_lose_nothing(installation, tmp_path):
     chance = random.Random(2)
     ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(6)
     for command, numbers, moments in (
@@ -67,7 +67,7 @@ def test_told_to_stop_at_random_moments_every_job_ends_in_time_and_loses_nothing
 
 
 @pytest.mark.parametrize("job", ["ingest", "refine", "aggregate", "score", "run"])
-def test_told_to_stop_while_spark_starts_every_job_ends_cleanly(installation, job):
+def test_a_job_stopped_while_spark_starts_ends_cleanly(installation, job):
     driver = installation.drive(job)
     until(lambda: driver.children() or not driver.alive, "Java")
     driver.signal(signal.SIGTERM)
@@ -78,7 +78,7 @@ def test_told_to_stop_while_spark_starts_every_job_ends_cleanly(installation, jo
 
 @pytest.mark.long
 @pytest.mark.parametrize("command", [("run",), ("demo", "--sessions", "50")])
-def test_what_runs_several_jobs_does_not_go_on_to_the_next(installation, tmp_path, command):
+def test_a_stopped_run_of_several_jobs_starts_no_further_job(installation, tmp_path, command):
     ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(8)
     ledger.send(shoppers.take(500))
     driver = installation.drive(*command, CLICKSTREAM_STREAM__RECORDS_PER_BATCH="20")

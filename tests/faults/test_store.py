@@ -16,7 +16,7 @@ from tests.pipelines.test_train import examples, fill, noisy
 pytestmark = [pytest.mark.faults, pytest.mark.spark]
 
 
-def test_a_store_that_goes_away_during_training_leaves_the_champion_and_says_so(job, monkeypatch):
+def test_a_store_lost_during_training_leaves_the_champion(job, monkeypatch):
     fill(job, examples(buys=noisy))
     run_train(job, max_depth=2)
     champion = open_registry(job.settings).champion()
@@ -39,7 +39,7 @@ def test_a_store_that_goes_away_during_training_leaves_the_champion_and_says_so(
     assert run_train(job, max_depth=3).model_version != champion.number
 
 
-def test_a_damaged_store_stops_scoring_before_anything_is_written(spark, tmp_path):
+def test_a_damaged_store_stops_scoring_before_any_write(spark, tmp_path):
     settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state")
     damaged = Job(settings, spark)
     settings.mlflow_home.mkdir(parents=True)

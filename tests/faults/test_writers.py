@@ -51,7 +51,7 @@ for number in range(1_000, 1_006):
 """
 
 
-def test_a_job_and_a_compaction_of_its_table_in_another_process_lose_no_commit(job, tables):
+def test_a_job_beside_a_compaction_loses_no_commit(job, tables):
     table = BRONZE["clicks"]
     environment = {
         "CLICKSTREAM_LAKE": job.settings.lake_root,
