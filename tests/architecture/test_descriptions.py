@@ -14,7 +14,7 @@ from lakehouse.table import Format
 from pipelines import gold_builder
 from pipelines.bi.html.render import Report
 from pipelines.bi.powerbi.project import project_files
-from pipelines.bi.semantic.sources import Kind, gold_source
+from pipelines.bi.powerbi.sources import SourceKind, gold_source
 from pipelines.ml import explanation
 from pipelines.ml.targets import QUESTIONS
 from pipelines.runtime.catalog import GOLD
@@ -44,7 +44,7 @@ def without_descriptions(files):
 
 @pytest.mark.parametrize("words", OTHER_WORDS)
 def test_power_bi_shows_the_same_whatever_the_words(words):
-    source = gold_source(Kind.folder, "gold")
+    source = gold_source(SourceKind.folder, "gold")
     before = project_files(tuple(GOLD.values()), source)
     after = project_files(all_described(GOLD.values(), words), source)
     assert after != before

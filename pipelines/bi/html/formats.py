@@ -1,4 +1,4 @@
-"""Values as people read them, by the formats that Power BI is given for the same columns and measures."""
+"""Write values as people read them, by the formats that the semantic model declares."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
+from lakehouse.table import Format
 from pipelines.bi.html.queries import measure_of, owner
-from pipelines.bi.semantic.measures.measure import COUNT, DAY, INSTANT, NUMBER, SCORE, SHARE
-from pipelines.bi.semantic.parts import Model
+from pipelines.bi.semantic.model import Model
 from pipelines.bi.semantic.relationships import CALENDAR
 
 NOTHING = "\N{EN DASH}"
@@ -39,16 +39,20 @@ def _instant(value: datetime) -> str:
     return value.strftime("%Y-%m-%d %H:%M:%S")
 
 
-_WRITERS: dict[str, Write] = {
-    "": _text,
-    "0": "{:.0f}".format,
-    "0.0": "{:.1f}".format,
-    COUNT: "{:,.0f}".format,
-    NUMBER: "{:,.2f}".format,
-    SHARE: "{:.1%}".format,
-    SCORE: "{:.3f}".format,
-    DAY: _day,
-    INSTANT: _instant,
+_WRITERS: dict[Format | None, Write] = {
+    None: _text,
+    Format.COUNT: "{:,.0f}".format,
+    Format.MONEY: "{:,.2f}".format,
+    Format.NUMBER: "{:,.2f}".format,
+    Format.WHOLE: "{:.0f}".format,
+    Format.SHARE: "{:.1%}".format,
+    Format.MEAN: "{:,.2f}".format,
+    Format.SCORE: "{:.3f}".format,
+    Format.TENTH: "{:.1f}".format,
+    Format.ID: "{:.0f}".format,
+    Format.HASH: "{:.0f}".format,
+    Format.DAY: _day,
+    Format.INSTANT: _instant,
 }
 
 

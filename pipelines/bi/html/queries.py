@@ -16,11 +16,11 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from lakehouse.errors import DeclarationError
-from lakehouse.table import Table
+from lakehouse.table import Format, Table
 from pipelines.bi.html.gold_snapshot import SCHEMA
 from pipelines.bi.semantic.layout import Page
 from pipelines.bi.semantic.measures import MEASURES
-from pipelines.bi.semantic.measures.measure import COUNT, Measure
+from pipelines.bi.semantic.measures.measure import Measure
 from pipelines.bi.semantic.relationships import CALENDAR, CALENDAR_DAY, relationships
 from pipelines.bi.semantic.tables import BAND
 
@@ -123,7 +123,7 @@ class Figures:
         if sort:
             order.insert(0, f"{names[sort]} {'ASC' if ascending else 'DESC'} NULLS LAST")
         known = [
-            f"({name} IS NOT NULL{f' AND {name} <> 0' if one.format == COUNT else ''})"
+            f"({name} IS NOT NULL{f' AND {name} <> 0' if one.format is Format.COUNT else ''})"
             for one, name in ((one, names[f"[{one.name}]"]) for one in measures)
         ]
         sql = (

@@ -16,11 +16,10 @@ from pipelines.bi.html.blocks import Block, Drawing, Figure
 from pipelines.bi.html.formats import writers
 from pipelines.bi.html.gold_snapshot import Gold, Versions, open_gold, versions
 from pipelines.bi.html.queries import Figures, measure_of
+from pipelines.bi.semantic.build import semantic_model
 from pipelines.bi.semantic.layout import Page
 from pipelines.bi.semantic.measures.measure import Measure
-from pipelines.bi.semantic.model import semantic_model
 from pipelines.bi.semantic.pages import pages
-from pipelines.bi.semantic.sources import Kind, gold_source
 
 MAKER = "clickstream report"
 """What the file names as its maker: one that does may be written over."""
@@ -47,7 +46,7 @@ class Report:
     """The report over gold tables."""
 
     def __init__(self, tables: Sequence[Table]) -> None:
-        model = semantic_model(tables, gold_source(Kind.folder, "gold"))
+        model = semantic_model(tables)
         self.pages = pages(model)
         self._writers = writers(model)
         self._figures = Figures(tables)

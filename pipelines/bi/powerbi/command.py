@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from lakehouse.errors import UsageError
 from pipelines.bi.powerbi.project import NAME, project_files, write_project
-from pipelines.bi.semantic.sources import Kind, gold_source
+from pipelines.bi.powerbi.sources import SourceKind, gold_source
 from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.options import AsJson
@@ -19,7 +19,7 @@ from pipelines.runtime.settings import load_settings
 
 def powerbi(
     folder: Annotated[Path, typer.Option("--out", help="The folder to write: new, empty, or one made by this.")],
-    source: Annotated[Kind, typer.Option(help="How Power BI reads gold.")] = Kind.folder,
+    source: Annotated[SourceKind, typer.Option(help="How Power BI reads gold.")] = SourceKind.folder,
     path: Annotated[
         str,
         typer.Option(
@@ -40,8 +40,8 @@ def powerbi(
     out.print(f"{len(files)} files. Open this one in Power BI Desktop: {escape(str(folder / f'{NAME}.pbip'))}")
 
 
-def _own_gold(source: Kind) -> str:
-    if source is not Kind.folder:
+def _own_gold(source: SourceKind) -> str:
+    if source is not SourceKind.folder:
         raise UsageError(f"--source {source} needs --path.", "Say where gold is; --help shows how each is spelled.")
     root = load_settings().lake_root
     if "://" in root:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipelines.bi.semantic.ids import stable_id
+from pipelines.bi.powerbi.ids import stable_id
+from pipelines.bi.powerbi.tmdl import MEASURE_TABLE
 from pipelines.bi.semantic.layout import HEIGHT, WIDTH, Page, Visual
-from pipelines.bi.semantic.measures import FIGURES
 
 SCHEMAS = "https://developer.microsoft.com/json-schemas/fabric"
 """Where Microsoft publishes the schemas; older versions open in older Desktops, so none is newer than needed."""
@@ -137,7 +137,7 @@ def _sorted(visual: Visual) -> Json:
 def _column(field: str) -> tuple[str, str]:
     """The table and the name of ``table[column]``, or of ``[measure]``."""
     table, name = re.fullmatch(r"(\w*)\[([^\]]+)\]", field).groups()  # type: ignore[union-attr]
-    return table or FIGURES, name
+    return table or MEASURE_TABLE, name
 
 
 def _field(field: str) -> Json:

@@ -10,12 +10,12 @@ from typing import Any
 
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
+from pipelines.bi.powerbi.ids import stable_id
 from pipelines.bi.powerbi.pbir import SCHEMAS, report_files
+from pipelines.bi.powerbi.sources import GoldSource
 from pipelines.bi.powerbi.tmdl import tmdl_files
-from pipelines.bi.semantic.ids import stable_id
-from pipelines.bi.semantic.model import semantic_model
+from pipelines.bi.semantic.build import semantic_model
 from pipelines.bi.semantic.pages import pages
-from pipelines.bi.semantic.sources import GoldSource
 
 NAME = "Clickstream"
 """What the project, its model and its report are called."""
@@ -28,7 +28,7 @@ MAKER = "clickstream powerbi"
 
 def project_files(tables: Sequence[Table], source: GoldSource) -> dict[str, str]:
     """The text of every file of the project by its path; the same for the same declarations."""
-    model = semantic_model(tables, source)
+    model = semantic_model(tables)
     report, semantic = f"{NAME}.Report", f"{NAME}.SemanticModel"
     documents: dict[str, Any] = {
         f"{NAME}.pbip": {
@@ -52,7 +52,7 @@ def project_files(tables: Sequence[Table], source: GoldSource) -> dict[str, str]
         **{f"{report}/definition/{path}": document for path, document in report_files(pages(model)).items()},
     }
     files = {path: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for path, document in documents.items()}
-    files.update({f"{semantic}/definition/{path}": text for path, text in tmdl_files(model).items()})
+    files.update({f"{semantic}/definition/{path}": text for path, text in tmdl_files(model, source).items()})
     # What Desktop keeps of the data and of the person beside the project belongs into no repository.
     files[".gitignore"] = "**/.pbi/localSettings.json\n**/.pbi/cache.abf\n"
     return dict(sorted(files.items()))

@@ -6,22 +6,68 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from pipelines.bi.semantic.ids import stable_id
-from pipelines.bi.semantic.parts import Expression, Model, ModelColumn, ModelTable
+from lakehouse.errors import DeclarationError
+from lakehouse.table import Format
+from pipelines.bi.powerbi.ids import stable_id
+from pipelines.bi.powerbi.power_query import Expression, expressions, table_query
+from pipelines.bi.powerbi.sources import GoldSource
+from pipelines.bi.semantic.model import Model, ModelColumn, ModelTable
 from pipelines.bi.semantic.relationships import Relationship
 
 COMPATIBILITY = 1601
 """The level of the model's features: what Power BI Desktop makes by default since 2024."""
 
+MEASURE_TABLE = "figures"
+"""The table that holds every measure, so that none has the name of a column beside it, which Power BI refuses."""
 
-def tmdl_files(model: Model) -> dict[str, str]:
-    """The files of the model's folder ``definition``, by their paths in it."""
+_MEASURE_TABLE = ModelTable(
+    MEASURE_TABLE,
+    "Every figure, by what it is about. Each is right for any selection; it is a measure, never a sum of rows.",
+    (ModelColumn("figure", "STRING", "Nothing: a table needs a column.", hidden=True),),
+)
+
+_TYPES = {
+    "STRING": "string",
+    "BIGINT": "int64",
+    "INT": "int64",
+    "DOUBLE": "double",
+    "BOOLEAN": "boolean",
+    "DATE": "dateTime",
+    "TIMESTAMP": "dateTime",
+}
+
+_FORMATS = {
+    Format.COUNT: "#,0",
+    Format.MONEY: "#,0.00",
+    Format.NUMBER: "#,0.00",
+    Format.WHOLE: "0",
+    Format.SHARE: "0.0%",
+    Format.MEAN: "#,0.00",
+    Format.SCORE: "0.000",
+    Format.TENTH: "0.0",
+    Format.ID: "0",
+    Format.HASH: "0",
+    Format.DAY: "yyyy-mm-dd",
+    Format.INSTANT: "yyyy-mm-dd hh:nn:ss",
+}
+
+
+def tmdl_files(model: Model, source: GoldSource) -> dict[str, str]:
+    """The files of the model's folder ``definition``, by their paths in it.
+
+    Raises DeclarationError where a gold table has the name of the table that holds the measures.
+    """
+    if any(table.name == MEASURE_TABLE for table in model.tables):
+        raise DeclarationError(
+            f"gold.{MEASURE_TABLE} has the name of a table that the Power BI project adds.", "Choose another name."
+        )
+    tables = (*model.tables, _MEASURE_TABLE)
     return {
         "database.tmdl": f"database\n\tcompatibilityLevel: {COMPATIBILITY}\n",
-        "model.tmdl": _model(model.tables),
-        "expressions.tmdl": "\n\n".join(_expression(one) for one in model.expressions) + "\n",
-        "relationships.tmdl": "\n\n".join(_relationship(one) for one in model.relationships) + "\n",
-        **{f"tables/{table.name}.tmdl": _table(table) + "\n" for table in model.tables},
+        "model.tmdl": _model(tables),
+        "expressions.tmdl": "\n\n".join(_expression(expression) for expression in expressions(source)) + "\n",
+        "relationships.tmdl": "\n\n".join(_relationship(relationship) for relationship in model.relationships) + "\n",
+        **{f"tables/{table.name}.tmdl": _table(table, model) + "\n" for table in tables},
     }
 
 
@@ -52,33 +98,39 @@ def _model(tables: Iterable[ModelTable]) -> str:
     )
 
 
-def _expression(one: Expression) -> str:
-    kind = "Text" if one.is_parameter else "Function"
+def _expression(expression: Expression) -> str:
+    kind = "Text" if expression.is_parameter else "Function"
     return "\n".join(
         (
-            _doc(one.doc, 0),
-            *_with_body(f"expression {quoted(one.name)} =", one.m, 0),
-            f"\tlineageTag: {stable_id('expression', one.name)}",
+            _doc(expression.doc, 0),
+            *_with_body(f"expression {quoted(expression.name)} =", expression.m, 0),
+            f"\tlineageTag: {stable_id('expression', expression.name)}",
             "",
             f"\tannotation PBI_ResultType = {kind}",
         )
     )
 
 
-def _relationship(one: Relationship) -> str:
-    name = stable_id("relationship", one.table, one.column, one.to_table, one.to_column)
+def _relationship(relationship: Relationship) -> str:
+    name = stable_id(
+        "relationship", relationship.table, relationship.column, relationship.to_table, relationship.to_column
+    )
     return "\n".join(
         (
             f"relationship {name}",
-            *(() if one.active else ("\tisActive: false",)),
-            *(("\tfromCardinality: one", "\tcrossFilteringBehavior: bothDirections") if one.is_one_to_one else ()),
-            f"\tfromColumn: {quoted(one.table)}.{quoted(one.column)}",
-            f"\ttoColumn: {quoted(one.to_table)}.{quoted(one.to_column)}",
+            *(() if relationship.active else ("\tisActive: false",)),
+            *(
+                ("\tfromCardinality: one", "\tcrossFilteringBehavior: bothDirections")
+                if relationship.is_one_to_one
+                else ()
+            ),
+            f"\tfromColumn: {quoted(relationship.table)}.{quoted(relationship.column)}",
+            f"\ttoColumn: {quoted(relationship.to_table)}.{quoted(relationship.to_column)}",
         )
     )
 
 
-def _table(table: ModelTable) -> str:
+def _table(table: ModelTable, model: Model) -> str:
     blocks = [
         "\n".join(
             (
@@ -90,13 +142,14 @@ def _table(table: ModelTable) -> str:
             )
         )
     ]
-    for folder, measure in table.measures:
+    measures = model.measures if table.name == MEASURE_TABLE else {}
+    for folder, measure in ((folder, measure) for folder, measures in measures.items() for measure in measures):
         blocks.append(
             "\n".join(
                 (
                     _doc(measure.doc, 1),
                     f"\tmeasure {quoted(measure.name)} = {measure.dax}",
-                    f"\t\tformatString: {measure.format}",
+                    f"\t\tformatString: {_FORMATS[measure.format]}",
                     f"\t\tdisplayFolder: {folder}",
                     f"\t\tlineageTag: {stable_id('measure', measure.name)}",
                 )
@@ -108,7 +161,7 @@ def _table(table: ModelTable) -> str:
             (
                 f"\tpartition {quoted(table.name)} = m",
                 "\t\tmode: import",
-                *_with_body("\t\tsource =", table.query, 2),
+                *_with_body("\t\tsource =", table_query(table, model), 2),
             )
         )
     )
@@ -117,25 +170,25 @@ def _table(table: ModelTable) -> str:
 
 def _column(table: ModelTable, column: ModelColumn) -> str:
     properties = (
-        f"dataType: {column.type}",
+        f"dataType: {_TYPES.get(column.type, 'decimal')}",
         "isHidden" if column.hidden else "",
         "isKey" if column.is_key else "",
-        f"formatString: {column.format}" if column.format else "",
+        f"formatString: {_FORMATS[column.format]}" if column.format else "",
         f"displayFolder: {column.folder}" if column.folder else "",
         f"lineageTag: {stable_id('column', table.name, column.name)}",
-        f"summarizeBy: {'sum' if column.adds_up else 'none'}",
+        f"summarizeBy: {'sum' if column.additive else 'none'}",
         f"sourceColumn: {column.name}",
         f"sortByColumn: {quoted(column.sort_by)}" if column.sort_by else "",
     )
     annotations = ["SummarizationSetBy = User"]
-    if column.is_day:
+    if column.type == "DATE":
         annotations.append("UnderlyingDateTimeDataType = Date")
     return "\n".join(
         (
             _doc(column.doc, 1),
             f"\tcolumn {quoted(column.name)}",
-            *(f"\t\t{one}" for one in properties if one),
-            *(line for one in annotations for line in ("", f"\t\tannotation {one}")),
+            *(f"\t\t{line}" for line in properties if line),
+            *(line for annotation in annotations for line in ("", f"\t\tannotation {annotation}")),
         )
     )
 

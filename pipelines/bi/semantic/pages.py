@@ -19,7 +19,7 @@ from pipelines.bi.semantic.layout import (
     shaded,
     table,
 )
-from pipelines.bi.semantic.parts import Model, ModelTable
+from pipelines.bi.semantic.model import Model, ModelTable
 from pipelines.bi.semantic.relationships import CALENDAR, CALENDAR_DAY
 from pipelines.bi.semantic.tables import BAND
 

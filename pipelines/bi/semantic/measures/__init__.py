@@ -1,8 +1,6 @@
-"""The figures that people ask for, by what they are about.
+"""List the measures that people ask for, by the folder that shows them."""
 
-Every figure belongs to the table FIGURES of the model, so that none has the name of a column beside
-it, which Power BI refuses.
-"""
+from types import MappingProxyType
 
 from pipelines.bi.semantic.measures import (
     behaviour,
@@ -15,17 +13,16 @@ from pipelines.bi.semantic.measures import (
     visits,
 )
 
-FIGURES = "figures"
-"""The table of the model that holds the measures."""
-
-MEASURES = {
-    "Visits": visits.MEASURES,
-    "Funnel": funnel.MEASURES,
-    "Sales": sales.MEASURES,
-    "Visitors": visitors.MEASURES,
-    "Behaviour": behaviour.MEASURES,
-    "Predictions": predictions.MEASURES,
-    "Model quality": model_quality.MEASURES,
-    "Data quality": data_quality.MEASURES,
-}
-"""The measures by the folder in which Power BI shows them."""
+MEASURES = MappingProxyType(
+    {
+        "Visits": visits.MEASURES,
+        "Funnel": funnel.MEASURES,
+        "Sales": sales.MEASURES,
+        "Visitors": visitors.MEASURES,
+        "Behaviour": behaviour.MEASURES,
+        "Predictions": predictions.MEASURES,
+        "Model quality": model_quality.MEASURES,
+        "Data quality": data_quality.MEASURES,
+    }
+)
+"""The measures by the folder that shows them."""

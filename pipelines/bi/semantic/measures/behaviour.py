@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.bi.semantic.measures.measure import COUNT, NUMBER, SHARE, Measure, ratio
+from lakehouse.table import Format
+from pipelines.bi.semantic.measures.measure import Measure, ratio
 
 MEASURES = (
     Measure(
@@ -11,7 +12,7 @@ MEASURES = (
         "SUM(hourly_activity[events])",
         "hourly_activity",
         "sum(events)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Purchases by hour",
@@ -19,10 +20,15 @@ MEASURES = (
         "SUM(hourly_activity[purchases])",
         "hourly_activity",
         "sum(purchases)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
-        "Clicks on the map", "Clicks with coordinates.", "SUM(click_map[clicks])", "click_map", "sum(clicks)", COUNT
+        "Clicks on the map",
+        "Clicks with coordinates.",
+        "SUM(click_map[clicks])",
+        "click_map",
+        "sum(clicks)",
+        Format.COUNT,
     ),
     Measure(
         "Purchases on the map",
@@ -30,7 +36,7 @@ MEASURES = (
         "SUM(click_map[purchases])",
         "click_map",
         "sum(purchases)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Views of pages",
@@ -38,7 +44,7 @@ MEASURES = (
         "SUM(page_performance[page_views])",
         "page_performance",
         "sum(page_views)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Entrances",
@@ -46,7 +52,7 @@ MEASURES = (
         "SUM(page_performance[entrances])",
         "page_performance",
         "sum(entrances)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Exits",
@@ -54,7 +60,7 @@ MEASURES = (
         "SUM(page_performance[exits])",
         "page_performance",
         "sum(exits)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Exit rate",
@@ -62,7 +68,7 @@ MEASURES = (
         ratio("Exits", "Views of pages"),
         "page_performance",
         "sum(exits) / sum(page_views)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Product views by category",
@@ -70,7 +76,7 @@ MEASURES = (
         "SUM(category_performance[product_views])",
         "category_performance",
         "sum(product_views)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Cart adds by category",
@@ -78,7 +84,7 @@ MEASURES = (
         "SUM(category_performance[cart_adds])",
         "category_performance",
         "sum(cart_adds)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Purchases by category",
@@ -86,7 +92,7 @@ MEASURES = (
         "SUM(category_performance[purchases])",
         "category_performance",
         "sum(purchases)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Revenue by category",
@@ -94,7 +100,7 @@ MEASURES = (
         "SUM(category_performance[revenue])",
         "category_performance",
         "sum(revenue)",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Conversion rate by category",
@@ -102,6 +108,6 @@ MEASURES = (
         "DIVIDE(SUM(category_performance[purchase_sessions]), SUM(category_performance[sessions]))",
         "category_performance",
         "sum(purchase_sessions) / sum(sessions)",
-        SHARE,
+        Format.SHARE,
     ),
 )

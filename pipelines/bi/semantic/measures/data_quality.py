@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.bi.semantic.measures.measure import COUNT, DAY, SHARE, Measure, only, ratio
+from lakehouse.table import Format
+from pipelines.bi.semantic.measures.measure import Measure, only, ratio
 
 EVERY_RULE = only('data_quality[rule] = "all"')
 ONE_RULE = only('data_quality[rule] <> "all"')
@@ -14,7 +15,7 @@ MEASURES = (
         f"CALCULATE(SUM(data_quality[received]), {EVERY_RULE})",
         "data_quality",
         "sum(received) FILTER (rule = 'all')",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Records kept",
@@ -22,7 +23,7 @@ MEASURES = (
         f"CALCULATE(SUM(data_quality[kept]), {EVERY_RULE})",
         "data_quality",
         "sum(kept) FILTER (rule = 'all')",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Records quarantined",
@@ -30,7 +31,7 @@ MEASURES = (
         f"CALCULATE(SUM(data_quality[quarantined]), {EVERY_RULE})",
         "data_quality",
         "sum(quarantined) FILTER (rule = 'all')",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Records repeated",
@@ -38,7 +39,7 @@ MEASURES = (
         f"CALCULATE(SUM(data_quality[duplicates]), {EVERY_RULE})",
         "data_quality",
         "sum(duplicates) FILTER (rule = 'all')",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Share quarantined",
@@ -46,7 +47,7 @@ MEASURES = (
         ratio("Records quarantined", "Records received"),
         "data_quality",
         "sum(quarantined) FILTER (rule = 'all') / sum(received) FILTER (rule = 'all')",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Share repeated",
@@ -54,7 +55,7 @@ MEASURES = (
         ratio("Records repeated", "Records received"),
         "data_quality",
         "sum(duplicates) FILTER (rule = 'all') / sum(received) FILTER (rule = 'all')",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Rules broken",
@@ -62,7 +63,7 @@ MEASURES = (
         f"CALCULATE(SUM(data_quality[quarantined]), {ONE_RULE})",
         "data_quality",
         "sum(quarantined) FILTER (rule <> 'all')",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Newest day of arrival",
@@ -70,6 +71,6 @@ MEASURES = (
         "MAX(data_quality[arrived_on])",
         "data_quality",
         "max(arrived_on)",
-        DAY,
+        Format.DAY,
     ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.bi.semantic.measures.measure import COUNT, NUMBER, SHARE, Measure, only, ratio
+from lakehouse.table import Format
+from pipelines.bi.semantic.measures.measure import Measure, only, ratio
 
 MEASURES = (
     Measure(
@@ -11,7 +12,7 @@ MEASURES = (
         f"CALCULATE([Sessions], {only('sessions[product_views] > 0')})",
         "sessions",
         "count(*) FILTER (product_views > 0)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Sessions with a cart",
@@ -19,7 +20,7 @@ MEASURES = (
         f"CALCULATE([Sessions], {only('sessions[cart_adds] > 0')})",
         "sessions",
         "count(*) FILTER (cart_adds > 0)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Buying sessions",
@@ -27,7 +28,7 @@ MEASURES = (
         f"CALCULATE([Sessions], {only('sessions[bought] = TRUE()')})",
         "sessions",
         "count(*) FILTER (bought)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Product view rate",
@@ -35,7 +36,7 @@ MEASURES = (
         ratio("Sessions with a product view", "Sessions"),
         "sessions",
         "count(*) FILTER (product_views > 0) / count(*)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Cart rate",
@@ -43,7 +44,7 @@ MEASURES = (
         ratio("Sessions with a cart", "Sessions"),
         "sessions",
         "count(*) FILTER (cart_adds > 0) / count(*)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Conversion rate",
@@ -51,7 +52,7 @@ MEASURES = (
         ratio("Buying sessions", "Sessions"),
         "sessions",
         "count(*) FILTER (bought) / count(*)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Cart abandonment",
@@ -59,7 +60,7 @@ MEASURES = (
         f"DIVIDE(CALCULATE([Sessions with a cart], {only('sessions[bought] = FALSE()')}), [Sessions with a cart])",
         "sessions",
         "count(*) FILTER (cart_adds > 0 AND NOT bought) / count(*) FILTER (cart_adds > 0)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Bought without a cart",
@@ -67,7 +68,7 @@ MEASURES = (
         f"CALCULATE([Buying sessions], {only('sessions[cart_adds] = 0')})",
         "sessions",
         "count(*) FILTER (bought AND cart_adds = 0)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Minutes to purchase",
@@ -76,6 +77,6 @@ MEASURES = (
         "DATEDIFF(sessions[started_at], sessions[bought_at], SECOND)) / 60",
         "sessions",
         "avg(date_diff('second', started_at, bought_at)) FILTER (bought) / 60",
-        NUMBER,
+        Format.NUMBER,
     ),
 )

@@ -1,15 +1,10 @@
-"""What a figure is: its DAX for Power BI, and the same as SQL over the gold tables."""
+"""Say what a measure is: a figure as DAX for Power BI, and the same as SQL for DuckDB."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-COUNT = "#,0"
-SHARE = "0.0%"
-NUMBER = "#,0.00"
-SCORE = "0.000"
-DAY = "yyyy-mm-dd"
-INSTANT = "yyyy-mm-dd hh:nn:ss"
+from lakehouse.table import Format
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,7 @@ class Measure:
     dax: str
     of: str
     value: str
-    format: str
+    format: Format
 
     @property
     def sql(self) -> str:

@@ -6,7 +6,8 @@ that learned from the visit, and would flatter it.
 
 from __future__ import annotations
 
-from pipelines.bi.semantic.measures.measure import COUNT, NUMBER, SCORE, SHARE, Measure, only, ratio
+from lakehouse.table import Format
+from pipelines.bi.semantic.measures.measure import Measure, only, ratio
 
 IN_SESSION = only('prediction_log[question] = "in_session"')
 IN_TIME = "FILTER(prediction_log, prediction_log[scored_at] < RELATED(sessions[closes_at]))"
@@ -28,7 +29,7 @@ MEASURES = (
         f"CALCULATE(COUNTROWS(prediction_log), {IN_SESSION})",
         "prediction_log",
         "count(*) FILTER (question = 'in_session')",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Scores given in time",
@@ -36,7 +37,7 @@ MEASURES = (
         f"CALCULATE([Scores given], {IN_TIME})",
         SCORED,
         "count(*) FILTER (question = 'in_session' AND scored_at < closes_at)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Known outcomes",
@@ -44,7 +45,7 @@ MEASURES = (
         f"CALCULATE([Scores given in time], {CLOSED})",
         KNOWN,
         "count(*)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Precision of the predictions",
@@ -52,7 +53,7 @@ MEASURES = (
         f"DIVIDE(CALCULATE([Known outcomes], {SAID_YES}, {BOUGHT}), CALCULATE([Known outcomes], {SAID_YES}))",
         KNOWN,
         "count(*) FILTER (prediction AND bought) / count(*) FILTER (prediction)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Recall of the predictions",
@@ -60,7 +61,7 @@ MEASURES = (
         f"DIVIDE(CALCULATE([Known outcomes], {SAID_YES}, {BOUGHT}), CALCULATE([Known outcomes], {BOUGHT}))",
         KNOWN,
         "count(*) FILTER (prediction AND bought) / count(*) FILTER (bought)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "F1 of the predictions",
@@ -69,7 +70,7 @@ MEASURES = (
         "[Precision of the predictions] + [Recall of the predictions])",
         KNOWN,
         "2 * count(*) FILTER (prediction AND bought) / (count(*) FILTER (prediction) + count(*) FILTER (bought))",
-        SCORE,
+        Format.SCORE,
     ),
     Measure(
         "Share that bought",
@@ -77,7 +78,7 @@ MEASURES = (
         f"DIVIDE(CALCULATE([Known outcomes], {BOUGHT}), [Known outcomes])",
         KNOWN,
         "count(*) FILTER (bought) / count(*)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Lift of the predictions",
@@ -86,7 +87,7 @@ MEASURES = (
         KNOWN,
         "(count(*) FILTER (prediction AND bought) / count(*) FILTER (prediction)) / "
         "(count(*) FILTER (bought) / count(*))",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Average probability of known outcomes",
@@ -94,7 +95,7 @@ MEASURES = (
         f"CALCULATE(AVERAGE(prediction_log[probability]), {IN_SESSION}, {IN_TIME}, {CLOSED})",
         KNOWN,
         "avg(probability)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Brier score",
@@ -103,6 +104,6 @@ MEASURES = (
         f"prediction_log[probability]) ^ 2), {IN_SESSION}, {IN_TIME}, {CLOSED})",
         KNOWN,
         "avg((probability - bought::INT) ** 2)",
-        SCORE,
+        Format.SCORE,
     ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.bi.semantic.measures.measure import COUNT, INSTANT, NUMBER, SHARE, Measure, only
+from lakehouse.table import Format
+from pipelines.bi.semantic.measures.measure import Measure, only
 
 IN_SESSION = only('session_predictions[question] = "in_session"')
 STILL_OPEN = only("sessions[is_closed] = FALSE()", "sessions[bought] = FALSE()")
@@ -20,7 +21,7 @@ MEASURES = (
         f"CALCULATE(COUNTROWS(session_predictions), {IN_SESSION})",
         "session_predictions",
         "count(*) FILTER (question = 'in_session')",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Predicted buyers",
@@ -28,7 +29,7 @@ MEASURES = (
         f"CALCULATE([Scored sessions], {only('session_predictions[prediction] = TRUE()')})",
         "session_predictions",
         "count(*) FILTER (question = 'in_session' AND prediction)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Predicted buyers, still open",
@@ -36,7 +37,7 @@ MEASURES = (
         f"CALCULATE([Predicted buyers], {STILL_OPEN})",
         OPEN_SCORED,
         "count(*) FILTER (prediction)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Expected purchases, still open",
@@ -44,7 +45,7 @@ MEASURES = (
         f"CALCULATE(SUM(session_predictions[probability]), {IN_SESSION}, {STILL_OPEN})",
         OPEN_SCORED,
         "sum(probability)",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Average probability",
@@ -52,7 +53,7 @@ MEASURES = (
         f"CALCULATE(AVERAGE(session_predictions[probability]), {IN_SESSION})",
         "session_predictions",
         "avg(probability) FILTER (question = 'in_session')",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Highest probability",
@@ -60,7 +61,7 @@ MEASURES = (
         f"CALCULATE(MAX(session_predictions[probability]), {IN_SESSION})",
         "session_predictions",
         "max(probability) FILTER (question = 'in_session')",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Newest score",
@@ -68,6 +69,6 @@ MEASURES = (
         "MAX(session_predictions[scored_at])",
         "session_predictions",
         "max(scored_at)",
-        INSTANT,
+        Format.INSTANT,
     ),
 )

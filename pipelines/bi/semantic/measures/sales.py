@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.bi.semantic.measures.measure import COUNT, NUMBER, SHARE, Measure, ratio
+from lakehouse.table import Format
+from pipelines.bi.semantic.measures.measure import Measure, ratio
 
 WITH_AGE = "(SELECT revenue, (SELECT max(started_on) FROM sessions) - started_on AS age FROM sessions)"
 """SQL for the visits with how many days before the newest they began."""
@@ -14,7 +15,7 @@ MEASURES = (
         "SUM(sessions[purchases])",
         "sessions",
         "sum(purchases)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Revenue",
@@ -22,7 +23,7 @@ MEASURES = (
         "SUM(sessions[revenue])",
         "sessions",
         "sum(revenue)",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Average order value",
@@ -30,7 +31,7 @@ MEASURES = (
         ratio("Revenue", "Purchases"),
         "sessions",
         "sum(revenue) / sum(purchases)",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Revenue per session",
@@ -38,7 +39,7 @@ MEASURES = (
         ratio("Revenue", "Sessions"),
         "sessions",
         "sum(revenue) / count(*)",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Revenue per visitor",
@@ -46,7 +47,7 @@ MEASURES = (
         ratio("Revenue", "Visitors"),
         "sessions",
         "sum(revenue) / count(DISTINCT user_id)",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Revenue of the last 7 days",
@@ -55,7 +56,7 @@ MEASURES = (
         "sessions[started_on] > newest - 7, sessions[started_on] <= newest)",
         WITH_AGE,
         "sum(revenue) FILTER (age < 7)",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Revenue of the 7 days before",
@@ -64,7 +65,7 @@ MEASURES = (
         "sessions[started_on] > newest - 14, sessions[started_on] <= newest - 7)",
         WITH_AGE,
         "sum(revenue) FILTER (age >= 7 AND age < 14)",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Revenue, change in a week",
@@ -72,6 +73,6 @@ MEASURES = (
         "DIVIDE([Revenue of the last 7 days] - [Revenue of the 7 days before], [Revenue of the 7 days before])",
         WITH_AGE,
         "sum(revenue) FILTER (age < 7) / sum(revenue) FILTER (age >= 7 AND age < 14) - 1",
-        SHARE,
+        Format.SHARE,
     ),
 )

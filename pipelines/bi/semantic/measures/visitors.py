@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.bi.semantic.measures.measure import COUNT, NUMBER, SHARE, Measure, only, ratio
+from lakehouse.table import Format
+from pipelines.bi.semantic.measures.measure import Measure, only, ratio
 
 MEASURES = (
     Measure(
@@ -11,7 +12,7 @@ MEASURES = (
         "COUNTROWS(users)",
         "users",
         "count(*)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Returning users",
@@ -19,7 +20,7 @@ MEASURES = (
         f"CALCULATE([Users], {only('users[sessions] > 1')})",
         "users",
         "count(*) FILTER (sessions > 1)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Returning share",
@@ -27,7 +28,7 @@ MEASURES = (
         ratio("Returning users", "Users"),
         "users",
         "count(*) FILTER (sessions > 1) / count(*)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Buyers",
@@ -35,7 +36,7 @@ MEASURES = (
         f"CALCULATE([Users], {only('users[buying_sessions] > 0')})",
         "users",
         "count(*) FILTER (buying_sessions > 0)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Buyer share",
@@ -43,7 +44,7 @@ MEASURES = (
         ratio("Buyers", "Users"),
         "users",
         "count(*) FILTER (buying_sessions > 0) / count(*)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Repeat buyers",
@@ -51,7 +52,7 @@ MEASURES = (
         f"CALCULATE([Users], {only('users[buying_sessions] > 1')})",
         "users",
         "count(*) FILTER (buying_sessions > 1)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Repeat buyer share",
@@ -59,7 +60,7 @@ MEASURES = (
         ratio("Repeat buyers", "Buyers"),
         "users",
         "count(*) FILTER (buying_sessions > 1) / count(*) FILTER (buying_sessions > 0)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Spend per buyer",
@@ -67,7 +68,7 @@ MEASURES = (
         "DIVIDE(SUM(users[spend]), [Buyers])",
         "users",
         "sum(spend) / count(*) FILTER (buying_sessions > 0)",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Days between sessions",
@@ -75,6 +76,6 @@ MEASURES = (
         "AVERAGE(users[days_between_sessions_mean])",
         "users",
         "avg(days_between_sessions_mean)",
-        NUMBER,
+        Format.NUMBER,
     ),
 )

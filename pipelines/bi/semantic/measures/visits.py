@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pipelines.bi.semantic.measures.measure import COUNT, INSTANT, NUMBER, SHARE, Measure, only, ratio
+from lakehouse.table import Format
+from pipelines.bi.semantic.measures.measure import Measure, only, ratio
 
 MEASURES = (
-    Measure("Sessions", "Visits.", "COUNTROWS(sessions)", "sessions", "count(*)", COUNT),
+    Measure("Sessions", "Visits.", "COUNTROWS(sessions)", "sessions", "count(*)", Format.COUNT),
     Measure(
         "Visitors",
         "Different visitors of the visits that are selected.",
         "DISTINCTCOUNT(sessions[users_key])",
         "sessions",
         "count(DISTINCT user_id)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Sessions per visitor",
@@ -20,25 +21,27 @@ MEASURES = (
         ratio("Sessions", "Visitors"),
         "sessions",
         "count(*) / count(DISTINCT user_id)",
-        NUMBER,
+        Format.NUMBER,
     ),
-    Measure("Page views", "Pages shown.", "SUM(sessions[page_views])", "sessions", "sum(page_views)", COUNT),
+    Measure("Page views", "Pages shown.", "SUM(sessions[page_views])", "sessions", "sum(page_views)", Format.COUNT),
     Measure(
         "Product views",
         "Pages of products shown.",
         "SUM(sessions[product_views])",
         "sessions",
         "sum(product_views)",
-        COUNT,
+        Format.COUNT,
     ),
-    Measure("Cart adds", "Products put into carts.", "SUM(sessions[cart_adds])", "sessions", "sum(cart_adds)", COUNT),
+    Measure(
+        "Cart adds", "Products put into carts.", "SUM(sessions[cart_adds])", "sessions", "sum(cart_adds)", Format.COUNT
+    ),
     Measure(
         "Pages per session",
         "Pages shown in a visit, on average.",
         ratio("Page views", "Sessions"),
         "sessions",
         "sum(page_views) / count(*)",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Minutes per session",
@@ -46,7 +49,7 @@ MEASURES = (
         "AVERAGE(sessions[duration_seconds]) / 60",
         "sessions",
         "avg(duration_seconds) / 60",
-        NUMBER,
+        Format.NUMBER,
     ),
     Measure(
         "Bounces",
@@ -54,7 +57,7 @@ MEASURES = (
         f"CALCULATE([Sessions], {only('sessions[events] = 1', 'sessions[bought] = FALSE()')})",
         "sessions",
         "count(*) FILTER (events = 1 AND NOT bought)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Bounce rate",
@@ -62,7 +65,7 @@ MEASURES = (
         ratio("Bounces", "Sessions"),
         "sessions",
         "count(*) FILTER (events = 1 AND NOT bought) / count(*)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Open sessions",
@@ -70,7 +73,7 @@ MEASURES = (
         f"CALCULATE([Sessions], {only('sessions[is_closed] = FALSE()')})",
         "sessions",
         "count(*) FILTER (NOT is_closed)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Suspect sessions",
@@ -78,7 +81,7 @@ MEASURES = (
         f"CALCULATE([Sessions], {only('sessions[is_suspect] = TRUE()')})",
         "sessions",
         "count(*) FILTER (is_suspect)",
-        COUNT,
+        Format.COUNT,
     ),
     Measure(
         "Suspect share",
@@ -86,7 +89,7 @@ MEASURES = (
         ratio("Suspect sessions", "Sessions"),
         "sessions",
         "count(*) FILTER (is_suspect) / count(*)",
-        SHARE,
+        Format.SHARE,
     ),
     Measure(
         "Newest event",
@@ -94,6 +97,6 @@ MEASURES = (
         "MAX(sessions[ended_at])",
         "sessions",
         "max(ended_at)",
-        INSTANT,
+        Format.INSTANT,
     ),
 )

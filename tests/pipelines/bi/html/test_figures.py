@@ -10,7 +10,7 @@ from lakehouse.errors import DeclarationError
 from pipelines.bi.html.charts import heat_map, steps
 from pipelines.bi.html.queries import MEASURE, Figures
 from pipelines.bi.html.render import Report
-from pipelines.bi.semantic.calendar import calendar
+from pipelines.bi.semantic.calendar import CALENDAR_TABLE
 from pipelines.bi.semantic.measures.sales import WITH_AGE
 from pipelines.runtime.catalog import GOLD
 
@@ -270,7 +270,7 @@ def figures(shop):
     gold.connection.close()
 
 
-@pytest.mark.parametrize("column", [column.name for column in calendar(tuple(GOLD.values())).columns])
+@pytest.mark.parametrize("column", [column.name for column in CALENDAR_TABLE.columns])
 def test_the_parts_of_a_day_add_up_to_all_days(column, figures, sql):
     rows = figures(f"dates[{column}]", "[Sessions]")
     assert sum(count for _, count in rows) == 400

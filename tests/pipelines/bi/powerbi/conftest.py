@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pipelines.bi.powerbi.project import project_files
-from pipelines.bi.semantic.sources import Kind, gold_source
+from pipelines.bi.powerbi.sources import SourceKind, gold_source
 from pipelines.runtime.catalog import GOLD
 from tests.pipelines.bi.powerbi import tmdl_reader
 
@@ -16,7 +16,7 @@ ROOT = r"C:\lake\gold"
 
 @pytest.fixture(scope="session")
 def files() -> dict[str, str]:
-    return project_files(tuple(GOLD.values()), gold_source(Kind.folder, ROOT))
+    return project_files(tuple(GOLD.values()), gold_source(SourceKind.folder, ROOT))
 
 
 @pytest.fixture(scope="session")

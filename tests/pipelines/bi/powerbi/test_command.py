@@ -14,7 +14,7 @@ import pytest
 from lakehouse.errors import UsageError
 from pipelines.bi.powerbi.command import powerbi
 from pipelines.bi.powerbi.project import LIST, write_project
-from pipelines.bi.semantic.sources import Kind
+from pipelines.bi.powerbi.sources import SourceKind
 
 HOUSE = Path(__file__).parents[4]
 
@@ -118,7 +118,7 @@ def test_the_list_tells_what_was_written(tmp_path, files):
 
 def test_a_place_that_is_no_folder_needs_a_path(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="--source sharing needs --path"):
-        powerbi(tmp_path / "out", source=Kind.sharing)
+        powerbi(tmp_path / "out", source=SourceKind.sharing)
     monkeypatch.setenv("CLICKSTREAM_LAKE", "s3://bucket/lake")
     with pytest.raises(
         UsageError, match=r"The lake is s3://bucket/lake, which is no folder\. Give --source and --path"

@@ -9,16 +9,16 @@ import subprocess
 import pytest
 
 from pipelines.bi.powerbi.project import project_files
-from pipelines.bi.semantic.sources import Kind, gold_source
+from pipelines.bi.powerbi.sources import SourceKind, gold_source
 from pipelines.runtime.catalog import GOLD
 from tests.pipelines.bi.powerbi import tmdl_reader
 from tests.support.node import node_folder
 
 PLACES = {
-    Kind.folder: r"C:\lake\gold",
-    Kind.adls: "abfss://data@shop.dfs.core.windows.net/lake/gold",
-    Kind.sharing: "https://sharing.example/delta-sharing",
-    Kind.sql: "http://spark.example:10000/cliservice",
+    SourceKind.folder: r"C:\lake\gold",
+    SourceKind.adls: "abfss://data@shop.dfs.core.windows.net/lake/gold",
+    SourceKind.sharing: "https://sharing.example/delta-sharing",
+    SourceKind.sql: "http://spark.example:10000/cliservice",
 }
 BROKEN = [
     "let a = 1 in",

@@ -9,11 +9,9 @@ import pytest
 
 from lakehouse.errors import DeclarationError
 from lakehouse.table import Column, Format, Table
-from pipelines.bi.semantic.model import semantic_model
-from pipelines.bi.semantic.sources import Kind, gold_source
+from pipelines.bi.semantic.build import semantic_model
 from pipelines.runtime.catalog import GOLD
 from tests.pipelines.bi.powerbi import tmdl_reader
-from tests.pipelines.bi.powerbi.conftest import ROOT
 from tests.pipelines.bi.powerbi.tmdl_reader import column_of
 
 TYPES = {
@@ -41,7 +39,7 @@ def declared(name="gold.things", columns=(("thing_id", "STRING"), ("seen_on", "D
 
 
 def model_of(*more):
-    return semantic_model((*GOLD.values(), *more), gold_source(Kind.folder, ROOT))
+    return semantic_model((*GOLD.values(), *more))
 
 
 @pytest.mark.parametrize("table", GOLD.values(), ids=GOLD)
@@ -281,7 +279,7 @@ def test_a_new_table_refers_to_the_visits_that_it_names():
 
 
 def test_a_table_with_the_key_of_a_dimension_refers_to_it():
-    model = semantic_model((SEGMENTS, *GOLD.values()), gold_source(Kind.folder, ROOT))
+    model = semantic_model((SEGMENTS, *GOLD.values()))
     to_users = {one.table for one in model.relationships if one.to_table == "users"}
     assert to_users == {"a_segments", "sessions"}
 
@@ -294,7 +292,7 @@ def test_ids_of_another_type_are_no_reference():
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        (declared("gold.dates"), "gold.dates has the name of a table that the Power BI project makes itself"),
+        (declared("gold.dates"), "gold.dates has the name of a table that the semantic model adds"),
         (declared(columns=(("thing_id", "STRING"), ("parts", "ARRAY<STRING>"))), "parts is ARRAY<STRING>"),
         (declared(columns=(("thing_id", "STRING"), ("things_key", "STRING"))), "declares things_key"),
     ],
@@ -306,8 +304,8 @@ def test_what_cannot_be_in_the_model_is_refused_and_says_why(table, says):
 
 def test_a_measure_of_a_column_that_is_gone_is_refused():
     rest = [table for name, table in GOLD.items() if name != "gold.click_map"]
-    with pytest.raises(DeclarationError, match=r"'Clicks on the map' speaks of click_map\[clicks\]"):
-        semantic_model(rest, gold_source(Kind.folder, ROOT))
+    with pytest.raises(DeclarationError, match=r"'Clicks on the map' names click_map\[clicks\]"):
+        semantic_model(rest)
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,9 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
 from lakehouse.table import Column, Table
-from pipelines.bi.semantic.model import semantic_model
+from pipelines.bi.semantic.build import semantic_model
 from pipelines.bi.semantic.pages import pages
-from pipelines.bi.semantic.sources import Kind, gold_source
 from pipelines.runtime.catalog import GOLD
-from tests.pipelines.bi.powerbi.conftest import ROOT
 
 SCHEMAS = Path(__file__).parents[3] / "data" / "powerbi_schemas"
 ADDRESS = "https://developer.microsoft.com/json-schemas/fabric/"
@@ -224,7 +222,7 @@ def test_who_is_about_to_buy_shows_open_visits_alone(documents):
 
 
 def shown_on(page_name, tables):
-    model = semantic_model(tables, gold_source(Kind.folder, ROOT))
+    model = semantic_model(tables)
     page = next(page for page in pages(model) if page.name == page_name)
     return {field for visual in page.visuals for fields in visual.roles.values() for field in fields}
 

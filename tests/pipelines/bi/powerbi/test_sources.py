@@ -7,46 +7,46 @@ import re
 import pytest
 
 from lakehouse.errors import UsageError
-from pipelines.bi.semantic.m import m_text
-from pipelines.bi.semantic.sources import Kind, gold_source
+from pipelines.bi.powerbi.m import m_text
+from pipelines.bi.powerbi.sources import SourceKind, gold_source
 
 
 @pytest.mark.parametrize(
     ("kind", "path", "root", "says"),
     [
-        (Kind.folder, r"C:\lake\gold", r"C:\lake\gold", r'Folder.Contents(GoldRoot & "\" & name)'),
-        (Kind.folder, "\\\\server\\share\\gold\\", r"\\server\share\gold", "DeltaLake.Table(Files)"),
+        (SourceKind.folder, r"C:\lake\gold", r"C:\lake\gold", r'Folder.Contents(GoldRoot & "\" & name)'),
+        (SourceKind.folder, "\\\\server\\share\\gold\\", r"\\server\share\gold", "DeltaLake.Table(Files)"),
         (
-            Kind.adls,
+            SourceKind.adls,
             "abfss://data@shop.dfs.core.windows.net/lake/gold",
             "https://shop.dfs.core.windows.net/data",
             'List.Accumulate({"lake", "gold", name}, Container, (folder, step) => Open(folder{[Name = step]}))',
         ),
         (
-            Kind.adls,
+            SourceKind.adls,
             "https://shop.dfs.core.windows.net/data/gold/",
             "https://shop.dfs.core.windows.net/data",
             'List.Accumulate({"gold", name}',
         ),
         (
-            Kind.sharing,
+            SourceKind.sharing,
             "https://sharing.example/delta-sharing/",
             "https://sharing.example/delta-sharing",
             'Shares{[Name = "clickstream"]}[Data]',
         ),
         (
-            Kind.sharing,
+            SourceKind.sharing,
             "https://sharing.example/delta-sharing#shop.tables",
             "https://sharing.example/delta-sharing",
             'Schemas{[Name = "tables"]}[Data]',
         ),
         (
-            Kind.sql,
+            SourceKind.sql,
             "http://spark.example:10000/cliservice",
             "http://spark.example:10000/cliservice",
             "ApacheSpark.Tables(GoldRoot, 2)",
         ),
-        (Kind.sql, "spark.example:10000", "spark.example:10000", "ApacheSpark.Tables(GoldRoot, 0)"),
+        (SourceKind.sql, "spark.example:10000", "spark.example:10000", "ApacheSpark.Tables(GoldRoot, 0)"),
     ],
 )
 def test_a_path_gives_the_parameter_and_the_function(kind, path, root, says):
@@ -59,14 +59,14 @@ def test_a_path_gives_the_parameter_and_the_function(kind, path, root, says):
 @pytest.mark.parametrize(
     ("kind", "path", "says"),
     [
-        (Kind.folder, "s3://bucket/gold", "cannot read s3://bucket/gold as a folder. Give --path"),
-        (Kind.folder, " ", "cannot read nothing as a folder"),
-        (Kind.adls, "s3://bucket/gold", "no place in Azure Data Lake Storage. Give --path"),
-        (Kind.adls, "https://shop.dfs.core.windows.net", "no place in Azure Data Lake Storage"),
-        (Kind.adls, "abfss://shop.dfs.core.windows.net/gold", "no place in Azure Data Lake Storage"),
-        (Kind.sharing, "ftp://host/x", "no address of a Delta Sharing server. Give --path"),
-        (Kind.sharing, "https://host/delta-sharing#shop", "no address of a Delta Sharing server"),
-        (Kind.sql, "spark.example", "no address of a Spark Thrift Server. Give --path"),
+        (SourceKind.folder, "s3://bucket/gold", "cannot read s3://bucket/gold as a folder. Give --path"),
+        (SourceKind.folder, " ", "cannot read nothing as a folder"),
+        (SourceKind.adls, "s3://bucket/gold", "no place in Azure Data Lake Storage. Give --path"),
+        (SourceKind.adls, "https://shop.dfs.core.windows.net", "no place in Azure Data Lake Storage"),
+        (SourceKind.adls, "abfss://shop.dfs.core.windows.net/gold", "no place in Azure Data Lake Storage"),
+        (SourceKind.sharing, "ftp://host/x", "no address of a Delta Sharing server. Give --path"),
+        (SourceKind.sharing, "https://host/delta-sharing#shop", "no address of a Delta Sharing server"),
+        (SourceKind.sql, "spark.example", "no address of a Spark Thrift Server. Give --path"),
     ],
 )
 def test_what_is_no_such_place_is_refused_with_the_cure(kind, path, says):

@@ -13,13 +13,13 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from lakehouse.errors import UsageError
-from pipelines.bi.semantic.m import m_list, m_text
+from pipelines.bi.powerbi.m import m_list, m_text
 
-SHARE, SCHEMA = "clickstream", "gold"
+DEFAULT_SHARE, DEFAULT_SCHEMA = "clickstream", "gold"
 """What a sharing server calls the gold tables where the path does not say."""
 
 
-class Kind(StrEnum):
+class SourceKind(StrEnum):
     """The kinds of place that gold tables are read from."""
 
     folder = "folder"
@@ -36,12 +36,12 @@ class GoldSource:
     table_function: str
 
 
-def gold_source(kind: Kind, path: str) -> GoldSource:
+def gold_source(kind: SourceKind, path: str) -> GoldSource:
     """The source for a path, as each kind spells it.
 
     Raises UsageError where the path is none of that kind.
     """
-    return _KINDS[kind](path.strip())
+    return _SOURCES[kind](path.strip())
 
 
 def _folder(path: str) -> GoldSource:
@@ -90,11 +90,11 @@ def _adls(path: str) -> GoldSource:
 
 def _sharing(path: str) -> GoldSource:
     address, _, names = path.partition("#")
-    share, _, schema = (names or f"{SHARE}.{SCHEMA}").partition(".")
+    share, _, schema = (names or f"{DEFAULT_SHARE}.{DEFAULT_SCHEMA}").partition(".")
     if urlsplit(address).scheme not in {"http", "https"} or not (share and schema):
         raise UsageError(
             f"{path or 'Nothing'} is no address of a Delta Sharing server.",
-            f"Give --path as in https://HOST/delta-sharing, or https://HOST/delta-sharing#{SHARE}.{SCHEMA}.",
+            f"Give --path as in https://HOST/delta-sharing, or https://HOST/delta-sharing#{DEFAULT_SHARE}.{DEFAULT_SCHEMA}.",
         )
     return GoldSource(
         address.rstrip("/"),
@@ -123,15 +123,15 @@ def _sql(path: str) -> GoldSource:
         f"""(name as text) as table =>
     let
         Tables = ApacheSpark.Tables(GoldRoot, {protocol}),
-        Rows = Tables{{[Schema = {m_text(SCHEMA)}, Item = name]}}[Data]
+        Rows = Tables{{[Schema = {m_text(DEFAULT_SCHEMA)}, Item = name]}}[Data]
     in
         Rows""",
     )
 
 
-_KINDS: dict[Kind, Callable[[str], GoldSource]] = {
-    Kind.folder: _folder,
-    Kind.adls: _adls,
-    Kind.sharing: _sharing,
-    Kind.sql: _sql,
+_SOURCES: dict[SourceKind, Callable[[str], GoldSource]] = {
+    SourceKind.folder: _folder,
+    SourceKind.adls: _adls,
+    SourceKind.sharing: _sharing,
+    SourceKind.sql: _sql,
 }
