@@ -1,1 +1,1 @@
-"""What was heard: every record of Kafka, good or bad, byte for byte."""
+"""Bronze: every record of Kafka, good or bad, byte for byte."""

@@ -1,4 +1,4 @@
-"""Bronze: one append-only table per topic, one row per Kafka record, nothing parsed."""
+"""Declare bronze's tables: one per topic, append-only, one row per Kafka record, nothing parsed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,19 @@ if TYPE_CHECKING:
 
 COORDINATES = (
     Column("topic", "STRING", "The Kafka topic of the record.", required=True),
-    Column("topic_id", "STRING", "Kafka's own id of the topic; a topic made anew has another one.", required=True),
+    Column(
+        "topic_id",
+        "STRING",
+        "Kafka's own id of the topic; one created again has another.",
+        required=True,
+    ),
     Column("partition", "INT", "The partition of the topic.", required=True),
     Column("offset", "BIGINT", "The record's place in its partition.", required=True),
 )
 """Where a record stands in Kafka; together unique for ever."""
+
+COORDINATE_NAMES = [column.name for column in COORDINATES]
+"""A list, as Spark's join takes no tuple of names."""
 
 ARRIVED_AT = Column("arrived_at", "TIMESTAMP", "When the broker took the record, by the broker's clock, in UTC.", True)
 
@@ -44,10 +52,7 @@ def raw_events(records: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
     return records.select(
-        "topic",
-        "topic_id",
-        "partition",
-        "offset",
+        *COORDINATE_NAMES,
         F.col("timestamp").alias("arrived_at"),
         "key",
         "value",
@@ -60,7 +65,7 @@ def raw_events(records: DataFrame) -> DataFrame:
 def _table(event: EventType) -> Table:
     return Table(
         name=f"bronze.{event.name}",
-        doc=f"One row per Kafka record of {event.name}, good or bad, as it was heard.",
+        doc=f"One row per Kafka record of {event.name}, good or bad, as Kafka delivered it.",
         columns=(
             *COORDINATES,
             ARRIVED_AT,
@@ -70,7 +75,7 @@ def _table(event: EventType) -> Table:
             Column("ingested_at", "TIMESTAMP", "When the batch that wrote the row began, in UTC."),
             Column("ingested_on", "DATE", "The day of ingested_at, in UTC."),
         ),
-        key=("topic", "topic_id", "partition", "offset"),
+        key=tuple(COORDINATE_NAMES),
         reads={"records": KAFKA},
         build=raw_events,
         rules={"offsets_count_from_zero": "offset >= 0"},

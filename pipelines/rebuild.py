@@ -11,7 +11,7 @@ import typer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from bronze.raw_events import BRONZE, COORDINATES
+from bronze.raw_events import BRONZE, COORDINATE_NAMES
 from lakehouse.dataframes import union
 from lakehouse.locks import WriterLock
 from lakehouse.streams import bind_checkpoint
@@ -23,8 +23,6 @@ from pipelines.runtime.options import AsJson
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
-
-_COORDINATES = [column.name for column in COORDINATES]
 
 
 class Layer(enum.StrEnum):
@@ -98,11 +96,11 @@ def _silver(job: Job) -> list[Table]:
 def _quarantine(bad: DataFrame, before: DataFrame) -> DataFrame:
     """The bad records, with what people decided about them, and the history of those replayed since."""
     decided = before.select(
-        *_COORDINATES,
+        *COORDINATE_NAMES,
         *(F.col(name).alias(f"_{name}") for name in ("status", "discard_reason", "first_judged_at")),
     )
     now = F.current_timestamp()
-    still = bad.join(decided, _COORDINATES, "left").withColumns(
+    still = bad.join(decided, COORDINATE_NAMES, "left").withColumns(
         {
             "status": F.when(F.col("_status") == "discarded", "discarded").otherwise("open"),
             "discard_reason": F.col("_discard_reason"),
@@ -110,7 +108,7 @@ def _quarantine(bad: DataFrame, before: DataFrame) -> DataFrame:
             "last_judged_at": now,
         }
     )
-    mended = before.join(bad, _COORDINATES, "left_anti").withColumns(
+    mended = before.join(bad, COORDINATE_NAMES, "left_anti").withColumns(
         {"status": F.lit("replayed"), "discard_reason": F.lit(None).cast("STRING"), "last_judged_at": now}
     )
     names = list(QUARANTINE.column_names)

@@ -1,4 +1,4 @@
-"""Bronze to silver: every record judged, and given its one fate."""
+"""Validate bronze's records and write each to silver, quarantine or duplicates; safe to repeat."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.settings import Settings
 from pipelines.runtime.stream_runner import report, run_streams
-from pipelines.silver_writer import settle
+from pipelines.silver_writer import write_silver_batch
 from producers.contract.event_type import EventType
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
-from silver.events import SILVER, judge_records
+from silver.events import SILVER, validate_records
 from silver.quarantine import QUARANTINE
 
 
 def refine(continuous: Continuous = False, as_json: AsJson = False) -> None:
-    """Judge bronze's records and give each its one fate in silver."""
+    """Validate bronze's records and write each to silver, quarantine or duplicates."""
     began = time.monotonic()
     with stopping():
         report("refine", run_refine(open_job("refine"), continuous=continuous), began, as_json=as_json)
 
 
 def run_refine(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
-    """Judges what bronze holds; on and on if ``continuous``."""
+    """Refine what bronze holds; continuously if ``continuous``."""
     return run_streams(job, "refine", streams(job), continuous=continuous)
 
 
@@ -45,18 +45,18 @@ def streams(job: Job) -> list[Stream]:
 
 
 def position(settings: Settings, name: str) -> dict[str, Any] | None:
-    """Where an event's stream stands in bronze, as Delta's source writes it; None before its first batch."""
+    """How far an event's stream has read bronze, as Delta's source writes it; None before its first batch."""
     done = committed_offsets(settings.checkpoint(SILVER[name]))
     return done[0] if done else None
 
 
 def _stream(job: Job, event: EventType) -> Stream:
     lake, source, target = job.lake, BRONZE[event.name], SILVER[event.name]
-    judge = judge_records(event)
+    validate = validate_records(event)
     kept: dict[int, int] = {}
 
     def batch(records: DataFrame, number: int) -> None:
-        kept[number] = settle(lake, event, judge(records)).kept
+        kept[number] = write_silver_batch(lake, event, validate(records)).kept
 
     def prepare() -> DataStreamWriter:
         records = (

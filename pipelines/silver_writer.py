@@ -1,4 +1,4 @@
-"""One fate for every record: silver, quarantine or duplicates, however often it is judged.
+"""Deduplicate a validated micro-batch against silver and append it; safe to repeat.
 
 Nothing here goes by transaction ids: whether a row has its fate already is looked up by what it
 is, so a batch that is done again after a crash between any two writes changes nothing, and a new
@@ -20,7 +20,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from bronze.raw_events import COORDINATES
+from bronze.raw_events import COORDINATE_NAMES
 from lakehouse.incremental import MAX_LISTED_DAYS
 from lakehouse.storage import Lake
 from lakehouse.table import Table
@@ -30,12 +30,11 @@ from silver.events import ARRIVAL, SILVER
 from silver.quarantine import QUARANTINE, waiting
 
 _HASH = "xxhash64(identity)"
-_COORDINATES = [column.name for column in COORDINATES]
 _PLACE = ["topic_id", "partition", "offset"]
 
 
 @dataclass(frozen=True)
-class Fates:
+class BatchCounts:
     """How many records of a batch went where."""
 
     received: int = 0
@@ -44,8 +43,8 @@ class Fates:
     duplicates: int = 0
 
 
-def settle(lake: Lake, event: EventType, judged: DataFrame) -> Fates:
-    """Gives every judged record its one fate.
+def write_silver_batch(lake: Lake, event: EventType, validated: DataFrame) -> BatchCounts:
+    """Write every validated record to exactly one of silver, quarantine and duplicates.
 
     Of the records that are the same event the first to arrive by the broker's clock stays,
     whichever batch it comes in: where it comes after the other one was kept, the two change
@@ -53,11 +52,11 @@ def settle(lake: Lake, event: EventType, judged: DataFrame) -> Fates:
     duplicates and quarantine first, then the change of places, then what is new.
     """
     table = SILVER[event.name]
-    judged = judged.persist(StorageLevel.MEMORY_AND_DISK)
+    validated = validated.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         with lake.writing(table):
             parts = (
-                judged.groupBy("event_on", F.col("event_id").isNotNull().alias("named"), "topic_id", "partition")
+                validated.groupBy("event_on", F.col("event_id").isNotNull().alias("named"), "topic_id", "partition")
                 .agg(F.count("*").alias("rows"), F.min("offset").alias("low"), F.max("offset").alias("high"))
                 .collect()
             )
@@ -65,21 +64,22 @@ def settle(lake: Lake, event: EventType, judged: DataFrame) -> Fates:
             bad = [part for part in parts if part["event_on"] is None]
             good = [part for part in parts if part["event_on"] is not None]
             if bad:
-                _quarantine(lake, judged, event.version, bad)
+                _quarantine(lake, validated, event.version, bad)
             dropped = 0
             if good:
                 days = sorted({part["event_on"] for part in good if not part["named"]})
                 past = _past(lake, table, days, any_named=any(part["named"] for part in good))
-                dropped = _keep_firsts(lake, table, judged.where("broken IS NULL").drop("broken", "value"), past)
+                rows = validated.where("violations IS NULL").drop("violations", "value")
+                dropped = _keep_firsts(lake, table, rows, past)
             received, refused = sum(part["rows"] for part in parts), sum(part["rows"] for part in bad)
-            return Fates(received, received - refused - dropped, refused, dropped)
+            return BatchCounts(received, received - refused - dropped, refused, dropped)
     finally:
-        judged.unpersist()
+        validated.unpersist()
 
 
-def _quarantine(lake: Lake, judged: DataFrame, contract_version: str, spans: list[Row]) -> None:
+def _quarantine(lake: Lake, validated: DataFrame, contract_version: str, spans: list[Row]) -> None:
     """Adds the bad records that are not in quarantine yet."""
-    rows = waiting(judged, contract_version).withColumns(
+    rows = waiting(validated, contract_version).withColumns(
         {"first_judged_at": F.current_timestamp(), "last_judged_at": F.current_timestamp()}
     )
     within = " OR ".join(
@@ -88,8 +88,8 @@ def _quarantine(lake: Lake, judged: DataFrame, contract_version: str, spans: lis
         for span in spans
     )
     with lake.writing(QUARANTINE):
-        there = lake.read(QUARANTINE).where(within).select(_COORDINATES)
-        lake.append(QUARANTINE, rows.join(F.broadcast(there), _COORDINATES, "left_anti"))
+        there = lake.read(QUARANTINE).where(within).select(COORDINATE_NAMES)
+        lake.append(QUARANTINE, rows.join(F.broadcast(there), COORDINATE_NAMES, "left_anti"))
 
 
 def _past(lake: Lake, table: Table, days: list[date], *, any_named: bool) -> DataFrame:
@@ -125,21 +125,21 @@ def _keep_firsts(lake: Lake, table: Table, good: DataFrame, past: DataFrame) -> 
     def contested(rows: DataFrame) -> pa.Table:
         return rows.select(*columns, hashed).join(where, "hash", "left_semi").select(columns).toArrow()
 
-    verdicts = _judge(contested(good), contested(past))
-    dropped = verdicts.filter(pc.field("is_new") & ~pc.field("is_first"))
-    ousted = verdicts.filter(pc.field("in_silver") & ~pc.field("is_first"))
-    later = verdicts.filter(~pc.field("is_first"))
+    ranked = _rank(contested(good), contested(past))
+    dropped = ranked.filter(pc.field("is_new") & ~pc.field("is_first"))
+    ousted = ranked.filter(pc.field("in_silver") & ~pc.field("is_first"))
+    later = ranked.filter(~pc.field("is_first"))
     if later.num_rows:
         _write_duplicates(lake, table, later, ousted)
     if ousted.num_rows:
-        firsts = verdicts.filter(pc.field("was_kept") & pc.field("is_first") & ~pc.field("in_silver"))
+        firsts = ranked.filter(pc.field("was_kept") & pc.field("is_first") & ~pc.field("in_silver"))
         lake.merge(table, good.join(F.broadcast(_frame(lake, firsts)), _PLACE, "left_semi"))
-    known = verdicts.filter(pc.field("is_new") & (~pc.field("is_first") | pc.field("was_kept")))
+    known = ranked.filter(pc.field("is_new") & (~pc.field("is_first") | pc.field("was_kept")))
     lake.append(table, good.join(F.broadcast(_frame(lake, known)), _PLACE, "left_anti"))
     return int(dropped.num_rows)
 
 
-def _judge(new: pa.Table, kept: pa.Table) -> pa.Table:
+def _rank(new: pa.Table, kept: pa.Table) -> pa.Table:
     """Which of the records that share an identity is the first.
 
     Gives the rows of both, a record that is in both just once, and of each: is_new (it is in the
@@ -190,7 +190,7 @@ def _write_duplicates(lake: Lake, table: Table, rows: pa.Table, ousted: pa.Table
     lows, highs = (pc.min(rows["offset"]).as_py(), pc.max(rows["offset"]).as_py())
     with lake.writing(DUPLICATES):
         there = lake.read(DUPLICATES).where((F.col("topic") == topic) & F.col("offset").between(lows, highs))
-        new = frame.join(F.broadcast(there.select(_COORDINATES)), _COORDINATES, "left_anti")
+        new = frame.join(F.broadcast(there.select(COORDINATE_NAMES)), COORDINATE_NAMES, "left_anti")
         if ousted.num_rows:
             moves = ousted.select([*_PLACE, *(f"kept_{name}" for name in _PLACE)]).rename_columns(
                 [*(f"kept_{name}" for name in _PLACE), *(f"_first_{name}" for name in _PLACE)]

@@ -1,1 +1,1 @@
-"""The shop: what is said, by whom, and under which contract."""
+"""Producers: the events, their contract, and what sends them to Kafka."""

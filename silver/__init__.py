@@ -1,1 +1,1 @@
-"""What it means: typed events, and beside them what broke the contract and what came twice."""
+"""Silver: validated and typed events; beside them the quarantine and the duplicates."""

@@ -1,13 +1,13 @@
-"""Silver's duplicates: what came a second time, and which record was kept."""
+"""Declare silver's duplicates: records of an event that had arrived before, and which record was kept."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATES
+from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATE_NAMES, COORDINATES
 from lakehouse.table import Column, Table
 from producers.events import EVENTS
-from silver.events import ARRIVAL, FEED, IDENTITY, judge_records
+from silver.events import ARRIVAL, FEED, IDENTITY, validate_records
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -16,24 +16,23 @@ KEPT = tuple(
     Column(f"kept_{column.name}", column.type, f"Of the record that was kept: {column.doc}", column.required)
     for column in COORDINATES
 )
-"""Where the record stands that was kept in place of this one."""
+"""The coordinates of the record that was kept in place of this one."""
 
 
-def repeated(judged: DataFrame) -> DataFrame:
-    """One row per good record among judged ones that is the same event as one that arrived before it."""
+def later_arrivals(validated: DataFrame) -> DataFrame:
+    """One row per good record whose event had arrived before, with the coordinates of its first arrival."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    coordinates = [column.name for column in COORDINATES]
     by_arrival = Window.partitionBy("identity").orderBy(*ARRIVAL)
     return (
-        judged.where("broken IS NULL")
+        validated.where("violations IS NULL")
         .select(
-            *coordinates,
+            *COORDINATE_NAMES,
             "arrived_at",
             "identity",
             F.row_number().over(by_arrival).alias("_place"),
-            *(F.first(name).over(by_arrival).alias(f"kept_{name}") for name in coordinates),
+            *(F.first(name).over(by_arrival).alias(f"kept_{name}") for name in COORDINATE_NAMES),
         )
         .where("_place > 1")
         .drop("_place")
@@ -41,17 +40,17 @@ def repeated(judged: DataFrame) -> DataFrame:
 
 
 def duplicates(**records: DataFrame) -> DataFrame:
-    """All repeated records of every kind of event."""
+    """The later arrivals of every kind of event."""
     from lakehouse.dataframes import union
 
-    return union(repeated(judge_records(EVENTS[name])(frame)) for name, frame in records.items())
+    return union(later_arrivals(validate_records(EVENTS[name])(frame)) for name, frame in records.items())
 
 
 DUPLICATES = Table(
     name="silver.duplicates",
     doc="One row per record dropped because the same event had arrived before.",
     columns=(*COORDINATES, ARRIVED_AT, IDENTITY, *KEPT),
-    key=("topic", "topic_id", "partition", "offset"),
+    key=tuple(COORDINATE_NAMES),
     reads=BRONZE,
     build=duplicates,
     rules={

@@ -1,4 +1,4 @@
-"""Silver: one table per kind of event, typed and conformed, one row per event."""
+"""Declare silver's event tables: one per kind of event, validated and typed, one row per event."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATES
+from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATE_NAMES, COORDINATES
 from lakehouse.table import Column, Table
 from producers.contract.event_type import EventType, Kind
 from producers.events import EVENTS
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 FEED = {"delta.enableChangeDataFeed": "true"}
-"""Gold follows what is added to, replaced in and erased from silver by the table's change data feed."""
+"""The change data feed: gold reads from it which rows were added to, replaced in and erased from silver."""
 
 IDENTITY = Column("identity", "BINARY", "Sixteen bytes that two records share when they are the same event.", True)
 
@@ -44,49 +44,48 @@ def _columns(event: EventType) -> tuple[Column, ...]:
     )
 
 
-def judge_records(event: EventType) -> Callable[[DataFrame], DataFrame]:
-    """The function that judges the records of one kind of event by its contract.
+def validate_records(event: EventType) -> Callable[[DataFrame], DataFrame]:
+    """The function that validates the records of one kind of event by its contract.
 
-    It gives one row per record, in the columns of the event's silver table, and two more: broken
+    It returns one row per record, in the columns of the event's silver table, and two more: broken
     (ARRAY of STRUCT rule, sentence), null for a good record, and value, the bytes of a bad one.
     A bad record's event columns are null.
     """
 
-    def judge_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from silver.validation.batch import judge_batch
+    def validate_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from silver.validation.batch import validate_batch
 
         for batch in batches:
-            yield judge_batch(event, batch)
+            yield validate_batch(event, batch)
 
     columns = ", ".join(f"`{column.name}` {column.type}" for column in _columns(event))
-    schema = f"{columns}, broken ARRAY<STRUCT<rule: STRING, sentence: STRING>>, value BINARY"
+    schema = f"{columns}, violations ARRAY<STRUCT<rule: STRING, sentence: STRING>>, value BINARY"
 
-    def judged(records: DataFrame) -> DataFrame:
-        heard = records.select(*(column.name for column in COORDINATES), "arrived_at", "value")
-        return heard.mapInArrow(judge_partition, schema)
+    def validated(records: DataFrame) -> DataFrame:
+        return records.select(*COORDINATE_NAMES, "arrived_at", "value").mapInArrow(validate_partition, schema)
 
-    return judged
+    return validated
 
 
-def first_of_each(judged: DataFrame) -> DataFrame:
-    """The good records, and of those that are the same event the first to arrive."""
+def first_arrivals(validated: DataFrame) -> DataFrame:
+    """The good records; of those that are the same event, the first to arrive."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     by_arrival = Window.partitionBy("identity").orderBy(*ARRIVAL)
     return (
-        judged.where("broken IS NULL")
+        validated.where("violations IS NULL")
         .withColumn("_place", F.row_number().over(by_arrival))
         .where("_place = 1")
-        .drop("_place", "broken", "value")
+        .drop("_place", "violations", "value")
     )
 
 
 def _table(event: EventType) -> Table:
-    judged = judge_records(event)
+    validate = validate_records(event)
 
     def events(records: DataFrame) -> DataFrame:
-        return first_of_each(judged(records))
+        return first_arrivals(validate(records))
 
     return Table(
         name=f"silver.{event.name}",

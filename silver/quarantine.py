@@ -1,28 +1,28 @@
-"""Silver's quarantine: what breaks the contract waits here, with its bytes and its reasons."""
+"""Declare silver's quarantine: records that break the contract wait here, with their bytes and their reasons."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATES
+from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATE_NAMES, COORDINATES
 from lakehouse.table import Column, Table
 from producers.events import EVENTS
-from silver.events import FEED, judge_records
+from silver.events import FEED, validate_records
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def waiting(judged: DataFrame, contract_version: str) -> DataFrame:
-    """One row per bad record among judged ones; when it was judged is for the job to say."""
+def waiting(validated: DataFrame, contract_version: str) -> DataFrame:
+    """One row per bad record among validated ones, to wait in quarantine; the job sets when it was validated."""
     from pyspark.sql import functions as F
 
-    return judged.where("broken IS NOT NULL").select(
-        *(column.name for column in COORDINATES),
+    return validated.where("violations IS NOT NULL").select(
+        *COORDINATE_NAMES,
         "arrived_at",
         "value",
-        F.col("broken.rule").alias("rules"),
-        F.col("broken.sentence").alias("sentences"),
+        F.col("violations.rule").alias("rules"),
+        F.col("violations.sentence").alias("sentences"),
         F.lit(contract_version).alias("contract_version"),
         F.lit("open").alias("status"),
         F.lit(None).cast("STRING").alias("discard_reason"),
@@ -32,22 +32,24 @@ def waiting(judged: DataFrame, contract_version: str) -> DataFrame:
 
 
 def quarantine(**records: DataFrame) -> DataFrame:
-    """All bad records of every kind of event."""
+    """The bad records of every kind of event."""
     from lakehouse.dataframes import union
 
-    return union(waiting(judge_records(EVENTS[name])(frame), EVENTS[name].version) for name, frame in records.items())
+    return union(
+        waiting(validate_records(EVENTS[name])(frame), EVENTS[name].version) for name, frame in records.items()
+    )
 
 
 QUARANTINE = Table(
     name="silver.quarantine",
-    doc="One row per record that broke its contract when it was first judged.",
+    doc="One row per record that broke its contract when it was first validated.",
     columns=(
         *COORDINATES,
         ARRIVED_AT,
         Column("value", "BINARY", "The record's bytes, untouched; null for a tombstone."),
         Column("rules", "ARRAY<STRING>", "The name of every rule that it breaks.", required=True),
         Column("sentences", "ARRAY<STRING>", "For every rule, a sentence that shows what is wrong.", required=True),
-        Column("contract_version", "STRING", "The version of the contract that it was last judged by.", required=True),
+        Column("contract_version", "STRING", "The contract's version at its last validation.", required=True),
         Column(
             "status",
             "STRING",
@@ -55,10 +57,10 @@ QUARANTINE = Table(
             required=True,
         ),
         Column("discard_reason", "STRING", "Why it was discarded."),
-        Column("first_judged_at", "TIMESTAMP", "When it was first judged, in UTC."),
-        Column("last_judged_at", "TIMESTAMP", "When it was last judged, in UTC."),
+        Column("first_judged_at", "TIMESTAMP", "When it was first validated, in UTC."),
+        Column("last_judged_at", "TIMESTAMP", "When it was last validated, in UTC."),
     ),
-    key=("topic", "topic_id", "partition", "offset"),
+    key=tuple(COORDINATE_NAMES),
     reads=BRONZE,
     build=quarantine,
     rules={

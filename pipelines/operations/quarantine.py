@@ -13,17 +13,17 @@ from pyspark.sql import functions as F
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from bronze.raw_events import COORDINATES
+from bronze.raw_events import COORDINATE_NAMES
 from lakehouse.dataframes import union
 from lakehouse.errors import DataError, UsageError
 from pipelines.runtime.console import out, print_json
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
-from pipelines.silver_writer import settle
+from pipelines.silver_writer import write_silver_batch
 from producers.contract.event_type import EventType
 from producers.events import EVENTS, event_named
 from silver.duplicates import DUPLICATES
-from silver.events import SILVER, judge_records
+from silver.events import SILVER, validate_records
 from silver.quarantine import QUARANTINE, waiting
 
 app = typer.Typer(no_args_is_help=True, help="What broke the contract: look at it, and send it through again.")
@@ -31,8 +31,6 @@ app = typer.Typer(no_args_is_help=True, help="What broke the contract: look at i
 Event = Annotated[str, typer.Option("--event", metavar="EVENT", help="Only records of this kind of event.")]
 Rule = Annotated[str, typer.Option("--rule", help="Only records that break this rule.")]
 Since = Annotated[str, typer.Option("--since", help="Only records that arrived at this ISO 8601 time (UTC) or later.")]
-
-_COORDINATES = [column.name for column in COORDINATES]
 
 
 @dataclass(frozen=True)
@@ -109,8 +107,8 @@ def list_(event: Event = "", rule: Rule = "", since: Since = "", as_json: AsJson
 def grouped(rows: DataFrame, rule: str = "") -> list[dict[str, Any]]:
     """The rows by event and broken rule: how many, since when, and the first one as an example."""
     broken = rows.select(
-        *_COORDINATES, "arrived_at", F.explode(F.arrays_zip("rules", "sentences")).alias("one")
-    ).select(*_COORDINATES, "arrived_at", "one.rules", "one.sentences")
+        *COORDINATE_NAMES, "arrived_at", F.explode(F.arrays_zip("rules", "sentences")).alias("one")
+    ).select(*COORDINATE_NAMES, "arrived_at", "one.rules", "one.sentences")
     if rule:
         broken = broken.where(F.col("rules") == rule)
     found = (
@@ -172,7 +170,7 @@ def show(
         print_json(records)
         return
     for record in records:
-        for name in (*_COORDINATES, "status", "discard_reason", "arrived_at", "first_judged_at", "last_judged_at"):
+        for name in (*COORDINATE_NAMES, "status", "discard_reason", "arrived_at", "first_judged_at", "last_judged_at"):
             if record[name] is not None:
                 out.print(f"{name:16} {record[name]}", markup=False)
         out.print(f"{'contract':16} {record['contract_version']}", markup=False)
@@ -221,16 +219,16 @@ def run_replay(job: Job, *, event: str = "", rule: str = "", since: str = "", dr
     rows = chosen(job, event, rule, since)
     judged, good, still_bad = 0, 0, dict[str, int]()
     for kind in EVENTS.values():
-        again = judge_records(kind)(rows.where(F.col("topic") == kind.name)).persist(StorageLevel.MEMORY_AND_DISK)
+        again = validate_records(kind)(rows.where(F.col("topic") == kind.name)).persist(StorageLevel.MEMORY_AND_DISK)
         try:
-            counts = again.groupBy(F.col("broken.rule").alias("rules")).count().collect()
+            counts = again.groupBy(F.col("violations.rule").alias("rules")).count().collect()
             judged += sum(row["count"] for row in counts)
             good += sum(row["count"] for row in counts if row["rules"] is None)
             for row in counts:
                 for name in set(row["rules"] or ()):
                     still_bad[name] = still_bad.get(name, 0) + row["count"]
             if counts and not dry_run:
-                settle(job.lake, kind, again.where("broken IS NULL"))
+                write_silver_batch(job.lake, kind, again.where("violations IS NULL"))
                 _write_down(job, kind, again)
         finally:
             again.unpersist()
@@ -240,21 +238,21 @@ def run_replay(job: Job, *, event: str = "", rule: str = "", since: str = "", dr
 def _write_down(job: Job, event: EventType, judged: DataFrame) -> None:
     """Marks the good ones as replayed, and gives the rest their new reasons."""
     now = F.current_timestamp()
-    new = waiting(judged, event.version).select(*_COORDINATES, "rules", "sentences", F.lit("open").alias("status"))
-    replayed = judged.where("broken IS NULL").select(
-        *_COORDINATES,
+    new = waiting(judged, event.version).select(*COORDINATE_NAMES, "rules", "sentences", F.lit("open").alias("status"))
+    replayed = judged.where("violations IS NULL").select(
+        *COORDINATE_NAMES,
         F.lit(None).cast("ARRAY<STRING>").alias("rules"),
         F.lit(None).cast("ARRAY<STRING>").alias("sentences"),
         F.lit("replayed").alias("status"),
     )
     verdicts = new.unionByName(replayed).select(
-        *_COORDINATES, *(F.col(name).alias(f"_{name}") for name in ("rules", "sentences", "status"))
+        *COORDINATE_NAMES, *(F.col(name).alias(f"_{name}") for name in ("rules", "sentences", "status"))
     )
     with job.lake.writing(QUARANTINE):
         rows = (
             job.lake.read(QUARANTINE)
             .where("status = 'open'")
-            .join(verdicts, _COORDINATES)
+            .join(verdicts, COORDINATE_NAMES)
             .withColumns(
                 {
                     "rules": F.coalesce("_rules", "rules"),
@@ -273,8 +271,8 @@ def replayed_halfway(job: Job) -> DataFrame:
     """Open rows whose records have their place already: a replay settled them and died before it said so."""
     for table in (*SILVER.values(), QUARANTINE, DUPLICATES):
         job.lake.ensure(table)
-    placed = union([job.lake.read(table).select(_COORDINATES) for table in (*SILVER.values(), DUPLICATES)])
-    return job.lake.read(QUARANTINE).where("status = 'open'").join(placed, _COORDINATES, "left_semi")
+    placed = union([job.lake.read(table).select(COORDINATE_NAMES) for table in (*SILVER.values(), DUPLICATES)])
+    return job.lake.read(QUARANTINE).where("status = 'open'").join(placed, COORDINATE_NAMES, "left_semi")
 
 
 def finish_replay(job: Job) -> None:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from bronze.raw_events import BRONZE, COORDINATES
+from bronze.raw_events import BRONZE, COORDINATE_NAMES
 from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
 from lakehouse.dataframes import row_differences, union
@@ -30,8 +30,6 @@ from producers import kafka
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
-
-_COORDINATES = [column.name for column in COORDINATES]
 
 
 @dataclass(frozen=True)
@@ -95,13 +93,13 @@ def run_verify(job: Job, *, quick: bool = False) -> list[Check]:
 
 
 def _coordinates(row: Any) -> str:
-    return "/".join(str(row[name]) for name in _COORDINATES)
+    return "/".join(str(row[name]) for name in COORDINATE_NAMES)
 
 
 def _none(name: str, rows: DataFrame, what: str) -> Check:
     """A check that there are no such rows; the first one is its offence."""
     count = rows.count()
-    row = rows.orderBy(*_COORDINATES).first() if count else None
+    row = rows.orderBy(*COORDINATE_NAMES).first() if count else None
     return Check(name, not count, {what: count}, _coordinates(row) if row else "")
 
 
@@ -176,7 +174,7 @@ def _fate_rows(job: Job, name: str) -> DataFrame:
 
     def part(table: Table, fate: str, condition: str = "true") -> DataFrame:
         rows = job.lake.read(table).where(condition)
-        return rows.where(F.col("topic") == name).select(*_COORDINATES, F.lit(fate).alias("fate"))
+        return rows.where(F.col("topic") == name).select(*COORDINATE_NAMES, F.lit(fate).alias("fate"))
 
     return union(
         [
@@ -206,14 +204,14 @@ def _fates(job: Job, name: str) -> Iterator[Check]:
     bronze = job.lake.read(BRONZE[name])
     marked = union(
         [
-            bronze.select(*_COORDINATES, F.lit("bronze").alias("fate")),
-            _judged(job, name).select(*_COORDINATES, F.lit("judged").alias("fate")),
+            bronze.select(*COORDINATE_NAMES, F.lit("bronze").alias("fate")),
+            _judged(job, name).select(*COORDINATE_NAMES, F.lit("judged").alias("fate")),
             _fate_rows(job, name),
         ]
     )
     kinds = ("bronze", "judged", "silver", "quarantine", "duplicates")
     each = (
-        marked.groupBy(*_COORDINATES)
+        marked.groupBy(*COORDINATE_NAMES)
         .agg(*(F.count_if(F.col("fate") == kind).alias(kind) for kind in kinds))
         .withColumn("fates", F.expr("silver + quarantine + duplicates"))
     )
@@ -227,7 +225,7 @@ def _fates(job: Job, name: str) -> Iterator[Check]:
         *(F.sum(kind).alias(kind) for kind in kinds),
         *(F.count_if(F.expr(sql)).alias(title) for title, (_, sql) in offences.items()),
         *(
-            F.min(F.expr(f"if({sql}, struct({', '.join(_COORDINATES)}), NULL)")).alias(f"{title} first")
+            F.min(F.expr(f"if({sql}, struct({', '.join(COORDINATE_NAMES)}), NULL)")).alias(f"{title} first")
             for title, (_, sql) in offences.items()
         ),
     ).first()
@@ -238,19 +236,21 @@ def _fates(job: Job, name: str) -> Iterator[Check]:
         first = found[f"{title} first"]
         figures = {**(totals if not number else {}), what: found[title]}
         yield Check(f"{name}: {title}", not found[title], figures, _coordinates(first) if first else "")
-    heard = bronze.select(*_COORDINATES, F.col("value").alias("_heard"))
+    heard = bronze.select(*COORDINATE_NAMES, F.col("value").alias("_heard"))
     waiting = job.lake.read(QUARANTINE).where(F.col("topic") == name)
     yield _none(
         f"{name}: quarantine has bronze's bytes",
-        waiting.join(heard, _COORDINATES).where("NOT (value <=> _heard)"),
+        waiting.join(heard, COORDINATE_NAMES).where("NOT (value <=> _heard)"),
         "altered",
     )
-    kept = job.lake.read(SILVER[name]).select(*(F.col(one).alias(f"kept_{one}") for one in _COORDINATES), "identity")
+    kept = job.lake.read(SILVER[name]).select(
+        *(F.col(one).alias(f"kept_{one}") for one in COORDINATE_NAMES), "identity"
+    )
     yield _none(
         f"{name}: what a duplicate repeats is kept",
         job.lake.read(DUPLICATES)
         .where(F.col("topic") == name)
-        .join(kept, [*(f"kept_{one}" for one in _COORDINATES), "identity"], "left_anti"),
+        .join(kept, [*(f"kept_{one}" for one in COORDINATE_NAMES), "identity"], "left_anti"),
         "orphans",
     )
 

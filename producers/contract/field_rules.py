@@ -1,4 +1,4 @@
-"""The rules of each kind of field: what a value must be, and what it becomes.
+"""Apply the rules of each kind of field: what a value must be, and what it becomes.
 
 - Ids are kept exactly, never trimmed. An integer is kept as the digits it was written with; ``1.0`` and
   ``1e3`` are not integers. The no-value texts are compared trimmed and in lower case, in every id.
@@ -34,7 +34,7 @@ NO_VALUE = frozenset(
         "[object promise]",
     }
 )
-"""How JavaScript and Python print that there is no value, in lower case. No id says this."""
+"""How JavaScript and Python print that there is no value, in lower case. No id is one of these."""
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 """Stands in text for U+0000, which many readers of tables cannot hold."""
@@ -47,8 +47,8 @@ _SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A rule that a record breaks, by its stable name and in a sentence for people."""
+class RuleViolation:
+    """A rule that a record violates: its stable name, and a sentence for people."""
 
     rule: str
     sentence: str
@@ -70,77 +70,78 @@ def _article(field: Field) -> str:
     return f"{'an' if field.name[0] in 'aeiox' else 'a'} {field.name}"
 
 
-def missing(field: Field) -> Broken:
-    """Say that a required field has no value."""
-    return Broken(f"{field.name}_missing", f"{field.name} is missing, null or blank, but every event has one.")
+def missing(field: Field) -> RuleViolation:
+    """The violation that a required field has no value."""
+    return RuleViolation(f"{field.name}_missing", f"{field.name} is missing, null or blank, but every event has one.")
 
 
-def _id(field: Field, found: JsonValue, broken: list[Broken], _arrived_at: int) -> Value:
+def _id(field: Field, found: JsonValue, violations: list[RuleViolation], _arrived_at: int) -> Value:
     if found.type is _STRING:
         text = found.text()
     elif found.type is _NUMBER and not set(found.source) & set(".eE"):
         text = found.source
     else:
         sentence = f"{field.name} is {shown(found.source)}, but an id is a text or an integer."
-        broken.append(Broken(f"{field.name}_not_id", sentence))
+        violations.append(RuleViolation(f"{field.name}_not_id", sentence))
         return None
     trimmed = text.strip()
     if not trimmed:
-        broken.append(Broken(f"{field.name}_blank", f"{field.name} is blank."))
+        violations.append(RuleViolation(f"{field.name}_blank", f"{field.name} is blank."))
     elif trimmed.lower() in NO_VALUE:
         sentence = f"{field.name} is {shown(text)}, which is how a tracker says that it has no value."
-        broken.append(Broken(f"{field.name}_no_value", sentence))
+        violations.append(RuleViolation(f"{field.name}_no_value", sentence))
     if "\0" in text:
-        broken.append(Broken(f"{field.name}_has_nul", f"{field.name} holds the character U+0000: {shown(text)}"))
-    return _measured(field, text, broken)
+        sentence = f"{field.name} holds the character U+0000: {shown(text)}"
+        violations.append(RuleViolation(f"{field.name}_has_nul", sentence))
+    return _measured(field, text, violations)
 
 
-def _text(field: Field, found: JsonValue, broken: list[Broken], _arrived_at: int) -> Value:
-    text = _trimmed(field, found, broken)
-    return None if text is None else _measured(field, text.replace("\0", REPLACEMENT), broken)
+def _text(field: Field, found: JsonValue, violations: list[RuleViolation], _arrived_at: int) -> Value:
+    text = _trimmed(field, found, violations)
+    return None if text is None else _measured(field, text.replace("\0", REPLACEMENT), violations)
 
 
-def _trimmed(field: Field, found: JsonValue, broken: list[Broken]) -> str | None:
+def _trimmed(field: Field, found: JsonValue, violations: list[RuleViolation]) -> str | None:
     """The trimmed text, or None if it is blank or no text."""
     if found.type is not _STRING:
         sentence = f"{field.name} is {shown(found.source)}, but {_article(field)} is a text."
-        broken.append(Broken(f"{field.name}_not_text", sentence))
+        violations.append(RuleViolation(f"{field.name}_not_text", sentence))
         return None
     text = found.text().strip()
     if not text and field.required:
-        broken.append(missing(field))
+        violations.append(missing(field))
     return text or None
 
 
-def _measured(field: Field, text: str, broken: list[Broken]) -> str:
+def _measured(field: Field, text: str, violations: list[RuleViolation]) -> str:
     """The text, after checking that it can be stored and is not too long."""
     if _SURROGATE.search(text):
         sentence = f"{field.name} holds half of a surrogate pair, which is no character: {shown(text)}"
-        broken.append(Broken(f"{field.name}_not_unicode", sentence))
+        violations.append(RuleViolation(f"{field.name}_not_unicode", sentence))
     if len(text) > field.max_length:
         sentence = f"{field.name} has {len(text):,} characters, but {_article(field)} has at most {field.max_length:,}."
-        broken.append(Broken(f"{field.name}_too_long", sentence))
+        violations.append(RuleViolation(f"{field.name}_too_long", sentence))
     return text
 
 
-def _choice(field: Field, found: JsonValue, broken: list[Broken], _arrived_at: int) -> Value:
-    text = _trimmed(field, found, broken)
+def _choice(field: Field, found: JsonValue, violations: list[RuleViolation], _arrived_at: int) -> Value:
+    text = _trimmed(field, found, violations)
     if text is None:
         return None
     text = text.lower()
     if text not in field.choices:
         sentence = f"{field.name} is {shown(text)}, but {_article(field)} is one of: {', '.join(field.choices)}."
-        broken.append(Broken(f"{field.name}_unknown", sentence))
+        violations.append(RuleViolation(f"{field.name}_unknown", sentence))
     return text
 
 
-def _details(field: Field, found: JsonValue, broken: list[Broken], arrived_at: int) -> Value:
+def _details(field: Field, found: JsonValue, violations: list[RuleViolation], arrived_at: int) -> Value:
     if found.type is _STRING:
-        return _text(field, found, broken, arrived_at)
-    return _measured(field, found.source, broken)
+        return _text(field, found, violations, arrived_at)
+    return _measured(field, found.source, violations)
 
 
-def _number(field: Field, found: JsonValue, broken: list[Broken], _arrived_at: int) -> Value:
+def _number(field: Field, found: JsonValue, violations: list[RuleViolation], _arrived_at: int) -> Value:
     text = found.text().strip() if found.type is _STRING else found.source
     number = number_in(text)
     if number is None:
@@ -154,14 +155,14 @@ def _number(field: Field, found: JsonValue, broken: list[Broken], _arrived_at: i
     else:
         return number
     sentence = f"{field.name} is {shown(found.source)}, but {_article(field)} is {limit}."
-    broken.append(Broken(f"{field.name}_{rule}", sentence))
+    violations.append(RuleViolation(f"{field.name}_{rule}", sentence))
     return None
 
 
-def _timestamp(field: Field, found: JsonValue, broken: list[Broken], arrived_at: int) -> Value:
+def _timestamp(field: Field, found: JsonValue, violations: list[RuleViolation], arrived_at: int) -> Value:
     text = found.text().strip() if found.type is _STRING else found.source
     if not text:
-        broken.append(missing(field))
+        violations.append(missing(field))
         return None
     instant = read_instant(text)
     if instant is None:
@@ -172,11 +173,11 @@ def _timestamp(field: Field, found: JsonValue, broken: list[Broken], arrived_at:
         rule, limit = "in_future", f"that is more than a day after the record arrived, {written(arrived_at)}"
     else:
         return instant
-    broken.append(Broken(f"{field.name}_{rule}", f"{field.name} is {shown(found.source)}, but {limit}."))
+    violations.append(RuleViolation(f"{field.name}_{rule}", f"{field.name} is {shown(found.source)}, but {limit}."))
     return None
 
 
-READERS: dict[Kind, Callable[[Field, JsonValue, list[Broken], int], Value]] = {
+READERS: dict[Kind, Callable[[Field, JsonValue, list[RuleViolation], int], Value]] = {
     Kind.ID: _id,
     Kind.TEXT: _text,
     Kind.URL: _text,
@@ -185,4 +186,4 @@ READERS: dict[Kind, Callable[[Field, JsonValue, list[Broken], int], Value]] = {
     Kind.NUMBER: _number,
     Kind.TIMESTAMP: _timestamp,
 }
-"""Each takes a field, its value, which is not null, where to put broken rules, and the record's arrival."""
+"""By kind: the function that takes a field, its value (not null), a list for violations, and the record's arrival."""

@@ -1,4 +1,4 @@
-"""What makes two events the same, as sixteen bytes. Standard library only."""
+"""Compute an event's identity: sixteen bytes that are equal when two events are the same. Standard library only."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Schema = dict[str, Any]
 def json_schema(event: EventType) -> Schema:
     """A JSON Schema for the values of one topic.
 
-    It refuses nothing that the judge takes. What it cannot say stands in its ``$comment``.
+    It refuses nothing that the validation accepts. What it cannot say stands in its ``$comment``.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,4 +1,4 @@
-"""Reading the times that trackers send. Standard library only."""
+"""Read the times that trackers send. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EARLIEST = 946_684_800 * SECOND
 """2000-01-01T00:00:00Z: no event is older."""
 
 LATEST_AFTER_ARRIVAL = DAY
-"""How much later than its arrival an event may claim to be; visitors' clocks are wrong."""
+"""How much later than its arrival an event may claim to be; users' clocks are often wrong."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _UNIX_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  all times here are UTC

@@ -1,12 +1,13 @@
-"""Judging one record by the contract, in plain Python: the reference that every faster way must equal.
+"""Validate one record by the contract, in plain Python: the reference implementation.
 
-What the contract leaves open is decided here and in producers.contract.field_rules:
+silver.validation must return the same for every record, only faster. What the contract leaves open is
+decided here and in producers.contract.field_rules:
 
 - Strict JSON by RFC 8259, with one byte order mark in front and JSON white space around the object.
   UTF-8 is checked in the whole value, in unknown keys as well.
-- A body that cannot be read breaks one rule. Of a body that can, every broken rule is told: a key that
-  occurs twice, at any level, and nesting that is too deep beside those of the fields. A field whose own
-  key occurs twice is not judged.
+- A body that cannot be read violates one rule. Of a body that can be read, every violation is reported:
+  those of the fields, a key that occurs twice at any level, and nesting that is too deep. A field whose
+  own key occurs twice is not validated.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from producers.contract.event_type import MAX_DEPTH, EventType
-from producers.contract.field_rules import READERS, Broken, Value, missing, shown
+from producers.contract.field_rules import READERS, RuleViolation, Value, missing, shown
 from producers.contract.strict_json import JsonDocument, JsonType, JsonValue, NotJsonError, read_json
 
 _NULL = JsonType.NULL  # in Python 3.11 looking it up costs more than comparing with it
@@ -23,37 +24,37 @@ _BLANK_BYTES = b" \t\n\r"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A good record's normalised values, ``timestamp`` in microseconds; or every rule that it breaks."""
+class ValidationResult:
+    """A good record's normalised values, ``timestamp`` in microseconds; or a bad record's violations."""
 
     values: dict[str, Value]
-    broken: tuple[Broken, ...]
+    violations: tuple[RuleViolation, ...]
 
 
-def judge(event: EventType, value: bytes | None, arrived_at: int) -> Verdict:
-    """Judge a record that arrived at an instant (microseconds since 1970, UTC). Never raises."""
+def validate_record(event: EventType, value: bytes | None, arrived_at: int) -> ValidationResult:
+    """Validate a record that arrived at an instant (microseconds since 1970, UTC). Never raises."""
     try:
         document = _document(value)
     except _UnreadableError as error:
-        return Verdict({}, (error.broken,))
-    return judge_document(event, document, arrived_at)
+        return ValidationResult({}, (error.violation,))
+    return validate_document(event, document, arrived_at)
 
 
-def judge_document(event: EventType, document: JsonDocument, arrived_at: int) -> Verdict:
-    """Judge a JSON object that has been read."""
-    broken = _broken_by_shape(document)
+def validate_document(event: EventType, document: JsonDocument, arrived_at: int) -> ValidationResult:
+    """Validate a JSON object that has been read."""
+    violations = _shape_violations(document)
     values: dict[str, Value] = {}
     for field in event.fields:
         if field.name in document.duplicated:
             continue
         found = document.members.get(field.name, _ABSENT)
         if found.type is not _NULL:
-            values[field.name] = READERS[field.kind](field, found, broken, arrived_at)
+            values[field.name] = READERS[field.kind](field, found, violations, arrived_at)
         else:
             values[field.name] = None
             if field.required:
-                broken.append(missing(field))
-    return Verdict({}, tuple(broken)) if broken else Verdict(values, ())
+                violations.append(missing(field))
+    return ValidationResult({}, tuple(violations)) if violations else ValidationResult(values, ())
 
 
 _ABSENT = JsonValue(_NULL, "null")
@@ -62,7 +63,7 @@ _ABSENT = JsonValue(_NULL, "null")
 class _UnreadableError(Exception):
     def __init__(self, rule: str, sentence: str) -> None:
         super().__init__(sentence)
-        self.broken = Broken(rule, sentence)
+        self.violation = RuleViolation(rule, sentence)
 
 
 def _document(value: bytes | None) -> JsonDocument:
@@ -89,15 +90,15 @@ def _document(value: bytes | None) -> JsonDocument:
     return document
 
 
-def _broken_by_shape(document: JsonDocument) -> list[Broken]:
-    broken = []
+def _shape_violations(document: JsonDocument) -> list[RuleViolation]:
+    violations = []
     if document.depth > MAX_DEPTH:
         sentence = f"The value nests {document.depth:,} levels deep, but at most {MAX_DEPTH} are read."
-        broken.append(Broken("json_too_deep", sentence))
+        violations.append(RuleViolation("json_too_deep", sentence))
     if document.duplicated:
         keys = ", ".join(shown(key) for key in document.duplicated[:3])
-        broken.append(Broken("json_key_duplicated", f"A key occurs twice in one object: {keys}."))
-    return broken
+        violations.append(RuleViolation("json_key_duplicated", f"A key occurs twice in one object: {keys}."))
+    return violations
 
 
 def _named(kind: JsonType) -> str:

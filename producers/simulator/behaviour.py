@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from lakehouse.errors import UsageError
 from producers.simulator.parameters import (
-    BY_AISLE,
+    BY_CATEGORY_KIND,
     BY_DEVICE,
     BY_PATIENCE,
     BY_PLACE,
+    CATEGORY_SWITCH_RATE,
     DEVICES,
     HISTORIES,
     LANDINGS,
@@ -37,9 +38,8 @@ from producers.simulator.parameters import (
     SLOWER,
     SPREAD,
     STYLES,
-    WANDERS,
     Act,
-    Aisle,
+    CategoryKind,
     Device,
     Mood,
     Patience,
@@ -53,13 +53,13 @@ Floats: TypeAlias = NDArray[np.float64]
 Move: TypeAlias = tuple[int, int, list[int]]
 """What is done, the state after it, and the milliseconds that pass before it, one per slot."""
 
-_MOODS, _PLACES, _CARTS, _AISLES = len(Mood), len(Place), MAX_CART + 1, len(Aisle)
+_MOODS, _PLACES, _CARTS, _CATEGORY_KINDS = len(Mood), len(Place), MAX_CART + 1, len(CategoryKind)
 
 KINDS = tuple((device, patience) for device in Device for patience in Patience)
 """What a visitor never changes."""
 
-SEEN = _PLACES * _CARTS * _AISLES
-"""How many states look different: a state is a kind, a mood and what is seen (place, cart, aisle)."""
+SEEN = _PLACES * _CARTS * _CATEGORY_KINDS
+"""How many states look different: a state is a kind, a mood and what is seen (place, cart, category_kind)."""
 
 STATES = len(KINDS) * _MOODS * SEEN
 
@@ -67,7 +67,7 @@ _EACH = _MOODS * SEEN
 _TUNINGS, _MOST_EAGER = 4, 8.0
 _IN_TIME = 0.8
 """How many of those who come back do so within the days that are simulated, near enough for two weeks or more."""
-_SWITCHES = WANDERS / _AISLES
+_SWITCHES = CATEGORY_SWITCH_RATE / _CATEGORY_KINDS
 
 
 class Past(NamedTuple):
@@ -83,7 +83,7 @@ PASTS = (Past("new", 0), Past("came", 0), Past("bought", 0), *(Past("abandoned",
 class _Seen(NamedTuple):
     place: Place
     cart: int
-    aisle: Aisle
+    category_kind: CategoryKind
 
 
 class _Step(NamedTuple):
@@ -93,14 +93,14 @@ class _Step(NamedTuple):
     weight: float
 
 
-def state_of(kind: int, mood: int, place: int, cart: int, aisle: int) -> int:
+def state_of(kind: int, mood: int, place: int, cart: int, category_kind: int) -> int:
     """Give a state its number."""
-    return (((kind * _MOODS + mood) * _PLACES + place) * _CARTS + cart) * _AISLES + aisle
+    return (((kind * _MOODS + mood) * _PLACES + place) * _CARTS + cart) * _CATEGORY_KINDS + category_kind
 
 
 def place_of(state: int) -> int:
     """Where a visitor is in a state."""
-    return state % SEEN // (_CARTS * _AISLES)
+    return state % SEEN // (_CARTS * _CATEGORY_KINDS)
 
 
 def apportion(chances: Iterable[float]) -> list[int]:
@@ -178,7 +178,7 @@ class Behaviour:
         buys, leaves = self._acts == Act.BUY, self._acts == Act.LEAVE
         ends = np.zeros_like(self._ends)
         np.add.at(ends, (self._states[buys], -1), chances[buys])
-        np.add.at(ends, (self._states[leaves], self._states[leaves] // _AISLES % _CARTS), chances[leaves])
+        np.add.at(ends, (self._states[leaves], self._states[leaves] // _CATEGORY_KINDS % _CARTS), chances[leaves])
         # Where -1 follows, nothing goes: any state may stand there.
         self._goes = np.where(buys | leaves, 0.0, chances)
         self._buys = ends[:, -1]
@@ -213,10 +213,10 @@ class Behaviour:
     def _start(self, style: str, past: Past) -> Floats:
         begins, moods = np.zeros(_EACH), self.moods(style, past.history)
         for mood in Mood:
-            likely = moods.count(mood) / SLOTS / _AISLES
+            likely = moods.count(mood) / SLOTS / _CATEGORY_KINDS
             for place, share in landings(mood, past.cart).items():
-                for aisle in Aisle:
-                    begins[state_of(0, mood, place, past.cart, aisle)] = likely * share
+                for category_kind in CategoryKind:
+                    begins[state_of(0, mood, place, past.cart, category_kind)] = likely * share
         return begins
 
     def shares(self, state: int) -> Iterator[tuple[Move, int]]:
@@ -265,14 +265,19 @@ def _log_odds(share: float) -> float:
 
 def _steps() -> list[_Step]:
     steps: list[_Step] = []
-    everything_seen = [_Seen(p, c, a) for p in Place for c in range(_CARTS) for a in Aisle]
+    everything_seen = [_Seen(p, c, a) for p in Place for c in range(_CARTS) for a in CategoryKind]
     for kind, (device, patience) in enumerate(KINDS):
         for mood in Mood:
             for seen in everything_seen:
-                weights = (BY_PLACE.get(seen.place, {}), BY_AISLE[seen.aisle], BY_DEVICE[device], BY_PATIENCE[patience])
+                weights = (
+                    BY_PLACE.get(seen.place, {}),
+                    BY_CATEGORY_KIND[seen.category_kind],
+                    BY_DEVICE[device],
+                    BY_PATIENCE[patience],
+                )
                 state = state_of(kind, mood, *seen)
                 for act, chances in OFFERS[seen.place].items():
-                    weight = chances[mood] * math.prod(one.get(act, 1.0) for one in weights)
+                    weight = chances[mood] * math.prod(changes.get(act, 1.0) for changes in weights)
                     if weight and _possible(act, seen):
                         after = _after(act, mood, seen)
                         steps += [
@@ -292,19 +297,22 @@ def _after(act: Act, mood: Mood, seen: _Seen) -> dict[int, float]:
     if act is Act.LEAVE:
         return {-1: 1.0}
     if act is Act.BUY:
-        return {state_of(0, Mood.IDLE, Place.BOUGHT, 0, seen.aisle): 1.0}
+        return {state_of(0, Mood.IDLE, Place.BOUGHT, 0, seen.category_kind): 1.0}
     cart = seen.cart + (act is Act.ADD_TO_CART) - (act is Act.REMOVE_FROM_CART)
     here = Place.FAIR if seen.place is Place.ADDING else seen.place
     places = PRODUCTS if act is Act.VIEW_PRODUCT else {LEADS_TO.get(act, here): 1.0}
     switches = _SWITCHES if act in (Act.VIEW_PRODUCT, Act.VIEW_CATEGORY, Act.SEARCH) else 0.0
-    aisles = {aisle: 1 - switches if aisle is seen.aisle else switches for aisle in Aisle}
+    category_kinds = {
+        category_kind: 1 - switches if category_kind is seen.category_kind else switches
+        for category_kind in CategoryKind
+    }
     after: dict[int, float] = {}
     for place, likely in places.items():
         moved = place is not seen.place or act is Act.VIEW_PRODUCT
         for new, share in _moods(mood, act, place if moved else None).items():
-            for aisle, stays in aisles.items():
+            for category_kind, stays in category_kinds.items():
                 if stays:
-                    state = state_of(0, new, place, cart, aisle)
+                    state = state_of(0, new, place, cart, category_kind)
                     after[state] = after.get(state, 0.0) + likely * share * stays
     return after
 

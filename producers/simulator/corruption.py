@@ -13,14 +13,14 @@ import numpy as np
 
 from producers.record import Record
 
-Spoiler: TypeAlias = Callable[[bytes], bytes | None]
+Corruptor: TypeAlias = Callable[[bytes], bytes | None]
 
 _TIME, _PRICE = re.compile(rb'"timestamp":"[^"]*"'), re.compile(rb'"price":[^,]*')
 _USER, _SESSION = re.compile(rb'"user_id":"[^"]*"'), re.compile(rb'"session_id":"[^"]*"')
 _URL, _KIND = re.compile(rb'"page_url":"[^"]*'), re.compile(rb'"interaction_type":"([^"]*)"')
 
 
-def _swap(pattern: re.Pattern[bytes], text: bytes) -> Spoiler:
+def _swap(pattern: re.Pattern[bytes], text: bytes) -> Corruptor:
     return lambda value: pattern.sub(text, value, count=1)
 
 
@@ -37,7 +37,7 @@ def _shout(value: bytes) -> bytes:
     return _KIND.sub(lambda kind: b'"interaction_type":" ' + kind[1].upper() + b' "', value, count=1)
 
 
-BROKEN: MappingProxyType[str, Spoiler] = MappingProxyType(
+INVALID: MappingProxyType[str, Corruptor] = MappingProxyType(
     {
         "cut off": lambda value: value[: len(value) * 2 // 3],
         "tombstone": lambda _: None,
@@ -64,7 +64,7 @@ BROKEN: MappingProxyType[str, Spoiler] = MappingProxyType(
 )
 """By what is wrong: how a good value is broken, so that the contract refuses it."""
 
-ODD: MappingProxyType[str, Spoiler] = MappingProxyType(
+UNUSUAL: MappingProxyType[str, Corruptor] = MappingProxyType(
     {
         "a byte order mark": lambda value: b"\xef\xbb\xbf" + value,
         "unknown keys": lambda value: value[:-1] + b',"experiment":{"name":"cta","arm":2}}',
@@ -80,13 +80,13 @@ _LATE_MINUTES, _LATE_SPREAD = 10.0, 1.5
 _BLOCK = 4_096
 
 
-def spoil(records: Iterator[Record], rng: np.random.Generator, dirty: float, duplicates: float) -> Iterator[Record]:
+def corrupt(records: Iterator[Record], rng: np.random.Generator, dirty: float, duplicates: float) -> Iterator[Record]:
     """Break a share of the records or make them odd, and send a share twice, half of those in another key order."""
-    return _spoil(records, rng, dirty, duplicates) if dirty or duplicates else records
+    return _corrupt(records, rng, dirty, duplicates) if dirty or duplicates else records
 
 
-def _spoil(records: Iterator[Record], rng: np.random.Generator, dirty: float, duplicates: float) -> Iterator[Record]:
-    broken, odd = list(BROKEN.values()), list(ODD.values())
+def _corrupt(records: Iterator[Record], rng: np.random.Generator, dirty: float, duplicates: float) -> Iterator[Record]:
+    broken, odd = list(INVALID.values()), list(UNUSUAL.values())
     draws: list[list[float]] = []
     for topic, key, value, at in records:
         if not draws:

@@ -31,7 +31,7 @@ from producers.simulator.parameters import (
     SPREAD,
     STYLES,
     Act,
-    Aisle,
+    CategoryKind,
     Mood,
     Patience,
     Place,
@@ -42,7 +42,7 @@ _CLICKS = range(Act.CLICK_FILTER, Act.BUY + 1)
 _CDF = NormalDist().cdf
 
 
-class Onlooker:
+class ForwardFilter:
     """Makes up its mind, event by event; a belief is an array of shares by kind and style."""
 
     def __init__(self, behaviour: Behaviour) -> None:
@@ -60,14 +60,14 @@ class Onlooker:
         self.at_first: Floats = np.outer(kinds, apportion(often for often, *_ in STYLES.values()))
         """The belief in somebody who was never here before."""
 
-    def begin(self, belief: Floats, history: str, cart: int, referrer: str, place: int) -> None:
+    def start(self, belief: Floats, history: str, cart: int, referrer: str, place: int) -> None:
         """See the first event of a visit."""
         lands = np.array([landings(mood, cart).get(place, 0.0) for mood in Mood])
-        self._aisle_is_seen = history != "new" or place != Place.HOME
+        self._category_is_seen = history != "new" or place != Place.HOME
         self._belief = (belief * self._brings[referrer])[:, :, None] * self._moods[history] * lands
         self._settle()
 
-    def see(self, kind: int, before: int, act: int, after: int, milliseconds: int) -> None:
+    def update(self, kind: int, before: int, act: int, after: int, milliseconds: int) -> None:
         """See an event that follows; a click shows by its place on the screen which device it is."""
         slow = SLOWER.get(Act(act), 1.0)
         pace = np.array([[_likely(milliseconds, mood, patience, slow) for mood in Mood] for _, patience in KINDS])
@@ -78,15 +78,15 @@ class Onlooker:
         if passes is None:
             passes = self._passes[key] = self._pass(*key)
         self._belief = (self._belief * pace[:, None, :]) @ passes
-        self._aisle_is_seen |= place_of(after) != Place.HOME
+        self._category_is_seen |= place_of(after) != Place.HOME
         self._settle()
 
-    def chance(self, state: int) -> float:
+    def predict(self, state: int) -> float:
         """How likely a purchase is, as far as one can see."""
         seen = state % SEEN
         will_buy = self._will_buy[:, :, seen]
-        if not self._aisle_is_seen:  # the front page says nothing of it, nor does anything done there
-            will_buy = (will_buy + self._will_buy[:, :, seen ^ 1]) / len(Aisle)
+        if not self._category_is_seen:  # the front page says nothing of it, nor does anything done there
+            will_buy = (will_buy + self._will_buy[:, :, seen ^ 1]) / len(CategoryKind)
         return float((self._belief.sum(axis=1) * will_buy).sum())
 
     def end(self, state: int) -> Floats:

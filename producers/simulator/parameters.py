@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 MAX_CART = 3
 
-WANDERS = 0.12
-"""How often a visitor turns to a category drawn anew, whenever he opens a product or category, or searches."""
+CATEGORY_SWITCH_RATE = 0.12
+"""How often a user switches to a random category when opening a product or category, or searching."""
 
 
 class Mood(IntEnum):
@@ -30,7 +30,7 @@ class Place(IntEnum):
     CATEGORY = 1
     TYPED = 2  # a search is typed, its results not shown yet
     RESULTS = 3
-    DEAR = 4  # a product that costs much for its category
+    EXPENSIVE = 4  # a product that costs much for its category
     FAIR = 5
     BARGAIN = 6
     ADDING = 7  # the button was clicked, the cart not changed yet
@@ -41,8 +41,8 @@ class Place(IntEnum):
     CONFIRMED = 12
 
 
-class Aisle(IntEnum):
-    """What kind of category a visitor is in."""
+class CategoryKind(IntEnum):
+    """How products of a category are bought."""
 
     QUICK = 0  # little money, soon decided
     CONSIDERED = 1
@@ -94,7 +94,7 @@ class Act(IntEnum):
 Chances: TypeAlias = tuple[float, float, float, float]
 """One for each mood: idle, curious, comparing, keen."""
 
-PRODUCTS = {Place.DEAR: 0.30, Place.FAIR: 0.45, Place.BARGAIN: 0.25}
+PRODUCTS = {Place.EXPENSIVE: 0.30, Place.FAIR: 0.45, Place.BARGAIN: 0.25}
 """What the next product turns out to be."""
 
 OFFERS: dict[Place, dict[Act, Chances]] = {
@@ -170,13 +170,16 @@ OFFERS: dict[Place, dict[Act, Chances]] = {
     },
 }
 """How likely each act is at each place, in each mood."""
-OFFERS[Place.DEAR] = OFFERS[Place.BARGAIN] = OFFERS[Place.FAIR]
+OFFERS[Place.EXPENSIVE] = OFFERS[Place.BARGAIN] = OFFERS[Place.FAIR]
 
 BY_PLACE: dict[Place, dict[Act, float]] = {
-    Place.DEAR: {Act.LEAVE: 1.25, Act.CLICK_ADD: 0.6, Act.BUY: 0.6},
+    Place.EXPENSIVE: {Act.LEAVE: 1.25, Act.CLICK_ADD: 0.6, Act.BUY: 0.6},
     Place.BARGAIN: {Act.LEAVE: 0.8, Act.CLICK_ADD: 1.5, Act.BUY: 1.5},
 }
-BY_AISLE = {Aisle.QUICK: {Act.CLICK_ADD: 1.35, Act.BUY: 1.25}, Aisle.CONSIDERED: {Act.CLICK_ADD: 0.8, Act.BUY: 0.8}}
+BY_CATEGORY_KIND = {
+    CategoryKind.QUICK: {Act.CLICK_ADD: 1.35, Act.BUY: 1.25},
+    CategoryKind.CONSIDERED: {Act.CLICK_ADD: 0.8, Act.BUY: 0.8},
+}
 BY_DEVICE = {
     Device.DESKTOP: {Act.VIEW_CHECKOUT: 1.1, Act.BUY: 1.1},
     Device.PHONE: {Act.VIEW_CHECKOUT: 0.85, Act.BUY: 0.85, Act.HOVER: 0.0, Act.ZOOM: 1.6, Act.SCROLL: 1.3},
@@ -185,7 +188,7 @@ BY_PATIENCE = {Patience.HASTY: {Act.LEAVE: 1.25}, Patience.PATIENT: {Act.LEAVE: 
 """How price, category, device and patience change what is likely."""
 
 MOOD_ON_SEEING: dict[Place, tuple[float, float]] = {
-    Place.DEAR: (0.01, 0.12),
+    Place.EXPENSIVE: (0.01, 0.12),
     Place.FAIR: (0.03, 0.03),
     Place.BARGAIN: (0.14, 0.01),
     Place.CATEGORY: (0.01, 0.02),
@@ -257,7 +260,7 @@ PATIENCES = {Patience.HASTY: 0.5, Patience.PATIENT: 0.5}
 LANDINGS: dict[Place, Chances] = {
     Place.HOME: (0.50, 0.44, 0.07, 0.06),
     Place.CATEGORY: (0.34, 0.38, 0.07, 0.04),
-    Place.DEAR: (0.06, 0.05, 0.12, 0.08),
+    Place.EXPENSIVE: (0.06, 0.05, 0.12, 0.08),
     Place.FAIR: (0.06, 0.06, 0.22, 0.25),
     Place.BARGAIN: (0.02, 0.03, 0.14, 0.22),
     Place.RESULTS: (0.02, 0.04, 0.38, 0.35),

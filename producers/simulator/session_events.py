@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from producers.simulator.behaviour import SLOTS, STATES, place_of
-from producers.simulator.parameters import WANDERS, Act, Aisle, Device, Place
-from producers.simulator.shop import AISLES, IN_AISLE, Page, Product, Shop
+from producers.simulator.parameters import CATEGORY_SWITCH_RATE, Act, CategoryKind, Device, Place
+from producers.simulator.shop import CATEGORIES_OF_KIND, CATEGORY_KINDS, Page, Product, Shop
 
 _VIEW_CATEGORY, _VIEW_RESULTS, _VIEW_PRODUCT = int(Act.VIEW_CATEGORY), int(Act.VIEW_RESULTS), int(Act.VIEW_PRODUCT)
 _BUY, _SEARCH, _ADD_TO_CART = int(Act.BUY), int(Act.SEARCH), int(Act.ADD_TO_CART)
@@ -35,13 +35,13 @@ _DETAILS: dict[int, list[str]] = {
     Act.VIDEO_PLAY: ['"seconds=15"', '"seconds=40"'],
 }
 _POPULAR = [min(int(20 * (slot / SLOTS) ** 1.7), 19) for slot in range(SLOTS)]
-_WITHIN = round(WANDERS / 2 / (1 - WANDERS / 2) * SLOTS)
-"""How often a visitor whose aisle stays the same turns to any category of it: as many do so as change the aisle."""
-_AISLES, _IN_EACH = len(Aisle), len(AISLES) // len(Aisle)
+_WITHIN = round(CATEGORY_SWITCH_RATE / 2 / (1 - CATEGORY_SWITCH_RATE / 2) * SLOTS)
+"""Slots of a switch within the same kind of category: as many as there are to the other kind."""
+_CATEGORY_KINDS, _IN_EACH = len(CategoryKind), len(CATEGORY_KINDS) // len(CategoryKind)
 _PLACES = [place_of(state) for state in range(STATES)]
 
 
-class Visit:
+class Session:
     """One session on its way; each method writes one event and changes what the visitor sees."""
 
     __slots__ = (
@@ -74,11 +74,11 @@ class Visit:
         """Show a page."""
         draw, shop = self._draw, self._shop
         if act == _VIEW_PRODUCT:
-            self._wander(state)
+            self._maybe_switch_category(state)
             self._product = shop.products[self.category, _PLACES[state]][_POPULAR[next(draw)]]
             page = self._product.page
         elif act == _VIEW_CATEGORY:
-            self._wander(state)
+            self._maybe_switch_category(state)
             page = shop.categories[self.category]
         else:
             page = shop.results[self._query] if act == _VIEW_RESULTS else shop.plain[act]
@@ -119,13 +119,13 @@ class Visit:
             f'"timestamp":"{stamp}"}}'
         )
 
-    def _wander(self, state: int) -> None:
-        aisle = state % _AISLES
-        if aisle != AISLES[self.category] or next(self._draw) < _WITHIN:
-            self.category = IN_AISLE[aisle][next(self._draw) % _IN_EACH]
+    def _maybe_switch_category(self, state: int) -> None:
+        category_kind = state % _CATEGORY_KINDS
+        if category_kind != CATEGORY_KINDS[self.category] or next(self._draw) < _WITHIN:
+            self.category = CATEGORIES_OF_KIND[category_kind][next(self._draw) % _IN_EACH]
 
     def _search(self, state: int) -> str:
-        self._wander(state)
+        self._maybe_switch_category(state)
         self._query = 2 * self.category + next(self._draw) % 2
         return json.dumps(f"query={self._shop.queries[self._query]}", ensure_ascii=False)
 

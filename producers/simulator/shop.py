@@ -9,23 +9,25 @@ import numpy as np
 
 from lakehouse.errors import UsageError
 from producers.simulator.behaviour import SLOTS
-from producers.simulator.parameters import Act, Aisle, Place
+from producers.simulator.parameters import Act, CategoryKind, Place
 
 SITE = "https://shop.example"
 
 CATEGORIES = {  # how it is bought, its typical price, and what visitors search for there
-    "shoes": (Aisle.CONSIDERED, 90.0, "running shoes", "schuhe größe 42"),
-    "jackets": (Aisle.CONSIDERED, 140.0, "rain jacket", "veste imperméable"),
-    "phones": (Aisle.CONSIDERED, 520.0, "phone 256gb", "refurbished phone"),
-    "headphones": (Aisle.CONSIDERED, 110.0, "noise cancelling", "kopfhörer"),
-    "kitchen": (Aisle.QUICK, 60.0, "espresso maker", "cast iron pan"),
-    "books": (Aisle.QUICK, 18.0, "detective story", "cookbook"),
-    "garden": (Aisle.QUICK, 45.0, "tomato seeds", "garden hose"),
-    "toys": (Aisle.QUICK, 30.0, "wooden train", "puzzle 1000"),
+    "shoes": (CategoryKind.CONSIDERED, 90.0, "running shoes", "schuhe größe 42"),
+    "jackets": (CategoryKind.CONSIDERED, 140.0, "rain jacket", "veste imperméable"),
+    "phones": (CategoryKind.CONSIDERED, 520.0, "phone 256gb", "refurbished phone"),
+    "headphones": (CategoryKind.CONSIDERED, 110.0, "noise cancelling", "kopfhörer"),
+    "kitchen": (CategoryKind.QUICK, 60.0, "espresso maker", "cast iron pan"),
+    "books": (CategoryKind.QUICK, 18.0, "detective story", "cookbook"),
+    "garden": (CategoryKind.QUICK, 45.0, "tomato seeds", "garden hose"),
+    "toys": (CategoryKind.QUICK, 30.0, "wooden train", "puzzle 1000"),
 }
-AISLES = [aisle for aisle, *_ in CATEGORIES.values()]
-"""By category: its aisle; each aisle holds as many."""
-IN_AISLE = [[index for index, one in enumerate(AISLES) if one is aisle] for aisle in Aisle]
+CATEGORY_KINDS = [kind for kind, *_ in CATEGORIES.values()]
+"""By category: its kind; each kind has the same number of categories."""
+CATEGORIES_OF_KIND = [
+    [index for index, its_kind in enumerate(CATEGORY_KINDS) if its_kind is kind] for kind in CategoryKind
+]
 
 REFERRERS: tuple[tuple[str, float, dict[str, float]], ...] = (  # address, share, and what it brings more of
     ("null", 0.30, {"buyer": 1.8, "returning": 3.0, "bouncer": 0.3, "browser": 0.7}),
@@ -81,7 +83,7 @@ class Shop:
             factors = np.sort(rng.lognormal(0.0, 0.45, _PRODUCTS_EACH))[::-1].tolist()
             made = [_product(category, 1_000 * (index + 1) + n, typical * f) for n, f in enumerate(factors)]
             third = _PRODUCTS_EACH // 3
-            for place, first in ((Place.DEAR, 0), (Place.FAIR, third), (Place.BARGAIN, 2 * third)):
+            for place, first in ((Place.EXPENSIVE, 0), (Place.FAIR, third), (Place.BARGAIN, 2 * third)):
                 self.products[index, place] = made[first : first + third]
 
 

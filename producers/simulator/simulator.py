@@ -28,11 +28,11 @@ from producers.simulator.behaviour import (
     lognormal,
     state_of,
 )
-from producers.simulator.corruption import delay, spoil
-from producers.simulator.oracle import Onlooker
+from producers.simulator.corruption import corrupt, delay
+from producers.simulator.oracle import ForwardFilter
 from producers.simulator.parameters import DEVICES, HISTORIES, PATIENCES, PRODUCTS, STYLES, Act, Mood, Place
-from producers.simulator.session_events import LAST_CLICK, LAST_VIEW, Clock, Visit
-from producers.simulator.shop import AISLES, CATEGORIES, Calendar, Product, Shop, referrers
+from producers.simulator.session_events import LAST_CLICK, LAST_VIEW, Clock, Session
+from producers.simulator.shop import CATEGORIES, CATEGORY_KINDS, Calendar, Product, Shop, referrers
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 """When the simulation ends unless told otherwise: a fixed instant, so that any day gives the same records."""
@@ -88,8 +88,8 @@ def simulate(
             raise UsageError(f"The {name} {share:g} is no share.", "Take a number from 0 to 1.")
     seeds = np.random.SeedSequence([seed & (2**64 - 1), seed < 0])
     rngs = [np.random.Generator(np.random.PCG64(child)) for child in seeds.spawn(5)]
-    visits = _Visits(rngs, until, days, _behaviour(buy_rate), event_ids=event_ids)
-    records = delay(spoil(visits.records(sessions, truth), rngs[3], dirty, duplicates), rngs[4], late)
+    visits = _Population(rngs, until, days, _behaviour(buy_rate), event_ids=event_ids)
+    records = delay(corrupt(visits.records(sessions, truth), rngs[3], dirty, duplicates), rngs[4], late)
     return (record for record in records if record[0] == only) if only else records
 
 
@@ -112,7 +112,7 @@ class _Person:
         self.cart: list[Product] = []
 
 
-class _Visits:
+class _Population:
     """The people who visit the shop, and the visit that is being written."""
 
     def __init__(
@@ -135,13 +135,13 @@ class _Visits:
         self._awaited: list[tuple[int, int, _Person]] = []
         self._users = 0
         self._clock = Clock()
-        self._onlooker: Onlooker | None = None
+        self._oracle: ForwardFilter | None = None
 
     def records(self, sessions: int, truth: Path | None) -> Iterator[Record]:
         """Write visit after visit, and hold back what is later than the beginning of the next."""
         with ExitStack() as stack:
             told = stack.enter_context(truth.open("w", encoding="utf-8")) if truth else None
-            self._onlooker = Onlooker(self._behaviour) if truth else None
+            self._oracle = ForwardFilter(self._behaviour) if truth else None
             held: list[Record] = []
             for first in range(0, sessions, _CHUNK):
                 starts = self._calendar.starts(self._rng, first, min(_CHUNK, sessions - first), sessions)
@@ -161,20 +161,20 @@ class _Visits:
         draw = self._draw
         self._users += 1
         style, kind, favourite = self._styles[next(draw)], self._kinds[next(draw)], next(draw) % len(CATEGORIES)
-        return _Person(self._users, style, kind, favourite, self._onlooker.at_first if self._onlooker else None)
+        return _Person(self._users, style, kind, favourite, self._oracle.at_first if self._oracle else None)
 
     def _visit(self, session: str, start: int, held: list[Record], told: TextIO | None) -> None:
-        person, onlooker = self._visitor(start), self._onlooker
+        person, oracle = self._visitor(start), self._oracle
         draw, text, moves, until = self._draw, self._clock.text, self._behaviour.moves, self._until
         kind, referrer, cart = person.kind, self._referrers[person.style][next(draw)], len(person.cart)
-        visit = Visit(self._shop, draw, referrer, person.favourite, KINDS[kind][0], person.cart)
+        visit = Session(self._shop, draw, referrer, person.favourite, KINDS[kind][0], person.cart)
         view, click, interact = visit.view, visit.click, visit.interact
         mood = self._moods[person.style, person.history][next(draw)]
         place = self._landings[mood, min(cart, 1)][next(draw)]
-        state, act = state_of(kind, mood, place, cart, AISLES[person.favourite]), int(_LANDING_ACTS[place])
+        state, act = state_of(kind, mood, place, cart, CATEGORY_KINDS[person.favourite]), int(_LANDING_ACTS[place])
         head = visit.head = f'{{"user_id":"u{person.number:06d}","session_id":"{session}",'
-        if onlooker and person.belief is not None:
-            onlooker.begin(person.belief, person.history, cart, referrer, place)
+        if oracle and person.belief is not None:
+            oracle.start(person.belief, person.history, cart, referrer, place)
         key, t, count = session.encode(), start, 0
         while t < until:
             count += 1
@@ -187,8 +187,8 @@ class _Visits:
             else:
                 topic, value = "interactions", interact(act, state, text(t))
             held.append((topic, key, value.encode(), t * 1_000))
-            if told and onlooker and count in CUTS and not visit.bought:
-                hidden, seen = self._behaviour.will_buy[state], onlooker.chance(state)
+            if told and oracle and count in CUTS and not visit.bought:
+                hidden, seen = self._behaviour.will_buy[state], oracle.predict(state)
                 told.write(f'{head}"cut":{count},"probability":{hidden:.6f},"from_events":{seen:.6f}}}\n')
             before = state
             slots, might = moves[before]
@@ -197,17 +197,17 @@ class _Visits:
                 self._leave(person, visit, before, t)
                 break
             pause = pauses[next(draw)] + next(draw)
-            if onlooker:
-                onlooker.see(kind, before, act, state, pause)
+            if oracle:
+                oracle.update(kind, before, act, state, pause)
             t += pause
 
-    def _leave(self, person: _Person, visit: Visit, state: int, t: int) -> None:
+    def _leave(self, person: _Person, visit: Session, state: int, t: int) -> None:
         person.history = "bought" if visit.bought else "abandoned" if visit.cart else "came"
         person.favourite = visit.category
         if next(self._draw) < self._returns[person.style]:
             due = t + self._away[person.history][next(self._draw)]
             if due < self._until:
-                person.belief = self._onlooker.end(state) if self._onlooker else None
+                person.belief = self._oracle.end(state) if self._oracle else None
                 heappush(self._awaited, (due, person.number, person))
 
 

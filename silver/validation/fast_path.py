@@ -1,8 +1,8 @@
-"""The fast lane: rows certified as good, by the column.
+"""The fast path: find valid rows by whole columns, as one Python call per row would be too slow.
 
-Nothing here finds a row bad. Each column certifies the rows whose field it can normalise for sure; what
-is odd (white space or letters beyond ASCII at an end, a number as text, …) is looked at on its own.
-What is not certified in the end is for producers.contract.validation to decide.
+Nothing here finds a row invalid. Each column marks the rows whose field it can normalise. Unusual texts
+(white space or letters beyond ASCII at an end, a number as text, …) are looked at one by one. Every row
+that is not marked valid in the end goes to producers.contract.validation.
 """
 
 from __future__ import annotations
@@ -82,25 +82,25 @@ def with_nulls(array: pa.Array, null: Bools) -> pa.Array:
 
 
 @dataclass
-class Certified:
-    """The normalised columns of a batch, and the rows where they are certified to be what a judge would find."""
+class FastPathResult:
+    """The normalised columns of a batch, and the rows where they equal the reference implementation's values."""
 
     columns: dict[str, TextColumn | NumberColumn]
     instants: Ints
-    sure: Bools
+    is_valid: Bools
     decoded: Decoded
 
     def put(self, row: int, values: Mapping[str, Any]) -> None:
-        """Put what a judge found into a row."""
+        """Put the reference implementation's values into a row."""
         for name, column in self.columns.items():
             column.put(row, values[name])
         self.instants[row] = values["timestamp"]
 
 
-def certify(event: EventType, values: pa.BinaryArray, arrived_at: Ints) -> Certified:
-    """Normalise and certify what can be, of values that arrived at instants in microseconds since 1970."""
+def run_fast_path(event: EventType, values: pa.BinaryArray, arrived_at: Ints) -> FastPathResult:
+    """Normalise values that arrived at instants (microseconds since 1970), and mark the rows that are valid."""
     decoded = Decoded(event, values)
-    found = Certified({}, np.zeros(len(values), np.int64), decoded.sure, decoded)
+    found = FastPathResult({}, np.zeros(len(values), np.int64), decoded.is_valid, decoded)
     for field in event.fields:
         if field.kind is Kind.NUMBER:
             found.columns[field.name] = _numbers(field, decoded)
@@ -122,7 +122,7 @@ def _numbers(field: Field, decoded: Decoded) -> NumberColumn:
     numbers = array.to_numpy(zero_copy_only=False) + 0.0  # minus zero becomes zero
     absent = np.isnan(numbers) & ~null
     decoded.known += ~absent
-    decoded.sure &= ((numbers >= field.minimum) & (numbers <= field.maximum)) | null | absent
+    decoded.is_valid &= ((numbers >= field.minimum) & (numbers <= field.maximum)) | null | absent
     return NumberColumn(numbers, null | absent)
 
 
@@ -138,13 +138,13 @@ def _instants(field: Field, decoded: Decoded, arrived_at: Ints) -> Ints:
     found = decoded.columns[field.name]
     decoded.known += 1
     instants, read = read_instants(_strings(found, decoded))
-    for row in np.flatnonzero(decoded.sure & ~read):
+    for row in np.flatnonzero(decoded.is_valid & ~read):
         instant = read_instant(found[row].strip())
         if instant is None:
-            decoded.sure[row] = False
+            decoded.is_valid[row] = False
         else:
             instants[row] = instant
-    decoded.sure &= (instants >= EARLIEST) & (instants - arrived_at <= LATEST_AFTER_ARRIVAL)
+    decoded.is_valid &= (instants >= EARLIEST) & (instants - arrived_at <= LATEST_AFTER_ARRIVAL)
     return instants
 
 
@@ -163,10 +163,10 @@ def _texts(field: Field, decoded: Decoded) -> TextColumn:
     column = TextColumn(array, null)
     plain, normalise = _rules(field)
     normal = null | plain(array, lengths, first, data[np.maximum(offsets[1:], 1) - 1])
-    for row in np.flatnonzero(decoded.sure & ~normal).tolist():
+    for row in np.flatnonzero(decoded.is_valid & ~normal).tolist():
         text = normalise(found[row])
         if text is ABSENT or (text is None and field.required):
-            decoded.sure[row] = False
+            decoded.is_valid[row] = False
         else:
             column.put(row, text)
     return column
@@ -180,8 +180,8 @@ def _strings(found: list[str | int | None], decoded: Decoded) -> pa.StringArray:
         for row, text in enumerate(found):
             if isinstance(text, int):
                 # Minus zero was zero as well, and the digits of the longest integers take long.
-                decoded.sure[row] &= text != 0 and text.bit_length() <= _INT64
-                found[row] = str(text) if decoded.sure[row] else ABSENT
+                decoded.is_valid[row] &= text != 0 and text.bit_length() <= _INT64
+                found[row] = str(text) if decoded.is_valid[row] else ABSENT
         return pa.array(found, pa.string())
 
 
@@ -190,7 +190,7 @@ Plain = Callable[[pa.StringArray, Ints, Bytes, Bytes], Bools]
 
 
 def _rules(field: Field) -> tuple[Plain, Callable[[str], str | None]]:
-    """What certifies a column of normal texts, and what normalises one text; ABSENT if that may be bad."""
+    """Which texts of a column are normal already, and what normalises one text; ABSENT if it may be invalid."""
     longest = field.max_length
 
     def is_plain_text(_texts: pa.StringArray, lengths: Ints, first: Bytes, last: Bytes) -> Bools:

@@ -1,4 +1,4 @@
-"""Identities, made by the column: the same as producers.contract.identity makes one by one."""
+"""Compute identities by the column: the same as producers.contract.identity computes one by one."""
 
 from __future__ import annotations
 

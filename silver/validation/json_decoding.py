@@ -37,7 +37,7 @@ _TOO_DEEP = -(1 << 40)
 class Decoded:
     """The fields of a batch's values as lists, and which rows hold them for sure.
 
-    A list holds ABSENT, or NaN for a number, where the key is absent. Where ``sure`` is False, the
+    A list holds ABSENT, or NaN for a number, where the key is absent. Where ``is_valid`` is False, the
     lists hold anything.
     """
 
@@ -46,8 +46,8 @@ class Decoded:
         extras = _learnt(event, self.values)
         decode, blank = _decoder(event, extras)
         rows, failed = _decode(decode, blank, self.values)
-        self.sure: Bools = np.ones(len(rows), np.bool_)
-        self.sure[failed] = False
+        self.is_valid: Bools = np.ones(len(rows), np.bool_)
+        self.is_valid[failed] = False
         self.columns = {field.name: list(map(attrgetter(field.name), rows)) for field in event.fields}
         self.nested: Ints = np.zeros(len(rows), np.int64)
         self.known: Ints = np.zeros(len(rows), np.int64)
@@ -75,9 +75,9 @@ class Decoded:
         found are as many as the quotes, no key occurs twice. Other rows are read again, slowly.
         """
         self.quotes = _quotes_before_colons(values)
-        doubtful = self.sure & (self.quotes != self.known + self.nested)
+        doubtful = self.is_valid & (self.quotes != self.known + self.nested)
         for row in np.flatnonzero(doubtful):
-            self.sure[row] = _has_distinct_keys(self.values[row] or b"")
+            self.is_valid[row] = _has_distinct_keys(self.values[row] or b"")
 
     def document(self, row: int) -> JsonDocument | None:
         """A row's value as the reference reads it, but sooner; None where it has to read it itself.
@@ -88,7 +88,7 @@ class Decoded:
         try:
             value.decode()
             found = _members_decoder()(value)
-        except Exception:  # noqa: BLE001  whatever it is, the reference judge says what is wrong
+        except Exception:  # noqa: BLE001  whatever it is, the reference implementation reports it
             return None
         if len(found) != self.quotes[row] or not _is_shallow(value):
             return None
@@ -107,19 +107,19 @@ class Decoded:
         try:
             values.cast(pa.string())
         except pa.ArrowInvalid:
-            for row in np.flatnonzero(self.sure):
+            for row in np.flatnonzero(self.is_valid):
                 value = self.values[row] or b""
                 if not value.isascii():
                     try:
                         value.decode()
                     except UnicodeDecodeError:
-                        self.sure[row] = False
+                        self.is_valid[row] = False
 
     def _refuse_nul(self, values: pa.BinaryArray) -> None:
         if (_data(values) == ord("\\")).any():
             for row, value in enumerate(self.values):
                 if value is not None and _ESCAPED_NUL in value:
-                    self.sure[row] = False
+                    self.is_valid[row] = False
 
 
 def _decode(decode: Any, blank: Any, values: Sequence[bytes | None]) -> tuple[list[Any], list[int]]:
@@ -128,7 +128,7 @@ def _decode(decode: Any, blank: Any, values: Sequence[bytes | None]) -> tuple[li
     for row, value in enumerate(values):
         try:
             rows.append(decode(value))
-        except Exception:  # noqa: BLE001  whatever it is, the reference judge says what is wrong
+        except Exception:  # noqa: BLE001  whatever it is, the reference implementation reports it
             rows.append(blank)
             failed.append(row)
     return rows, failed

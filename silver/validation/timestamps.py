@@ -1,4 +1,4 @@
-"""Times, read by the column: the same times as producers.contract.timestamps reads one by one, or no answer."""
+"""Read times by the column: the same times as producers.contract.timestamps reads one by one, or no answer."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _LONGEST = len("2026-10-15T10:00:00.123456789+02:00")
 
 
 def read_instants(texts: pa.StringArray) -> tuple[Ints, Bools]:
-    """Microseconds since 1970 UTC, and where they are sure; elsewhere the text must be read on its own.
+    """Microseconds since 1970 UTC, and which rows were read; the other texts must be read one by one.
 
-    The texts must not hold nulls. Sure are ISO 8601 times, with a fraction or without, that end in
+    The texts must not hold nulls. Read are ISO 8601 times, with a fraction or without, that end in
     ``Z``, ``+hh:mm`` or nothing, and Unix seconds and milliseconds.
     """
     count = len(texts)
     instants = np.zeros(count, np.int64)
-    sure = np.zeros(count, np.bool_)
+    is_read = np.zeros(count, np.bool_)
     offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + count + 1].astype(np.int64)
     lengths = np.diff(offsets)
     data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
@@ -42,10 +42,10 @@ def read_instants(texts: pa.StringArray) -> tuple[Ints, Bools]:
             # One contiguous row per character: all that follows works on characters of many texts at once.
             marks = data[offsets[rows] + np.arange(length)[:, None]]
             if length < _TO_SECOND:
-                instants[rows], sure[rows] = _unix(marks)
+                instants[rows], is_read[rows] = _unix(marks)
             else:
-                _read_iso(marks, rows, instants, sure)
-    return instants, sure
+                _read_iso(marks, rows, instants, is_read)
+    return instants, is_read
 
 
 def _unix(marks: Bytes) -> tuple[Ints, Bools]:
@@ -67,7 +67,7 @@ def _number(digits: Bytes) -> Ints:
     return number
 
 
-def _read_iso(marks: Bytes, rows: Ints, instants: Ints, sure: Bools) -> None:
+def _read_iso(marks: Bytes, rows: Ints, instants: Ints, is_read: Bools) -> None:
     """Read texts of one length, by how they end."""
     rest = len(marks) - _TO_SECOND
     zulu = (marks[-1] == ord("Z")) & (rest >= 1)
@@ -78,7 +78,7 @@ def _read_iso(marks: Bytes, rows: Ints, instants: Ints, sure: Bools) -> None:
         if chosen.any():
             part = marks if chosen.all() else marks[:, chosen]
             at, good = _iso(part, size)
-            instants[rows[chosen]], sure[rows[chosen]] = at, good
+            instants[rows[chosen]], is_read[rows[chosen]] = at, good
 
 
 def _iso(marks: Bytes, zone: int) -> tuple[Ints, Bools]:

@@ -16,10 +16,10 @@ from bronze.raw_events import BRONZE
 from lakehouse.storage import Lake
 from pipelines.runtime.job import open_job
 from pipelines.runtime.settings import load_settings
-from pipelines.silver_writer import settle
+from pipelines.silver_writer import write_silver_batch
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
-from silver.events import SILVER, judge_records
+from silver.events import SILVER, validate_records
 from silver.quarantine import QUARANTINE
 from tests.support.records import NOON, value
 
@@ -58,7 +58,7 @@ def main(rows: int) -> None:
         job = open_job("benchmark", load_settings(lake=f"{folder}/lake", state=Path(folder) / "state"))
         for table in (BRONZE[EVENT], SILVER[EVENT], QUARANTINE, DUPLICATES):
             job.lake.ensure(table)
-        judge = judge_records(EVENTS[EVENT])
+        validate = validate_records(EVENTS[EVENT])
         start = 0
         clean = 0.0
         for name, share in (
@@ -72,8 +72,8 @@ def main(rows: int) -> None:
             fill(job.lake, start, rows, share)
             records = job.lake.read(BRONZE[EVENT]).where(f"offset >= {start}")
             began = time.monotonic()
-            fates = settle(job.lake, EVENTS[EVENT], judge(records))
-            rate = fates.received / (time.monotonic() - began)
+            counts = write_silver_batch(job.lake, EVENTS[EVENT], validate(records))
+            rate = counts.received / (time.monotonic() - began)
             clean = rate if name == "clean" else clean
             ratio = f", {rate / clean:.2f} of clean" if name == "10 % bad" else ""
             print(f"{name:10} {rate:10,.0f} rows/s{ratio}  (silver holds {start + rows:,} records' worth)")

@@ -18,7 +18,7 @@ from deltalake import DeltaTable
 from lakehouse.streams import checkpoint_query_id
 from producers.contract.event_type import EventType
 from producers.contract.identity import identity
-from producers.contract.validation import judge
+from producers.contract.validation import validate_record
 from producers.events import EVENTS
 from tests.faults.harness import Installation, Ledger, digest
 
@@ -98,11 +98,11 @@ def _judged(event: EventType, places: Mapping[Place, Mapping[str, Any]]) -> tupl
     bad: set[Place] = set()
     firsts: dict[bytes, Place] = {}
     for place, row in sorted(places.items(), key=lambda item: (item[1]["arrived_at"], item[0])):
-        verdict = judge(event, row["value"], int(row["arrived_at"].timestamp() * 1_000_000))
-        if verdict.broken:
+        result = validate_record(event, row["value"], int(row["arrived_at"].timestamp() * 1_000_000))
+        if result.violations:
             bad.add(place)
         else:
-            firsts.setdefault(identity(event, verdict.values), place)
+            firsts.setdefault(identity(event, result.values), place)
     return bad, set(firsts.values())
 
 

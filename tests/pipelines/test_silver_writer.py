@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from bronze.raw_events import BRONZE
-from pipelines.silver_writer import Fates, settle
+from pipelines.silver_writer import BatchCounts, write_silver_batch
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
-from silver.events import SILVER, judge_records
+from silver.events import SILVER, validate_records
 from silver.quarantine import QUARANTINE
 from tests.support.records import NOON, bronze_rows, record, rows, value
 
@@ -26,7 +26,7 @@ def silver(tables):
 
 
 def judge(lake, records, event="page_views"):
-    return settle(lake, EVENTS[event], judge_records(EVENTS[event])(bronze_rows(lake, event, records)))
+    return write_silver_batch(lake, EVENTS[event], validate_records(EVENTS[event])(bronze_rows(lake, event, records)))
 
 
 def fates(lake, event="page_views"):
@@ -50,7 +50,7 @@ def as_declared(lake, records, event="page_views"):
 
 def test_a_good_a_bad_and_a_repeated_record_each_have_their_fate(silver):
     good, bad = value("page_views"), value("page_views", price=-1)
-    assert judge(silver, [record("page_views", n, body) for n, body in enumerate([good, bad, good])]) == Fates(
+    assert judge(silver, [record("page_views", n, body) for n, body in enumerate([good, bad, good])]) == BatchCounts(
         received=3, kept=1, quarantined=1, duplicates=1
     )
     kept, waiting, dropped = fates(silver)

@@ -79,13 +79,13 @@ def land(lake: Lake, event: str, records: Iterable[tuple[Any, ...]]) -> None:
 
 
 def refine_only(job: Job, event: str) -> list[int]:
-    """Lets one event's stream judge what there is, for the others only take time; gives the offsets that silver has."""
+    """Refine one kind of event only, to save time; returns the offsets in its silver table."""
     run_streams(job, "refine", only(job, event), continuous=False)
     return [row[0] for row in rows(job.lake.read(SILVER[event]), "offset")]
 
 
 def only(job: Job, event: str) -> list[Stream]:
-    """The stream of silver that judges one kind of event."""
+    """The stream of silver that validates one kind of event."""
     return [stream for stream in streams(job) if stream.name == SILVER[event].name]
 
 

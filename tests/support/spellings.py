@@ -1,4 +1,4 @@
-"""Kafka values for the judges: the cases of tests/data, and events spelled in every way, good and bad."""
+"""Kafka values for the validators: the cases of tests/data, and events spelled in every way, good and bad."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schema for the web team says what the judge says, as far as a schema can."""
+"""The JSON Schema for the web team says what the validator says, as far as a schema can."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from producers.contract.json_schema import json_schema
-from producers.contract.validation import judge
+from producers.contract.validation import validate_record
 from producers.events import EVENTS
 from tests.support.spellings import ARRIVED_AT, CASES, Speller, case_value
 
@@ -30,16 +30,16 @@ def reads(value: bytes | None) -> object:
 
 
 def assert_agrees(name: str, value: bytes | None) -> None:
-    verdict = judge(EVENTS[name], value, ARRIVED_AT)
+    result = validate_record(EVENTS[name], value, ARRIVED_AT)
     try:
         decoded = reads(value)
     except (ValueError, RecursionError):
         return
     valid = VALIDATORS[name].is_valid(decoded)
-    if not verdict.broken:
+    if not result.violations:
         assert valid, value
-    elif not all(is_beyond(broken.rule, decoded) for broken in verdict.broken):
-        assert not valid, (value, verdict.broken)
+    elif not all(is_beyond(violation.rule, decoded) for violation in result.violations):
+        assert not valid, (value, result.violations)
 
 
 def is_beyond(rule: str, decoded: object) -> bool:
@@ -76,13 +76,13 @@ def test_its_patterns_are_those_of_ecma_262_too(name):
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
-def test_it_agrees_with_the_judge_on_the_cases(case):
+def test_it_agrees_with_the_validator_on_the_cases(case):
     assert_agrees(case["topic"], case_value(case))
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(EVENTS)), st.integers(0, 2**64))
-def test_it_agrees_with_the_judge_on_any_spelling_of_any_event(name, seed):
+def test_it_agrees_with_the_validator_on_any_spelling_of_any_event(name, seed):
     speller = Speller(seed)
     for _ in range(3):
         assert_agrees(name, speller.record(EVENTS[name]))
@@ -98,6 +98,6 @@ def test_it_agrees_with_the_judge_on_any_spelling_of_any_event(name, seed):
     | st.text()
     | st.lists(st.text(), max_size=2),
 )
-def test_it_agrees_with_the_judge_on_one_arbitrary_field(name, value):
+def test_it_agrees_with_the_validator_on_one_arbitrary_field(name, value):
     body = {"user_id": "u", "session_id": "s", "page_url": "/", "timestamp": 1792058400, "interaction_type": "zoom"}
     assert_agrees("interactions", json.dumps(body | {name: value}).encode())

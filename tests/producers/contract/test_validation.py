@@ -1,4 +1,4 @@
-"""The contract, rule by rule, as the reference judge applies it."""
+"""The contract, rule by rule, as the reference implementation applies it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from producers.contract.event_type import (
     user_id,
 )
 from producers.contract.identity import canonical, identity
-from producers.contract.validation import judge
+from producers.contract.validation import validate_record
 from producers.events import EVENTS
 from tests.support.spellings import ARRIVED_AT, CASES, case_value
 
@@ -39,34 +39,34 @@ INTERACTION |= {"interaction_type": "scroll", "details": "down"}
 TEN = 1_792_058_400_000_000  # 2026-10-15T10:00:00Z
 
 
-def judged(change: dict, base: dict = CLICK, name: str = "clicks"):
+def validated(change: dict, base: dict = CLICK, name: str = "clicks"):
     event = {key: value for key, value in (base | change).items() if value is not ...}
-    return judge(EVENTS[name], json.dumps(event).encode(), ARRIVED_AT)
+    return validate_record(EVENTS[name], json.dumps(event).encode(), ARRIVED_AT)
 
 
-def judged_source(name: str, source: str, base: dict = CLICK, event: str = "clicks"):
+def validated_source(name: str, source: str, base: dict = CLICK, event: str = "clicks"):
     """Judge an event with a field spelled in this very way."""
     value = json.dumps(base | {name: "@@"}).replace('"@@"', source)
-    return judge(EVENTS[event], value.encode("utf-8", "surrogatepass"), ARRIVED_AT)
+    return validate_record(EVENTS[event], value.encode("utf-8", "surrogatepass"), ARRIVED_AT)
 
 
-def rules(verdict) -> list[str]:
-    assert bool(verdict.broken) != bool(verdict.values)
-    return [broken.rule for broken in verdict.broken]
+def rules(result) -> list[str]:
+    assert bool(result.violations) != bool(result.values)
+    return [violation.rule for violation in result.violations]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
 def test_every_case_meets_its_fate(case):
-    verdict = judge(EVENTS[case["topic"]], case_value(case), ARRIVED_AT)
-    assert ("quarantine" if verdict.broken else "silver") == case["expect"].replace("dedup", "silver")
+    result = validate_record(EVENTS[case["topic"]], case_value(case), ARRIVED_AT)
+    assert ("quarantine" if result.violations else "silver") == case["expect"].replace("dedup", "silver")
     for name, expected in case.get("expect_value", {}).items():
         if name == "event_time":
-            at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=verdict.values["timestamp"])
+            at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=result.values["timestamp"])
             assert at.isoformat(timespec="microseconds").replace("+00:00", "Z") == expected
         elif name == "details_json":
-            assert json.loads(verdict.values["details"]) == expected
+            assert json.loads(result.values["details"]) == expected
         elif not name.startswith("gold_"):
-            assert verdict.values[name] == expected
+            assert result.values[name] == expected
 
 
 GOOD_BODY = json.dumps(CLICK).encode()
@@ -128,14 +128,14 @@ GOOD_BODY = json.dumps(CLICK).encode()
     ],
 )
 def test_a_body_that_is_not_one_object_is_refused(value, rule):
-    assert rules(judge(EVENTS["clicks"], value, ARRIVED_AT)) == [rule]
+    assert rules(validate_record(EVENTS["clicks"], value, ARRIVED_AT)) == [rule]
 
 
 @pytest.mark.parametrize(
     "number", ["NaN", "Infinity", "-Infinity", "01", "-01", "+1", ".5", "1.", "0x1", "1e", "1_0", "-"]
 )
 def test_what_is_no_json_number_is_no_json(number):
-    assert rules(judged_source("price", number)) == ["json_invalid"]
+    assert rules(validated_source("price", number)) == ["json_invalid"]
 
 
 @pytest.mark.parametrize(
@@ -151,24 +151,24 @@ def test_what_is_no_json_number_is_no_json(number):
     ],
 )
 def test_white_space_unknown_keys_and_escapes_change_nothing(value):
-    assert judge(EVENTS["clicks"], value, ARRIVED_AT) == judged({})
+    assert validate_record(EVENTS["clicks"], value, ARRIVED_AT) == validated({})
 
 
 def test_every_broken_rule_is_told():
-    verdict = judged({"user_id": "", "price": -5.0, "timestamp": "yesterday", "element_id": ..., "category": 7})
-    assert rules(verdict) == [
+    result = validated({"user_id": "", "price": -5.0, "timestamp": "yesterday", "element_id": ..., "category": 7})
+    assert rules(result) == [
         "user_id_blank",
         "element_id_missing",
         "category_not_text",
         "price_negative",
         "timestamp_unreadable",
     ]
-    assert verdict.broken[3].sentence == "price is -5.0, but a price is at least 0."
+    assert result.violations[3].sentence == "price is -5.0, but a price is at least 0."
 
 
-def test_a_doubled_key_is_told_beside_the_other_rules_and_its_field_is_not_judged():
+def test_a_doubled_key_is_told_beside_the_other_rules_and_its_field_is_not_validated():
     value = b'{"user_id": "", "user_id": " ", "session_id": "s", "x": ' + b"[" * 100 + b"]" * 100 + b"}"
-    assert rules(judge(EVENTS["clicks"], value, ARRIVED_AT)) == [
+    assert rules(validate_record(EVENTS["clicks"], value, ARRIVED_AT)) == [
         *("json_too_deep", "json_key_duplicated"),
         *("element_id_missing", "page_url_missing", "timestamp_missing"),
     ]
@@ -196,7 +196,7 @@ def test_a_doubled_key_is_told_beside_the_other_rules_and_its_field_is_not_judge
 )
 @pytest.mark.parametrize("name", ["user_id", "session_id", "event_id"])
 def test_an_id_is_kept_exactly(name, source, expected):
-    assert judged_source(name, source).values[name] == expected
+    assert validated_source(name, source).values[name] == expected
 
 
 @pytest.mark.parametrize(
@@ -226,13 +226,13 @@ def test_an_id_is_kept_exactly(name, source, expected):
 )
 @pytest.mark.parametrize("name", ["user_id", "session_id", "event_id"])
 def test_what_is_no_id_is_refused(name, source, rule):
-    assert rules(judged_source(name, source)) == [f"{name}_{rule}"]
+    assert rules(validated_source(name, source)) == [f"{name}_{rule}"]
 
 
 def test_a_null_event_id_is_none_and_a_null_user_id_is_missing():
-    assert judged({"event_id": None}).values["event_id"] is None
-    assert rules(judged({"user_id": None})) == ["user_id_missing"]
-    assert rules(judged({"user_id": ...})) == ["user_id_missing"]
+    assert validated({"event_id": None}).values["event_id"] is None
+    assert rules(validated({"user_id": None})) == ["user_id_missing"]
+    assert rules(validated({"user_id": ...})) == ["user_id_missing"]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_null_event_id_is_none_and_a_null_user_id_is_missing():
     ],
 )
 def test_text_is_trimmed(source, expected):
-    assert judged_source("category", source).values["category"] == expected
+    assert validated_source("category", source).values["category"] == expected
 
 
 @pytest.mark.parametrize(
@@ -269,23 +269,23 @@ def test_text_is_trimmed(source, expected):
     ],
 )
 def test_what_is_no_text_is_refused(source, rule):
-    assert rules(judged_source("category", source)) == [f"category_{rule}"]
+    assert rules(validated_source("category", source)) == [f"category_{rule}"]
 
 
 @pytest.mark.parametrize("value", ["", "  ", None, ...])
 def test_required_text_that_is_blank_is_missing(value):
-    assert rules(judged({"page_url": value})) == ["page_url_missing"]
+    assert rules(validated({"page_url": value})) == ["page_url_missing"]
 
 
 def test_a_url_is_longer_than_other_text():
-    assert not judged({"page_url": "x" * 8_192}).broken
-    assert rules(judged({"page_url": "x" * 8_193})) == ["page_url_too_long"]
+    assert not validated({"page_url": "x" * 8_192}).violations
+    assert rules(validated({"page_url": "x" * 8_193})) == ["page_url_too_long"]
 
 
 @pytest.mark.parametrize("text", ["scroll", " SCROLL ", "Add_To_Cart", "\tvideo_play\n", "add_to_wishlist\u00a0"])
 def test_a_choice_is_compared_trimmed_in_lower_case(text):
-    verdict = judged({"interaction_type": text}, INTERACTION, "interactions")
-    assert verdict.values["interaction_type"] == text.strip().lower()
+    result = validated({"interaction_type": text}, INTERACTION, "interactions")
+    assert result.values["interaction_type"] == text.strip().lower()
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_a_choice_is_compared_trimmed_in_lower_case(text):
     [("teleport", "unknown"), ("add to cart", "unknown"), ("", "missing"), (None, "missing"), (3, "not_text")],
 )
 def test_an_unknown_choice_is_refused(value, rule):
-    assert rules(judged({"interaction_type": value}, INTERACTION, "interactions")) == [f"interaction_type_{rule}"]
+    assert rules(validated({"interaction_type": value}, INTERACTION, "interactions")) == [f"interaction_type_{rule}"]
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_an_unknown_choice_is_refused(value, rule):
     ],
 )
 def test_details_are_text_or_their_own_source(source, expected):
-    assert judged_source("details", source, INTERACTION, "interactions").values["details"] == expected
+    assert validated_source("details", source, INTERACTION, "interactions").values["details"] == expected
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_details_are_text_or_their_own_source(source, expected):
     ],
 )
 def test_bad_details_are_refused(source, rule):
-    assert rules(judged_source("details", source, INTERACTION, "interactions")) == [rule]
+    assert rules(validated_source("details", source, INTERACTION, "interactions")) == [rule]
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_bad_details_are_refused(source, rule):
     ],
 )
 def test_a_number_is_read(source, expected):
-    price = judged_source("price", source).values["price"]
+    price = validated_source("price", source).values["price"]
     assert repr(price) == repr(expected)
 
 
@@ -387,12 +387,12 @@ def test_a_number_is_read(source, expected):
     ],
 )
 def test_what_is_no_good_number_is_refused(source, rule):
-    assert rules(judged_source("price", source)) == [f"price_{rule}"]
+    assert rules(validated_source("price", source)) == [f"price_{rule}"]
 
 
 def test_coordinates_have_bounds_of_their_own():
-    assert not judged({"x_coord": 100_000}).broken
-    assert rules(judged({"x_coord": 100_001, "y_coord": -1})) == ["x_coord_too_large", "y_coord_negative"]
+    assert not validated({"x_coord": 100_000}).violations
+    assert rules(validated({"x_coord": 100_001, "y_coord": -1})) == ["x_coord_too_large", "y_coord_negative"]
 
 
 @pytest.mark.parametrize(
@@ -422,7 +422,7 @@ def test_coordinates_have_bounds_of_their_own():
     ],
 )
 def test_a_time_is_read(source, expected):
-    assert judged_source("timestamp", source).values["timestamp"] == expected
+    assert validated_source("timestamp", source).values["timestamp"] == expected
 
 
 @pytest.mark.parametrize(
@@ -476,20 +476,20 @@ def test_a_time_is_read(source, expected):
     ],
 )
 def test_what_is_no_good_time_is_refused(source, rule):
-    assert rules(judged_source("timestamp", source)) == [f"timestamp_{rule}"]
+    assert rules(validated_source("timestamp", source)) == [f"timestamp_{rule}"]
 
 
 def test_the_arrival_may_be_any_number():
     for arrived_at in (-(10**30), -1, 0, 10**30):
-        judge(EVENTS["clicks"], GOOD_BODY, arrived_at)
+        validate_record(EVENTS["clicks"], GOOD_BODY, arrived_at)
 
 
 @pytest.mark.parametrize("name", [*CLICK, "event_id"])
 @pytest.mark.parametrize("text", ["\x1b[31m\n" * 500, "\ud800\u202e\0" * 500])
 def test_a_sentence_is_short_and_printable(name, text):
-    for broken in judged({name: text}).broken:
-        assert len(broken.sentence) < 700
-        assert broken.sentence.isprintable()
+    for violation in validated({name: text}).violations:
+        assert len(violation.sentence) < 700
+        assert violation.sentence.isprintable()
 
 
 @pytest.mark.parametrize(
@@ -511,9 +511,9 @@ def test_a_sentence_is_short_and_printable(name, text):
         b"{" + b",".join([b'"a":1'] * 10**5) + b"}",
     ],
 )
-def test_a_megabyte_is_judged_in_moments(value):
+def test_a_megabyte_is_validated_in_moments(value):
     start = time.process_time()
-    assert judge(EVENTS["clicks"], value, ARRIVED_AT).broken
+    assert validate_record(EVENTS["clicks"], value, ARRIVED_AT).violations
     assert time.process_time() - start < 30  # a square of it would take hours
 
 
@@ -532,8 +532,8 @@ def test_optional_choices_and_lower_bounds_of_other_contracts_work():
         ),
     )
     body = {"user_id": "u", "session_id": "s", "timestamp": "2026-10-15T10:00:00Z", "kind": "A"}
-    verdict = judge(event, json.dumps(body).encode(), ARRIVED_AT)
-    assert verdict.values == {
+    result = validate_record(event, json.dumps(body).encode(), ARRIVED_AT)
+    assert result.values == {
         "user_id": "u",
         "session_id": "s",
         "event_id": None,
@@ -546,29 +546,29 @@ def test_optional_choices_and_lower_bounds_of_other_contracts_work():
 
 def test_the_identity_of_known_events_never_changes():
     event = EVENTS["clicks"]
-    values = judged({}).values
+    values = validated({}).values
     assert canonical(event, values) == (
         b"fields\0clicks\0category,element_id,page_url,price,session_id,timestamp,user_id,x_coord,y_coord\0"
         b"shoes\0btn_buy\0https://shop.example/p/1\x004033fd70a3d70a3d\0s-1\x0000065dde1c594800\0u-1\0"
         b"405e200000000000\x00406e000000000000"
     )
     assert identity(event, values).hex() == "2e8636a93325ce1c7a2ccca5f2dcb96e"
-    assert canonical(event, judged({"event_id": "e-é"}).values) == "event_id\0clicks\0e-é".encode()
-    assert identity(event, judged({"event_id": "e-é"}).values).hex() == "e666507afaf4883ba5304d1318827ed6"
+    assert canonical(event, validated({"event_id": "e-é"}).values) == "event_id\0clicks\0e-é".encode()
+    assert identity(event, validated({"event_id": "e-é"}).values).hex() == "e666507afaf4883ba5304d1318827ed6"
     bare = {"user_id": 7, "session_id": "s", "page_url": "/", "timestamp": 1792058400}
-    values = judged(bare, {}, "page_views").values
+    values = validated(bare, {}, "page_views").values
     assert identity(EVENTS["page_views"], values).hex() == "c209d976ef7c03ca9a2ace150a76e722"
 
 
 def test_the_same_event_id_on_another_topic_is_another_event():
     body = {"event_id": "e", **CLICK, **INTERACTION}
-    identities = {identity(EVENTS[name], judged({}, body, name).values) for name in EVENTS}
+    identities = {identity(EVENTS[name], validated({}, body, name).values) for name in EVENTS}
     assert len(identities) == len(EVENTS)
 
 
 def test_with_an_event_id_nothing_else_counts_and_without_everything_does():
     def of(change):
-        return identity(EVENTS["clicks"], judged(change).values)
+        return identity(EVENTS["clicks"], validated(change).values)
 
     assert of({"event_id": "e", "price": 1}) == of({"event_id": "e", "price": 2, "user_id": "u-2"})
     changes = [{}, {"price": 19.98}, {"price": None}, {"category": None}, {"category": "bags"}, {"user_id": "u-2"}]

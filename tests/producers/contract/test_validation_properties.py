@@ -1,4 +1,4 @@
-"""What holds of the reference judge whatever it is given."""
+"""What holds of the reference implementation whatever it is given."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from producers.contract.identity import identity
 from producers.contract.strict_json import NotJsonError, read_json
-from producers.contract.validation import judge
+from producers.contract.validation import validate_record
 from producers.events import EVENTS
 from tests.support.spellings import ARRIVED_AT, Speller
 
@@ -40,31 +40,31 @@ good_events = st.fixed_dictionaries(
 
 def check(name: str, value: bytes | None, arrived_at: int = ARRIVED_AT) -> None:
     event = EVENTS[name]
-    verdict = judge(event, value, arrived_at)
-    assert bool(verdict.broken) != bool(verdict.values)
-    for broken in verdict.broken:
-        assert broken.rule
-        assert broken.sentence.isprintable()
-    if verdict.values:
-        assert list(verdict.values) == [field.name for field in event.fields]
-        assert all(verdict.values[field.name] is not None for field in event.fields if field.required)
-        assert not any("\0" in found for found in verdict.values.values() if isinstance(found, str))
-        assert len(identity(event, verdict.values)) == 16
+    result = validate_record(event, value, arrived_at)
+    assert bool(result.violations) != bool(result.values)
+    for violation in result.violations:
+        assert violation.rule
+        assert violation.sentence.isprintable()
+    if result.values:
+        assert list(result.values) == [field.name for field in event.fields]
+        assert all(result.values[field.name] is not None for field in event.fields if field.required)
+        assert not any("\0" in found for found in result.values.values() if isinstance(found, str))
+        assert len(identity(event, result.values)) == 16
 
 
 @given(event_names, st.binary() | st.none(), st.integers())
-def test_arbitrary_bytes_are_judged(name, value, arrived_at):
+def test_arbitrary_bytes_are_validated(name, value, arrived_at):
     check(name, value, arrived_at)
 
 
 @given(event_names, values_of_json)
-def test_arbitrary_json_is_judged(name, value):
+def test_arbitrary_json_is_validated(name, value):
     check(name, json.dumps(value).encode())
 
 
 @settings(max_examples=300)
 @given(event_names, st.integers(0, 2**64))
-def test_any_spelling_of_any_event_is_judged(name, seed):
+def test_any_spelling_of_any_event_is_validated(name, seed):
     check(name, Speller(seed).record(EVENTS[name]))
 
 
@@ -112,8 +112,8 @@ def reads(text: str) -> bool:
 def test_every_spelling_of_an_event_has_the_same_identity(body, seed, minutes):
     event, speller, chance = EVENTS["interactions"], Speller(seed), Speller(seed).chance
     plain = {**body, "timestamp": body["timestamp"].isoformat()}
-    first = judge(event, json.dumps(plain).encode(), ARRIVED_AT)
-    assert not first.broken
+    first = validate_record(event, json.dumps(plain).encode(), ARRIVED_AT)
+    assert not first.violations
 
     at = body["timestamp"].astimezone(timezone(timedelta(minutes=minutes)))
     between, nanoseconds = chance.choice("T "), chance.choice(["", "0", "999"])
@@ -137,8 +137,8 @@ def test_every_spelling_of_an_event_has_the_same_identity(body, seed, minutes):
         spelled["page_url"] = '"/another"'
     members = [*spelled.items(), ("unknown", speller.text("x"))]
     chance.shuffle(members)
-    second = judge(event, speller.written(members).encode(), ARRIVED_AT)
-    assert not second.broken
+    second = validate_record(event, speller.written(members).encode(), ARRIVED_AT)
+    assert not second.violations
     assert identity(event, second.values) == identity(event, first.values)
 
 
@@ -149,5 +149,5 @@ def test_different_events_have_different_identities(one, other):
     for body in (one, other):
         body["timestamp"] = str(body["timestamp"])
         body.pop("event_id", None)
-    first, second = (judge(event, json.dumps(body).encode(), ARRIVED_AT).values for body in (one, other))
+    first, second = (validate_record(event, json.dumps(body).encode(), ARRIVED_AT).values for body in (one, other))
     assert (first == second) == (identity(event, first) == identity(event, second))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.errors import UsageError
-from producers.contract.validation import judge
+from producers.contract.validation import validate_record
 from producers.events import EVENTS
 from producers.record import Record
 from producers.replay.format import Unreadable
@@ -41,7 +41,7 @@ def test_the_otto_sample_is_862_events_of_20_sessions_of_which_3_bought() -> Non
     assert len({record[1] for record in records}) == 20
     assert len({record[1] for record in records if value(record).get("element_id") == "btn_buy"}) == 3
     assert len({(record[0], record[2]) for record in records}) == 862  # all different, so none is a duplicate
-    assert all(judge(EVENTS[topic], text, at).broken == () for topic, _, text, at in records)
+    assert all(validate_record(EVENTS[topic], text, at).violations == () for topic, _, text, at in records)
     first = json.loads(OTTO.read_text().splitlines()[0])["events"][0]
     assert records[0][3] == first["ts"] * 1_000
     assert value(records[0]) == {
@@ -93,7 +93,9 @@ def test_rees46(tmp_path: Path) -> None:
     assert value(records[2])["category"] == "a,b"
     assert [value(record).get("element_id") for record in records[1:3]] == ["btn_add_to_cart", "btn_buy"]
     assert value(records[3])["interaction_type"] == "remove_from_cart"
-    assert [judge(EVENTS[topic], text, at).broken != () for topic, _, text, at in records] == [False] * 4 + [True]
+    assert [validate_record(EVENTS[topic], text, at).violations != () for topic, _, text, at in records] == [
+        False
+    ] * 4 + [True]
     assert [one.line for one in unreadable] == [7, 8, 9]
     assert records[0][3] == 1_569_888_000_000_000
 
@@ -119,7 +121,7 @@ def test_retailrocket_is_sorted_and_cut_into_sessions(tmp_path: Path) -> None:
         f"257597-{start + 2 * half_an_hour + 1}",
     ]
     assert [record[0] for record in records] == ["page_views", "page_views", "clicks", "clicks"]
-    assert all(judge(EVENTS[topic], text, at).broken == () for topic, _, text, at in records)
+    assert all(validate_record(EVENTS[topic], text, at).violations == () for topic, _, text, at in records)
 
 
 def test_forgetting_idle_visitors_changes_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.simulator.behaviour import KINDS, SEEN, SLOTS, STATES, Behaviour, apportion, state_of
-from producers.simulator.parameters import HISTORIES, STYLES, Act, Aisle, Device, Mood, Patience, Place
+from producers.simulator.parameters import HISTORIES, STYLES, Act, CategoryKind, Device, Mood, Patience, Place
 
 STATE = st.integers(0, STATES - 1)
 
@@ -33,16 +33,16 @@ def test_device_and_patience_never_change_and_time_always_passes(behaviour: Beha
 @pytest.mark.parametrize("mood", [Mood.CURIOUS, Mood.COMPARING, Mood.KEEN])
 @pytest.mark.parametrize("kind", range(len(KINDS)))
 def test_visitors_weigh_price_and_category(behaviour: Behaviour, kind: int, mood: Mood) -> None:
-    def chance(place: Place, aisle: Aisle = Aisle.QUICK) -> float:
-        return behaviour.will_buy[state_of(kind, mood, place, 0, aisle)]
+    def chance(place: Place, category_kind: CategoryKind = CategoryKind.QUICK) -> float:
+        return behaviour.will_buy[state_of(kind, mood, place, 0, category_kind)]
 
-    assert chance(Place.DEAR) < chance(Place.FAIR) < chance(Place.BARGAIN)
-    assert chance(Place.FAIR, Aisle.CONSIDERED) < chance(Place.FAIR)
+    assert chance(Place.EXPENSIVE) < chance(Place.FAIR) < chance(Place.BARGAIN)
+    assert chance(Place.FAIR, CategoryKind.CONSIDERED) < chance(Place.FAIR)
 
 
 def test_the_hasty_leave_sooner_and_wait_less(behaviour: Behaviour) -> None:
     def moves(patience: Patience) -> tuple[int, int]:
-        state = state_of(KINDS.index((Device.PHONE, patience)), Mood.CURIOUS, Place.FAIR, 0, Aisle.QUICK)
+        state = state_of(KINDS.index((Device.PHONE, patience)), Mood.CURIOUS, Place.FAIR, 0, CategoryKind.QUICK)
         moves = {act: (slots, pauses[SLOTS // 2]) for (act, _, pauses), slots in behaviour.shares(state)}
         return moves[Act.LEAVE]
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.errors import UsageError
-from producers.contract.validation import judge
+from producers.contract.validation import validate_record
 from producers.events import EVENTS
 from producers.record import Record
-from producers.simulator.corruption import BROKEN, ODD
+from producers.simulator.corruption import INVALID, UNUSUAL
 from producers.simulator.simulator import UNTIL, simulate
 
 BUY = b'"element_id":"btn_buy"'
@@ -81,8 +81,8 @@ def test_a_session_that_is_open_at_the_end_is_cut_there(records: list[Record]) -
 def test_every_clean_event_keeps_the_contract_and_no_two_are_the_same(records: list[Record]) -> None:
     identities = set()
     for topic, _, value, at in records:
-        verdict = judge(EVENTS[topic], value, at)
-        assert verdict.broken == (), value
+        result = validate_record(EVENTS[topic], value, at)
+        assert result.violations == (), value
         identities.add((topic, value))
     assert len(identities) == len(records)
 
@@ -159,23 +159,23 @@ def test_a_visitor_keeps_his_device_and_phones_cannot_hover(records: list[Record
     assert {device for devices in seen.values() for device in devices} == {"phone", "desktop"}
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", INVALID)
 def test_what_is_broken_breaks_the_contract(name: str, records: list[Record]) -> None:
     for topic, _, value, at in records[:300]:
-        assert judge(EVENTS[topic], BROKEN[name](value or b""), at).broken, (name, value)
+        assert validate_record(EVENTS[topic], INVALID[name](value or b""), at).violations, (name, value)
 
 
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", UNUSUAL)
 def test_what_is_odd_keeps_it(name: str, records: list[Record]) -> None:
     for topic, _, value, at in records[:300]:
-        assert judge(EVENTS[topic], ODD[name](value or b""), at).broken == ()
+        assert validate_record(EVENTS[topic], UNUSUAL[name](value or b""), at).violations == ()
 
 
 def test_the_share_of_dirt_and_of_duplicates_is_what_was_asked_for(records: list[Record]) -> None:
     dirty = list(simulate(7, 4_000, dirty=0.1))
     assert len(dirty) == len(records)
     changed = sum(one != other for one, other in zip(dirty, records, strict=True))
-    broken = sum(judge(EVENTS[topic], value, at).broken != () for topic, _, value, at in dirty)
+    broken = sum(validate_record(EVENTS[topic], value, at).violations != () for topic, _, value, at in dirty)
     assert changed / len(records) == pytest.approx(0.1, rel=0.1)
     assert broken / len(records) == pytest.approx(0.075, rel=0.1)
     twice = list(simulate(7, 4_000, duplicates=0.1))

@@ -1,4 +1,4 @@
-"""The fast way of judging says exactly what the reference judge says, of any batch of records."""
+"""Batch validation gives exactly what the reference implementation gives, for any batch of records."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from producers.contract.identity import identity
 from producers.contract.timestamps import read_instant
-from producers.contract.validation import judge
+from producers.contract.validation import validate_record
 from producers.events import EVENTS
-from silver.validation.batch import INSTANT, judge_batch, judged_schema
-from silver.validation.fast_path import certify
+from silver.validation.batch import INSTANT, validate_batch, validated_schema
+from silver.validation.fast_path import run_fast_path
 from silver.validation.timestamps import read_instants
 from tests.support.spellings import (
     ARRIVED_AT,
@@ -68,33 +68,35 @@ def batch_of(values: list[bytes | None]) -> pa.RecordBatch:
 
 
 def assert_like_the_reference(event, values: list[bytes | None]) -> None:
-    assert_rows_like_the_reference(event, values, judge_batch(event, batch_of(values)))
+    assert_rows_like_the_reference(event, values, validate_batch(event, batch_of(values)))
 
 
-def assert_rows_like_the_reference(event, values, judged: pa.RecordBatch, first_offset=7) -> None:
-    assert judged.schema == judged_schema(event)
-    judged.validate(full=True)
-    rows = judged.to_pylist()
+def assert_rows_like_the_reference(event, values, validated: pa.RecordBatch, first_offset=7) -> None:
+    assert validated.schema == validated_schema(event)
+    validated.validate(full=True)
+    rows = validated.to_pylist()
     assert [row["offset"] for row in rows] == list(range(first_offset, len(values) + first_offset))
     for value, row in zip(values, rows, strict=True):
-        verdict = judge(event, value, ARRIVED_AT)
+        result = validate_record(event, value, ARRIVED_AT)
         names = [field.name for field in event.fields if field.name != "timestamp"]
         # By repr, for 0.0 equals -0.0.
-        assert repr([row[name] for name in names]) == repr([verdict.values.get(name) for name in names]), value
-        if verdict.broken:
-            assert [tuple(rule.values()) for rule in row["broken"]] == [(b.rule, b.sentence) for b in verdict.broken]
+        assert repr([row[name] for name in names]) == repr([result.values.get(name) for name in names]), value
+        if result.violations:
+            assert [tuple(rule.values()) for rule in row["violations"]] == [
+                (b.rule, b.sentence) for b in result.violations
+            ]
             assert row["value"] == value
             assert row["identity"] is row["event_at"] is row["event_on"] is None
         else:
-            assert row["broken"] is row["value"] is None, value
-            assert row["identity"] == identity(event, verdict.values), value
-            assert row["event_at"] == EPOCH + timedelta(microseconds=verdict.values["timestamp"]), value
+            assert row["violations"] is row["value"] is None, value
+            assert row["identity"] == identity(event, result.values), value
+            assert row["event_at"] == EPOCH + timedelta(microseconds=result.values["timestamp"]), value
             assert row["event_on"] == row["event_at"].date()
 
 
 @settings(max_examples=60, deadline=None)
 @given(event_names, st.integers(0, 2**64), st.sampled_from([1, 3, 20, 150]))
-def test_any_spelling_of_any_event_is_judged_alike(name, seed, count):
+def test_any_spelling_of_any_event_is_validated_alike(name, seed, count):
     event = EVENTS[name]
     speller = Speller(seed)
     assert_like_the_reference(event, [speller.record(event) for _ in range(count)])
@@ -102,7 +104,7 @@ def test_any_spelling_of_any_event_is_judged_alike(name, seed, count):
 
 @settings(max_examples=60, deadline=None)
 @given(event_names, st.integers(0, 2**64))
-def test_a_batch_of_one_kind_of_oddity_is_judged_alike(name, seed):
+def test_a_batch_of_one_kind_of_oddity_is_validated_alike(name, seed):
     event = EVENTS[name]
     speller = Speller(seed)
     members = dict(speller.members(event))
@@ -113,14 +115,14 @@ def test_a_batch_of_one_kind_of_oddity_is_judged_alike(name, seed):
 
 @settings(max_examples=60, deadline=None)
 @given(event_names, st.lists(st.binary() | st.none(), max_size=5))
-def test_arbitrary_bytes_are_judged_alike(name, values):
+def test_arbitrary_bytes_are_validated_alike(name, values):
     event = EVENTS[name]
     assert_like_the_reference(event, values)
 
 
 @settings(max_examples=100, deadline=None)
 @given(event_names, st.lists(values_of_json, max_size=5), st.booleans())
-def test_arbitrary_json_is_judged_alike(name, values, ascii_only):
+def test_arbitrary_json_is_validated_alike(name, values, ascii_only):
     event = EVENTS[name]
     assert_like_the_reference(
         event, [json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass") for value in values]
@@ -129,7 +131,7 @@ def test_arbitrary_json_is_judged_alike(name, values, ascii_only):
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(CLICK)), values_of_json, st.dictionaries(st.text(max_size=3), values_of_json, max_size=2))
-def test_a_good_event_with_one_arbitrary_field_is_judged_alike(name, value, unknown):
+def test_a_good_event_with_one_arbitrary_field_is_validated_alike(name, value, unknown):
     assert_like_the_reference(EVENTS["clicks"], [json.dumps({**CLICK, **unknown, name: value}).encode()] * 2)
 
 
@@ -155,7 +157,7 @@ def test_times_are_read_alike(instant, zone, between, places):
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_every_edge_in_every_field_is_judged_alike(name):
+def test_every_edge_in_every_field_is_validated_alike(name):
     speller = Speller(0)
     good = {field.name: GOOD[field.kind][0] for field in EVENTS[name].fields if field.required}
     texts = [json.dumps(text) for text in [*TEXTS, *IDS, *NUMBERS, *EPOCHS, *TIMES]]
@@ -174,7 +176,9 @@ def test_a_key_that_occurs_twice_is_seen_however_it_is_spelled(first, second, va
     if where == "nested":
         twice = f'"unknown": {{"y": [{{{twice}}}]}}'
     body = f'{{"user_id": 1, "session_id": 2, "page_url": "/", "timestamp": 1792058400, {twice}}}'.encode()
-    assert "json_key_duplicated" in [broken.rule for broken in judge(EVENTS["page_views"], body, ARRIVED_AT).broken]
+    assert "json_key_duplicated" in [
+        violation.rule for violation in validate_record(EVENTS["page_views"], body, ARRIVED_AT).violations
+    ]
     assert_like_the_reference(EVENTS["page_views"], [body] * 3)
 
 
@@ -189,12 +193,12 @@ def test_times_of_all_ages_are_read_alike():
         "0000000000",
     ]
     for text in texts:
-        instants, sure = read_instants(pa.array([text], pa.string()))
-        assert not sure[0] or read_instant(text) == instants[0], text
+        instants, is_read = read_instants(pa.array([text], pa.string()))
+        assert not is_read[0] or read_instant(text) == instants[0], text
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_the_cases_are_judged_alike(name):
+def test_the_cases_are_validated_alike(name):
     assert_like_the_reference(EVENTS[name], [case_value(case) for case in CASES])
 
 
@@ -203,14 +207,14 @@ def test_an_empty_batch_gives_an_empty_batch(name):
     assert_like_the_reference(EVENTS[name], [])
 
 
-def test_a_slice_of_a_batch_and_large_binaries_are_judged_alike():
+def test_a_slice_of_a_batch_and_large_binaries_are_validated_alike():
     speller = Speller(1)
     event = EVENTS["interactions"]
     values = [speller.record(event) for _ in range(50)]
     batch = batch_of([None, b"{}", *values]).slice(2)
     large = batch.set_column(1, "value", batch.column("value").cast(pa.large_binary()))
     for part in (batch, large):
-        assert_rows_like_the_reference(event, values, judge_batch(event, part), first_offset=9)
+        assert_rows_like_the_reference(event, values, validate_batch(event, part), first_offset=9)
 
 
 def test_bytes_that_are_not_utf8_are_seen_in_what_the_decoder_skips():
@@ -239,9 +243,9 @@ def test_a_character_split_between_two_records_is_no_character():
         {"utm_source": "newsletter", "experiment": {"name": "cta", "arm": [1, 2]}},
     ],
 )
-def test_common_good_events_take_the_fast_lane(change):
+def test_common_good_events_take_the_fast_path(change):
     value = json.dumps(CLICK | change, ensure_ascii=False).encode()
     batch = batch_of([value] * 3)
-    assert not judge(EVENTS["clicks"], value, ARRIVED_AT).broken
+    assert not validate_record(EVENTS["clicks"], value, ARRIVED_AT).violations
     arrived_at = batch.column("arrived_at").cast(pa.int64()).to_numpy()
-    assert certify(EVENTS["clicks"], batch.column("value"), arrived_at).sure.all()
+    assert run_fast_path(EVENTS["clicks"], batch.column("value"), arrived_at).is_valid.all()

@@ -1,4 +1,4 @@
-"""Microseconds per row of judging, beside json.loads alone, in one run: python tests/benchmarks/judging.py."""
+"""Microseconds per row of validation, beside json.loads alone, in one run: python tests/benchmarks/validating.py."""
 
 import json
 import random
@@ -7,9 +7,9 @@ import time
 
 import pyarrow as pa
 
-from producers.contract.validation import judge
+from producers.contract.validation import validate_record
 from producers.events import EVENTS
-from silver.validation.batch import INSTANT, judge_batch
+from silver.validation.batch import INSTANT, validate_batch
 
 ROWS, BATCH, REPEATS = 20_000, 10_000, 5
 ARRIVED_AT = 1_792_065_600_000_000  # 2026-10-15T12:00:00Z
@@ -76,10 +76,10 @@ def fastest(work: object) -> float:
 
 def measure(title: str, name: str, values: list[bytes]) -> None:
     event, work = EVENTS[name], batches(values)
-    judged = fastest(lambda: [judge_batch(event, batch) for batch in work])
+    micros = fastest(lambda: [validate_batch(event, batch) for batch in work])
     loaded = fastest(lambda: [json.loads(value) for value in values])
     size = statistics.mean(map(len, values))
-    print(f"{title:32} {size:5.0f} bytes   judge_batch {judged:6.2f} µs/row   json.loads {loaded:6.2f} µs/row")
+    print(f"{title:32} {size:5.0f} bytes   validate_batch {micros:6.2f} µs/row   json.loads {loaded:6.2f} µs/row")
 
 
 def main() -> None:
@@ -102,8 +102,8 @@ def main() -> None:
     measure("an unknown object", "clicks", [json.dumps(event).encode() for event in nested])
     measure("details an object", "interactions", [json.dumps(event).encode() for event in objects])
     values = [json.dumps(event).encode() for event in clicks]
-    alone = fastest(lambda: [judge(EVENTS["clicks"], value, ARRIVED_AT) for value in values])
-    print(f"{'clean, the reference judge':32} {'':12} {alone:18.2f} µs/row")
+    alone = fastest(lambda: [validate_record(EVENTS["clicks"], value, ARRIVED_AT) for value in values])
+    print(f"{'clean, the reference implementation':32} {'':12} {alone:18.2f} µs/row")
 
 
 if __name__ == "__main__":
