@@ -9,15 +9,18 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from lakehouse.errors import UsageError
+from pipelines.runtime.completion import complete_event
 from pipelines.runtime.console import out, print_json
 from producers.contract.event_type import Field, Kind
-from producers.contract.json_schema import json_schema
 from producers.events import EVENTS, event_named
 
 
 def contract(
     event: Annotated[
-        str, typer.Argument(metavar="EVENT", help="The kind of event; all of them are listed without.")
+        str,
+        typer.Argument(
+            metavar="EVENT", autocompletion=complete_event, help="The kind of event; all of them are listed without."
+        ),
     ] = "",
     schema: Annotated[bool, typer.Option("--json-schema", help="Print a JSON Schema 2020-12.")] = False,
 ) -> None:
@@ -26,6 +29,8 @@ def contract(
     if schema:
         if not event:
             raise UsageError("--json-schema needs an event.", f"Name one of {', '.join(EVENTS)}.")
+        from producers.contract.json_schema import json_schema  # looks at each character of Unicode
+
         print_json(json_schema(EVENTS[event]))
         return
     for one in chosen:

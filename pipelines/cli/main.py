@@ -1,20 +1,128 @@
-"""The program ``clickstream``: what a shell asks while someone types is answered before anything slow is loaded."""
+"""The program ``clickstream``: its commands by name, each imported when it is asked for."""
 
 from __future__ import annotations
 
-import os
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.runtime.commands import Lazy, lazy_app
+from pipelines.runtime.console import call, out
+
+NAME = "clickstream-lakehouse"
+"""The name of the package."""
+
+COMMANDS = {
+    "demo": Lazy(
+        "pipelines.cli.demo:demo", "Run everything once, small: Kafka, all tables, a model, predictions, and a summary."
+    ),
+    "doctor": Lazy("pipelines.operations.doctor:doctor", "Look what is missing on this machine, and name the cure."),
+    "broker": Lazy("pipelines.cli.broker:app", "The embedded Kafka: start it, stop it, look at it."),
+    "produce": Lazy("pipelines.cli.produce:app", "Events into Kafka: simulated shoppers, or a real export."),
+    "ingest": Lazy("pipelines.ingest:ingest", "Land Kafka's records in bronze, as they are."),
+    "refine": Lazy("pipelines.refine:refine", "Judge bronze's records and give each its one fate in silver."),
+    "aggregate": Lazy("pipelines.aggregate:aggregate", "Keep gold up with silver."),
+    "train": Lazy(
+        "pipelines.train:train",
+        "Train a decision tree on sessions whose answer is known; it goes live if it beats the one that is.",
+    ),
+    "score": Lazy("pipelines.score:score", "Score every session at its newest cut, by the champion."),
+    "evaluate": Lazy(
+        "pipelines.evaluate:evaluate",
+        "Hold the scores that were given against what then happened; fails where the champion is no longer good.",
+    ),
+    "run": Lazy(
+        "pipelines.run:run",
+        "Run all jobs once: ingest, refine, aggregate and score; --train trains a model in between.",
+    ),
+    "models": Lazy("pipelines.cli.models:app", "The registered models: which version is live, and why."),
+    "status": Lazy(
+        "pipelines.operations.status:status",
+        "Show how each stream stands: last batch, what is still to read, how fresh, what went wrong.",
+    ),
+    "verify": Lazy(
+        "pipelines.operations.verify:verify",
+        "Prove that every record is in bronze once, has one fate, and that gold equals a rebuild.",
+    ),
+    "quality": Lazy(
+        "pipelines.operations.quality:quality",
+        "Hold each day's share of quarantined records against the settings; fails where it is too high.",
+    ),
+    "rebuild": Lazy("pipelines.rebuild:rebuild", "Make a layer's tables anew from the layer below, to the same rows."),
+    "recover": Lazy(
+        "pipelines.operations.recover:recover",
+        "Say what is wrong with each stream, and with --apply go on from what the tables hold.",
+    ),
+    "maintain": Lazy(
+        "pipelines.operations.maintain:maintain",
+        "Put small files together, and remove those that nothing needs any more; the streams may run meanwhile.",
+    ),
+    "quarantine": Lazy(
+        "pipelines.operations.quarantine:app", "What broke the contract: look at it, and send it through again."
+    ),
+    "contract": Lazy(
+        "pipelines.cli.contract:contract", "Print what an event has to look like: its fields, and the rules they keep."
+    ),
+    "tables": Lazy(
+        "pipelines.cli.tables:tables", "List the tables: grain, key, columns and lineage, from their declarations."
+    ),
+    "check": Lazy(
+        "pipelines.cli.check:check", "Dry run: every declaration builds the schema that it declares, without data."
+    ),
+    "powerbi": Lazy(
+        "pipelines.bi.powerbi.command:powerbi",
+        "Write a Power BI project of the gold tables, from their declarations; starts no Spark.",
+    ),
+    "report": Lazy(
+        "pipelines.bi.html.command:report",
+        "Write the report as one HTML file: the pages of the Power BI report, drawn from gold; starts no Spark.",
+    ),
+    "sql": Lazy(
+        "pipelines.cli.sql:sql", "Ask the lake's tables in SQL (DuckDB's); nothing is written, and no Spark is started."
+    ),
+    "export": Lazy(
+        "pipelines.query.export:export", "Write a table to one file, in the order of its key; starts no Spark."
+    ),
+    "serve": Lazy("pipelines.cli.serve:app", "Servers for people and their tools: the MLflow UI, a SQL endpoint."),
+}
+
+
+def version() -> str:
+    """The version of the package that is installed; where it runs from a checkout alone, what pyproject.toml says."""
+    try:
+        return metadata.version(NAME)
+    except metadata.PackageNotFoundError:
+        project = Path(__file__).parents[2] / "pyproject.toml"
+        return str(tomllib.loads(project.read_text())["project"]["version"]) if project.exists() else "of no package"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        out.print(f"{NAME} {version()}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
+
+
+app = lazy_app(
+    COMMANDS,
+    "A clickstream lakehouse: Kafka to Delta tables, sessions, and who will buy. --debug shows stack traces.",
+    _options,
+    name="clickstream",
+)
 
 
 def main() -> None:
-    """Completes a command line for a shell, or runs the command."""
-    from pipelines.cli.completion import ASKED, answer
-
-    if ASKED in os.environ:
-        answer()
-        return
-    from pipelines.cli.app import main as run
-
-    run()
+    """The program ``clickstream``."""
+    call(app)
 
 
 if __name__ == "__main__":

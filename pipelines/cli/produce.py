@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lakehouse.errors import DataError, LakehouseError, OutsideError, UsageError
 from lakehouse.signals import handle_signals
+from pipelines.runtime.completion import complete_event, complete_format
 from pipelines.runtime.console import call, err, out, print_json
 from pipelines.runtime.settings import Settings, load_settings
 from producers.events import EVENTS
@@ -108,7 +109,10 @@ def simulate_command(
     dirty: Annotated[float, typer.Option(help="The share of records that are broken or odd.")] = 0.0,
     duplicates: Annotated[float, typer.Option(help="The share of records that are sent twice.")] = 0.0,
     late: Annotated[float, typer.Option(help="The share of records that come after later ones.")] = 0.0,
-    only: Annotated[str | None, typer.Option(metavar="EVENT", help=f"One stream alone: {', '.join(EVENTS)}.")] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="EVENT", autocompletion=complete_event, help=f"One stream alone: {', '.join(EVENTS)}."),
+    ] = None,
     until: Annotated[
         str, typer.Option(help="When the visits end: an instant in ISO 8601, or now.")
     ] = UNTIL.isoformat(),
@@ -144,7 +148,12 @@ def simulate_command(
 @app.command("replay")
 def replay_command(
     file: Annotated[Path, typer.Argument(help="The export, plain or gzipped.")],
-    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="otto, rees46, retailrocket or ndjson.")],
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="FORMAT", autocompletion=complete_format, help="otto, rees46, retailrocket or ndjson."
+        ),
+    ],
     speed: Annotated[str, typer.Option(help="Original gaps divided by this number, or max.")] = "max",
     as_json: AsJson = False,
 ) -> None:

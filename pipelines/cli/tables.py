@@ -1,4 +1,4 @@
-"""The catalog on the command line: what tables there are, and whether every declaration holds."""
+"""Print the catalog: each table's grain, key, columns and lineage, from its declaration alone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from lakehouse.errors import DataError, LakehouseError, UsageError
-from lakehouse.storage import conform
+from lakehouse.errors import UsageError
 from lakehouse.table import Table
 from pipelines.runtime.catalog import TABLES, table_named
-from pipelines.runtime.console import err, out, print_json
-from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.completion import complete_table
+from pipelines.runtime.console import out, print_json
 from pipelines.runtime.options import AsJson
 
 
@@ -66,7 +65,10 @@ def _cell(text: str) -> str:
 
 def tables(
     name: Annotated[
-        str, typer.Argument(metavar="TABLE", help="One table, as in gold.sessions; all of them without.")
+        str,
+        typer.Argument(
+            metavar="TABLE", autocompletion=complete_table, help="One table, as in gold.sessions; all of them without."
+        ),
     ] = "",
     as_json: AsJson = False,
     as_markdown: Annotated[
@@ -99,37 +101,3 @@ def tables(
         else:
             out.print(f"  columns  {', '.join(table.column_names)}")
         out.print()
-
-
-def check(as_json: AsJson = False) -> None:
-    """Dry run: every declaration builds the schema that it declares, without data."""
-    problems = run_check(open_job("check"))
-    if as_json:
-        print_json([{"table": name, "problem": problem} for name, problem in problems.items()])
-    if problems:
-        for name, problem in problems.items():
-            err.print(f"{name}: {escape(problem)}")
-        raise DataError(f"{len(problems)} of {len(TABLES)} tables do not build what they declare.", "Mend them.")
-    if not as_json:
-        out.print(f"{len(TABLES)} tables build what they declare.")
-
-
-def run_check(job: Job) -> dict[str, str]:
-    """What is wrong, by table; nothing if every declaration builds its schema from no rows."""
-    problems = {}
-    for table in TABLES.values():
-        try:
-            if table.build is None:
-                rows = job.lake.empty(table)
-            else:
-                rows = table.make({name: job.lake.empty(source) for name, source in table.reads.items()})
-            rows = conform(table, rows)
-            for sql in table.rules.values():
-                rows.where(sql)
-            # Planning is not enough: Python functions show their schema only when they run.
-            rows.limit(1).collect()
-        except LakehouseError as error:
-            problems[table.name] = str(error)
-        except Exception as error:  # noqa: BLE001 - whatever a declaration raises is its problem
-            problems[table.name] = str(error).strip().splitlines()[0][:300]
-    return problems

@@ -16,6 +16,7 @@ from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
 from pipelines import gold_builder, refine
 from pipelines.runtime.catalog import TABLES, table_named
+from pipelines.runtime.completion import complete_table
 from pipelines.runtime.console import call, out, print_json, spinner
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
@@ -37,7 +38,10 @@ class Maintained:
 
 def maintain(
     name: Annotated[
-        str, typer.Argument(metavar="TABLE", help="One table, as in silver.clicks; all of them without.")
+        str,
+        typer.Argument(
+            metavar="TABLE", autocompletion=complete_table, help="One table, as in silver.clicks; all of them without."
+        ),
     ] = "",
     retain_hours: Annotated[
         float, typer.Option(help="Files that were replaced longer ago than this are removed.", min=0)

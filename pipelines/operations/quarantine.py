@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from bronze.raw_events import COORDINATE_NAMES
 from lakehouse.dataframes import union
 from lakehouse.errors import DataError, UsageError
+from pipelines.runtime.completion import complete_event
 from pipelines.runtime.console import out, print_json
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
@@ -28,7 +29,10 @@ from silver.quarantine import QUARANTINE, waiting
 
 app = typer.Typer(no_args_is_help=True, help="What broke the contract: look at it, and send it through again.")
 
-Event = Annotated[str, typer.Option("--event", metavar="EVENT", help="Only records of this kind of event.")]
+Event = Annotated[
+    str,
+    typer.Option("--event", metavar="EVENT", autocompletion=complete_event, help="Only records of this kind of event."),
+]
 Rule = Annotated[str, typer.Option("--rule", help="Only records that break this rule.")]
 Since = Annotated[str, typer.Option("--since", help="Only records that arrived at this ISO 8601 time (UTC) or later.")]
 
@@ -144,7 +148,7 @@ def grouped(rows: DataFrame, rule: str = "") -> list[dict[str, Any]]:
 
 @app.command()
 def show(
-    event: Annotated[str, typer.Argument(metavar="EVENT", help="The kind of event.")],
+    event: Annotated[str, typer.Argument(metavar="EVENT", autocompletion=complete_event, help="The kind of event.")],
     partition: Annotated[int, typer.Argument(help="The record's partition.")],
     offset: Annotated[int, typer.Argument(help="The record's offset.")],
     as_json: AsJson = False,

@@ -19,6 +19,7 @@ from lakehouse.table import Table
 from pipelines.query.delta_reader import opened
 from pipelines.query.xlsx import write_workbook
 from pipelines.runtime.catalog import table_named
+from pipelines.runtime.completion import complete_table
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import load_settings
@@ -40,7 +41,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="The table, as in gold.sessions.")],
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="The table, as in gold.sessions.", autocompletion=complete_table)
+    ],
     file: Annotated[Path, typer.Option("--out", help="The file to write.")],
     form: Annotated[
         Format | None, typer.Option("--format", help="How the file is written; else its ending says so, or it is csv.")
@@ -57,9 +60,9 @@ def export(
     rows = read_rows(declared, load_settings().lake_root)
     write_export(rows, file, chosen, force=force)
     if as_json:
-        print_json({"table": table, "file": str(file), "format": chosen.value, "rows": rows.num_rows})
+        print_json({"table": declared.name, "file": str(file), "format": chosen.value, "rows": rows.num_rows})
         return
-    out.print(f"{rows.num_rows:,} rows of {table} in {escape(str(file))}, as {chosen.value}")
+    out.print(f"{rows.num_rows:,} rows of {declared.name} in {escape(str(file))}, as {chosen.value}")
 
 
 def format_of(file: Path, asked: Format | None) -> Format:

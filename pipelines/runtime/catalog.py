@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 
 import gold
@@ -34,11 +36,31 @@ TABLES = MappingProxyType(
 """Every table by name, layer by layer."""
 
 
-def table_named(name: str) -> Table:
-    """The table of that name.
+def _short_names() -> Mapping[str, tuple[Table, ...]]:
+    names: dict[str, tuple[Table, ...]] = {}
+    for table in TABLES.values():
+        names[table.short_name] = (*names.get(table.short_name, ()), table)
+    return MappingProxyType(names)
 
-    Raises UsageError, which lists the names, where there is none.
+
+SHORT_NAMES = _short_names()
+"""The tables by their names without the layer; an event has one in bronze and one in silver."""
+
+
+def table_named(name: str) -> Table:
+    """The table of that name, with its layer or, where one layer alone has it, without.
+
+    Raises UsageError, which lists the tables that may be meant, where there is none or more than one.
     """
-    if name not in TABLES:
-        raise UsageError(f"There is no table {name!r}.", f"The tables are {', '.join(TABLES)}.")
-    return TABLES[name]
+    if name in TABLES:
+        return TABLES[name]
+    meant = SHORT_NAMES.get(name, ())
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        names = " or ".join(table.name for table in meant)
+        raise UsageError(f"More than one table is called {name}.", f"Name one with its layer: {names}.")
+    near = get_close_matches(name.lower().rpartition(".")[2], SHORT_NAMES, n=3)
+    likely = [table.name for short in near for table in SHORT_NAMES[short]]
+    hint = f"Near it: {', '.join(likely)}. " if likely else ""
+    raise UsageError(f"There is no table {name}.", f"{hint}`clickstream tables` lists them.")

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, Protocol
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lakehouse.errors import LakehouseError, OutsideError, StoppedError
 from lakehouse.signals import ignore_repeated_signals
-from pipelines.runtime.settings import refuse_unknown
+from pipelines.runtime.commands import command_of
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 """For results; where no terminal says how wide it is, wide enough for a table."""
@@ -77,9 +76,7 @@ def fail(error: BaseException) -> NoReturn:
 
 def in_words(error: BaseException) -> LakehouseError:
     """An error as a sentence with its cure."""
-    from lakehouse.session import java_is_gone  # only now: commands without Spark need not wait for it
-
-    if java_is_gone(error):
+    if "pyspark" in sys.modules and _java_is_gone(error):
         return OutsideError(
             "Java, which runs Spark, has ended: it was killed, or ran out of memory.",
             "Run it again, nothing is lost; if it comes back, raise spark.driver_memory. "
@@ -91,6 +88,12 @@ def in_words(error: BaseException) -> LakehouseError:
     return OutsideError(f"{type(error).__name__}: {first}.", "Run it again with --debug for the whole story.")
 
 
+def _java_is_gone(error: BaseException) -> bool:
+    from lakehouse.session import java_is_gone  # only now: commands without Spark need not wait for it
+
+    return java_is_gone(error)
+
+
 def call(command: Callable[..., Any]) -> NoReturn:
     """Runs a command's app or function with the command line's arguments, and never shows a stack trace unasked."""
     if "--debug" in sys.argv:
@@ -98,13 +101,11 @@ def call(command: Callable[..., Any]) -> NoReturn:
         os.environ["CLICKSTREAM_DEBUG"] = "1"
     ignore_repeated_signals()
     try:
-        refuse_unknown()
-        if isinstance(command, typer.Typer):
-            command(standalone_mode=True)
-        else:
-            app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-            app.command()(command)
-            app(standalone_mode=True)
+        if any(name.startswith("CLICKSTREAM_") for name in os.environ):
+            from pipelines.runtime.settings import refuse_unknown  # takes as long as all the rest of a short command
+
+            refuse_unknown()
+        command_of(command)(standalone_mode=True)
     except (Exception, KeyboardInterrupt, StoppedError) as error:  # noqa: BLE001 - the last stop before a person
         fail(error)
     raise SystemExit(0)

@@ -64,7 +64,7 @@ from pipelines import aggregate, gold_builder
 from pipelines.runtime.catalog import TABLES
 from pipelines.refine import run_refine
 from pipelines.runtime.job import open_job
-from pipelines.cli.tables import run_check
+from pipelines.cli.check import run_check
 
 job = open_job("adding", short=True)
 # Of all that the catalog found, what reads the new event: the rest costs minutes.
@@ -109,12 +109,12 @@ def run(house: Path, *command: str) -> str:
 
 
 def test_the_catalog_lists_them_with_their_lineage(house):
-    tables = {table["name"]: table for table in json.loads(run(house, "-m", "pipelines.cli.app", "tables", "--json"))}
+    tables = {table["name"]: table for table in json.loads(run(house, "-m", "pipelines.cli.main", "tables", "--json"))}
     assert tables["silver.ratings"]["reads"] == ["bronze.ratings"]
     assert tables["gold.product_ratings"]["reads"] == ["silver.ratings"]
     assert "bronze.ratings" in tables["silver.quarantine"]["reads"]
     assert "silver.ratings" in tables["gold.data_quality"]["reads"]
-    assert "stars" in run(house, "-m", "pipelines.cli.app", "contract", "ratings")
+    assert "stars" in run(house, "-m", "pipelines.cli.main", "contract", "ratings")
 
 
 @pytest.mark.spark

@@ -13,10 +13,10 @@ import zipfile
 from importlib import import_module
 
 import pytest
-import typer
 from typer.exceptions import TyperException
 
-from pipelines.cli.app import app
+from pipelines.cli.main import app
+from pipelines.runtime.commands import command_of
 from pipelines.runtime.settings import refuse_unknown
 from tests.support.readme import ON_THE_DEMO, PAGES, ROOT, blocks, spoken
 
@@ -24,7 +24,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
-PROGRAM = typer.main.get_command(app)
+PROGRAM = command_of(app)
 
 BLOCKS = [command for page in PAGES for command in blocks(page.read_text(encoding="utf-8"))]
 SPOKEN = sorted({command for page in PAGES for command in spoken(page.read_text(encoding="utf-8"))})
@@ -249,4 +249,4 @@ def test_the_wheel_has_all_that_the_program_reads(tmp_path):
     tracked = subprocess.run(
         ["git", "ls-files", "pipelines", "conf"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split()
-    assert {"pipelines/cli/completion.json", "conf/base.toml", *tracked} <= names
+    assert {"conf/base.toml", *tracked} <= names

@@ -17,7 +17,7 @@ from deltalake import DeltaTable, write_deltalake
 from rich.console import Console
 from typer.testing import CliRunner
 
-from pipelines.cli.app import app
+from pipelines.cli.main import app
 from pipelines.cli.sql import shown
 from pipelines.runtime.console import fail
 from tests.pipelines.bi.html.made_gold import FIRST, made_gold, write_gold

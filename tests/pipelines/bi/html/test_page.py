@@ -14,7 +14,7 @@ import pipelines.bi.html
 from lakehouse.errors import OutsideError, UsageError
 from pipelines.bi.html.command import report
 from pipelines.bi.html.render import Report, why_empty
-from pipelines.cli.app import app
+from pipelines.cli.main import app
 from pipelines.runtime.catalog import GOLD
 from tests.pipelines.bi.html.conftest import html_of
 from tests.pipelines.bi.html.made_gold import made_gold, no_gold, write_gold, years_apart

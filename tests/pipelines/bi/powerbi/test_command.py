@@ -26,7 +26,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 def run(*arguments, **environment):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CLICKSTREAM_")}
     return subprocess.run(
-        [sys.executable, "-m", "pipelines.cli.app", "powerbi", *arguments],
+        [sys.executable, "-m", "pipelines.cli.main", "powerbi", *arguments],
         cwd=HOUSE,
         env={**clean, "PYTHONPATH": str(HOUSE), **environment},
         capture_output=True,
