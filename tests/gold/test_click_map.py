@@ -15,7 +15,7 @@ def day(number):
     return date(2026, 10, number)
 
 
-def test_each_cell_that_was_clicked_is_one_row_and_a_click_with_half_its_coordinates_is_none(sql):
+def test_each_clicked_cell_is_a_row_half_a_coordinate_is_none(sql):
     assert sql(
         "SELECT event_on, page_kind, x_from, y_from, clicks, visitors, purchases FROM click_map ORDER BY ALL"
     ) == [

@@ -16,7 +16,7 @@ def test_a_visit_gives_a_row_at_each_cut_before_its_purchase_and_a_suspect_gives
     ]  # fmt: skip
 
 
-def test_an_answer_is_known_once_the_session_that_gives_it_is_closed(sql):
+def test_a_label_is_known_once_its_session_is_closed(sql):
     assert (
         sql(
             """SELECT user_id, session_id, cut FROM training_examples JOIN sessions USING (user_id, session_id)

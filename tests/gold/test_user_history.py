@@ -35,7 +35,7 @@ def test_each_session_knows_what_its_visitor_had_done_by_its_end(sql):
     ]
 
 
-def test_what_is_known_at_the_start_is_what_its_columns_say_of_the_sessions(sql):
+def test_columns_of_the_start_agree_with_the_sessions(sql):
     assert sql(f"SELECT user_id, session_id, {START} FROM user_history ORDER BY ALL") == sql(  # noqa: S608
         """SELECT one.user_id, one.session_id, count(*) FILTER (other.started_at < one.started_at),
                   count(*) FILTER (other.bought_at < one.started_at),
@@ -48,7 +48,7 @@ def test_what_is_known_at_the_start_is_what_its_columns_say_of_the_sessions(sql)
     )
 
 
-def test_what_is_known_at_the_end_is_what_its_columns_say_of_the_sessions(sql):
+def test_columns_of_the_end_agree_with_the_sessions(sql):
     assert sql(f"SELECT user_id, session_id, {END} FROM user_history ORDER BY ALL") == sql(  # noqa: S608
         """SELECT one.user_id, one.session_id, count(*), sum(other.page_views), sum(other.product_views),
                   sum(other.cart_adds), sum(other.purchases), count(*) FILTER (other.bought), sum(other.revenue),

@@ -22,7 +22,7 @@ def holds(condition, column, value):
 
 
 @given(st.sets(DAYS, max_size=5), DAYS)
-def test_days_that_are_named_hold_for_each_of_them_and_for_no_other(named, other):
+def test_named_days_match_each_of_them_and_no_other(named, other):
     condition = Days(tuple(sorted(named))).hold("day")
     assert all(holds(condition, "day", day) for day in named)
     assert holds(condition, "day", other) == (other in named)
@@ -35,7 +35,7 @@ def test_many_days_hold_from_the_first_to_the_last(one, two, other):
 
 
 @given(st.sets(DAYS, max_size=5), DAYS, st.times())
-def test_an_instant_holds_from_the_beginning_of_the_first_day_to_the_end_of_the_last(named, day, moment):
+def test_instants_match_the_first_to_the_last_named_day(named, day, moment):
     condition = Days(tuple(sorted(named))).hold_instant("instant")
     wanted = bool(named) and min(named) <= day <= max(named)
     assert holds(condition, "instant", datetime.combine(day, moment)) == wanted

@@ -23,7 +23,7 @@ D = table("d", B, C)
 OTHERS = [table(f"other_{number}") for number in range(5)]
 
 
-def test_each_table_comes_after_those_that_it_reads_and_no_more_than_so_many_are_at_work(spark):
+def test_tables_follow_what_they_read_within_the_limit(spark):
     guard, ended, at_work, most = threading.Lock(), [], set(), 0
     together = threading.Barrier(MAX_PARALLEL_TABLES)
 
@@ -44,7 +44,7 @@ def test_each_table_comes_after_those_that_it_reads_and_no_more_than_so_many_are
     assert most == MAX_PARALLEL_TABLES
 
 
-def test_after_an_error_no_table_is_begun_and_what_had_begun_ends_first(spark):
+def test_after_an_error_no_table_starts_and_running_ones_end(spark):
     failed, ended = threading.Event(), []
 
     def work(one):

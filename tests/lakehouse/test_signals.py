@@ -27,7 +27,7 @@ def test_signals_that_come_in_the_midst_of_waiting_never_hang(number):
     assert signal.getsignal(number) is before
 
 
-def test_a_signal_that_nobody_heeds_ends_the_block_once_and_cleanly():
+def test_a_signal_that_nobody_polls_ends_the_block_once():
     reached = []
     with stopping() as stop:
         with stopping() as inner, inner.polled_by_caller():
@@ -39,7 +39,7 @@ def test_a_signal_that_nobody_heeds_ends_the_block_once_and_cleanly():
     assert not reached
 
 
-def test_a_signal_that_somebody_elses_handler_takes_ends_the_block_as_cleanly():
+def test_a_signal_taken_by_another_handler_ends_the_block():
     before = signal.getsignal(signal.SIGINT)
     reached = []
     with stopping() as stop:
@@ -76,7 +76,7 @@ call(command)
 
 
 @pytest.mark.parametrize("again", [signal.SIGTERM, signal.SIGINT])
-def test_a_program_that_ends_because_it_was_told_to_is_not_ended_by_being_told_again(again):
+def test_a_second_signal_does_not_end_an_ending_program(again):
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as program:
         for line, number in (("waits\n", signal.SIGTERM), ("stopped\n", again), ("ends\n", again)):
             assert program.stdout.readline() == line
@@ -84,7 +84,7 @@ def test_a_program_that_ends_because_it_was_told_to_is_not_ended_by_being_told_a
     assert program.returncode == 0
 
 
-def test_what_is_no_program_gets_its_handlers_back_when_it_was_told_to_stop():
+def test_handlers_are_restored_where_no_program_ends():
     before = signal.getsignal(signal.SIGTERM)
     with stopping() as stop, stop.polled_by_caller():
         os.kill(os.getpid(), signal.SIGTERM)

@@ -12,7 +12,7 @@ def said(number: int, at: str, rows: int, *phases: str) -> dict:
     return {"batchId": number, "timestamp": at, "numInputRows": rows, "durationMs": dict.fromkeys(phases, 1)}
 
 
-def test_a_look_that_found_nothing_does_not_hide_the_batch_that_gets_its_number():
+def test_an_empty_poll_does_not_hide_the_batch_of_its_number():
     query, progress = SimpleNamespace(lastProgress=None, recentProgress=[]), Progress()
     taken = [progress.take(query)]
     for one in (

@@ -26,7 +26,7 @@ def listener() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_the_kept_port_is_taken_again_unless_somebody_else_has_it(listener: int) -> None:
+def test_the_saved_port_is_reused_unless_somebody_has_it(listener: int) -> None:
     free = free_port(None)
     assert free_port(free) == free
     assert is_taken(listener)
@@ -90,7 +90,7 @@ def test_a_note_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["note"]
 
 
-def test_the_reason_is_the_innermost_exception_else_an_error_else_the_last_line() -> None:
+def test_the_reason_is_the_innermost_exception_or_the_last_line() -> None:
     log = [
         "… ERROR Exiting Kafka",
         "a.B: x",

@@ -89,7 +89,7 @@ def test_json_and_csv_have_every_row_as_it_is(ask, gold):
     ]
 
 
-def test_a_limit_holds_for_programs_too_and_json_says_of_how_many(ask):
+def test_a_limit_holds_for_programs_and_json_has_the_total(ask):
     told = json.loads(ask("SELECT user_id FROM sessions", "--json", "--limit", "3")[1])
     assert (len(told["rows"]), told["row_count"]) == (3, 120)
     assert len(ask("SELECT user_id FROM sessions", "--csv", "--limit", "3")[1].splitlines()) == 4
@@ -104,7 +104,7 @@ def test_a_limit_holds_for_programs_too_and_json_says_of_how_many(ask):
         "landing_page LIKE '/p%' OR duration_seconds BETWEEN 10 AND 900",
     ],
 )
-def test_what_is_left_to_the_files_is_what_duckdb_itself_would_keep(ask, condition):
+def test_conditions_left_to_the_files_keep_duckdbs_rows(ask, condition):
     """Conditions go down to the scan of the files; with "IS TRUE" around them, they do not."""
     query = "SELECT session_id FROM sessions WHERE {} ORDER BY 1"
     kept = ask(query.format(condition), "--json")[1]

@@ -21,7 +21,7 @@ def installation(tmp_path):
     return load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state")
 
 
-def test_a_table_is_asked_by_its_name_and_its_instants_are_in_utc(installation):
+def test_a_table_is_read_by_name_with_instants_in_utc(installation):
     rows = pa.table({"user_id": ["a", "b"], "event_at": [AT, AT]})
     write_deltalake(f"{installation.lake_root}/silver/clicks", rows)
     with open_sql(installation) as lake:

@@ -127,7 +127,7 @@ def test_any_text_comes_back_as_it_was_and_is_text(folder, texts):
 @example(10**15 + 1)
 @example(Decimal("9" * 34 + ".9999"))
 @example(Decimal("1000000000000000000.0000"))
-def test_a_number_stays_a_number_where_excel_keeps_all_its_digits_and_is_exact_text_where_not(number):
+def test_a_number_with_too_many_digits_for_excel_is_exact_text(number):
     made = fitting(number)
     if isinstance(made, str):
         assert Decimal(made) == number
@@ -151,7 +151,7 @@ def test_more_rows_than_a_sheet_has_are_refused_with_the_cure(folder):
     assert not file.exists()
 
 
-def test_text_that_is_too_long_for_a_cell_is_refused_and_names_its_place(folder):
+def test_text_too_long_for_a_cell_is_refused_with_its_place(folder):
     file = folder / "long.xlsx"
     longest = "🛒" * (LONGEST // 2) + "a"
     rows, _ = written(pa.table({"text": [longest]}), folder)

@@ -103,7 +103,7 @@ def test_what_a_source_of_tables_does_not_tell_is_left_out():
     ("start", "known"),
     [(None, False), ('{"clicks": {"0": 3, "1": 5}}', False), ('{"clicks": {"0": 7, "1": 5}}', True)],
 )
-def test_a_batch_that_was_done_again_and_found_done_is_told_without_figures(job, tmp_path, start, known):
+def test_a_repeated_committed_batch_is_reported_without_figures(job, tmp_path, start, known):
     source = {**told(0)["sources"][0], "startOffset": start}
     batch = told(1, 0, sources=[source])
     assert bool(batch_metrics(stream_in(tmp_path), batch)) == known
@@ -114,7 +114,7 @@ def test_a_batch_that_was_done_again_and_found_done_is_told_without_figures(job,
     assert [(row["batch_id"], row["rows_in"]) for row in held(job)] == ([] if known else [(1, None)])
 
 
-def test_a_run_tells_its_batches_in_one_commit_and_one_without_rows_makes_none(job, tmp_path):
+def test_a_run_reports_its_batches_in_one_commit(job, tmp_path):
     stream = stream_in(tmp_path)
     for numbers, empty in ((range(3), range(3, 4)), ((), range(4, 5)), ((), ())):
         recorder = MetricsRecorder(job)
@@ -160,7 +160,7 @@ def test_every_batch_is_in_the_table_once_whatever_is_killed(tmp_path_factory, s
     assert [row["batch_id"] for row in held(made)] == list(range(done))
 
 
-def test_batches_that_a_killed_driver_did_not_write_down_are_added_from_the_checkpoint(job, tmp_path):
+def test_batches_of_a_killed_driver_are_added_from_checkpoints(job, tmp_path):
     stream = stream_in(tmp_path)
     recorder = MetricsRecorder(job)
     recorder.on_start([stream])
@@ -226,7 +226,7 @@ def test_a_table_that_someone_writes_is_left_for_later(job, tmp_path):
     assert len(held(job)) == 1
 
 
-def test_metrics_that_cannot_be_written_are_logged_and_fail_nothing(job, tmp_path, caplog, monkeypatch):
+def test_metrics_that_cannot_be_written_are_only_logged(job, tmp_path, caplog, monkeypatch):
     stream = stream_in(tmp_path)
     recorder = MetricsRecorder(job)
     monkeypatch.setattr(metrics, "append", lambda *_: 1 / 0)
@@ -253,7 +253,7 @@ ROWS = st.builds(
 
 
 @given(st.lists(ROWS), st.lists(ROWS))
-def test_what_is_missing_fills_the_table_up_without_repeating_anything(rows, there):
+def test_missing_batches_are_added_once(rows, there):
     new = missing(rows, there)
     assert missing(rows, [*there, *new]) == []
     done = [row["batch_id"] for row in new if row["error"] is None]

@@ -517,7 +517,7 @@ def test_a_megabyte_is_validated_in_moments(value):
     assert time.process_time() - start < 30  # a square of it would take hours
 
 
-def test_optional_choices_and_lower_bounds_of_other_contracts_work():
+def test_optional_choices_and_lower_bounds_work():
     event = EventType(
         "things",
         "One row per thing.",
@@ -566,7 +566,7 @@ def test_the_same_event_id_on_another_topic_is_another_event():
     assert len(identities) == len(EVENTS)
 
 
-def test_with_an_event_id_nothing_else_counts_and_without_everything_does():
+def test_identity_is_the_event_id_or_else_all_fields():
     def of(change):
         return identity(EVENTS["clicks"], validated(change).values)
 

@@ -34,7 +34,7 @@ def value(record: Record) -> dict[str, object]:
     return json.loads(record[2] or b"")
 
 
-def test_the_otto_sample_is_862_events_of_20_sessions_of_which_3_bought() -> None:
+def test_the_otto_sample_is_862_events_of_20_sessions() -> None:
     records, unreadable = read(OTTO, "otto")
     assert not unreadable
     assert Counter(record[0] for record in records) == {"page_views": 800, "clicks": 62}

@@ -63,7 +63,7 @@ def test_streams_alone_are_the_streams_of_a_full_run(
         assert run(topic) == [record for record in full if record[0] == topic]
 
 
-def test_every_session_is_there_and_events_come_in_the_order_of_time(records: list[Record]) -> None:
+def test_every_session_is_there_in_the_order_of_time(records: list[Record]) -> None:
     assert set(by_session(records)) == {f"s{number:08d}".encode() for number in range(4_000)}
     times = [record[3] for record in records]
     assert times == sorted(times)
@@ -78,7 +78,7 @@ def test_a_session_that_is_open_at_the_end_is_cut_there(records: list[Record]) -
     assert sum(lengths) / 500 < 0.8 * len(records) / 4_000  # few visits are over within a minute and a half
 
 
-def test_every_clean_event_keeps_the_contract_and_no_two_are_the_same(records: list[Record]) -> None:
+def test_clean_events_keep_the_contract_and_all_differ(records: list[Record]) -> None:
     identities = set()
     for topic, _, value, at in records:
         result = validate_record(EVENTS[topic], value, at)
@@ -171,7 +171,7 @@ def test_what_is_odd_keeps_it(name: str, records: list[Record]) -> None:
         assert validate_record(EVENTS[topic], UNUSUAL[name](value or b""), at).violations == ()
 
 
-def test_the_share_of_dirt_and_of_duplicates_is_what_was_asked_for(records: list[Record]) -> None:
+def test_shares_of_corruption_and_duplicates_are_as_asked_for(records: list[Record]) -> None:
     dirty = list(simulate(7, 4_000, dirty=0.1))
     assert len(dirty) == len(records)
     changed = sum(one != other for one, other in zip(dirty, records, strict=True))
@@ -186,7 +186,7 @@ def test_the_share_of_dirt_and_of_duplicates_is_what_was_asked_for(records: list
     assert sent_twice == len(twice) - len(records)
 
 
-def test_late_records_come_after_later_ones_and_all_others_in_order(records: list[Record]) -> None:
+def test_late_records_come_late_and_all_others_in_order(records: list[Record]) -> None:
     late = list(simulate(7, 4_000, late=0.1))
     assert sorted(late) == sorted(records)
     newest, behind = 0, []

@@ -45,7 +45,7 @@ def screen(tab, width, **features):
     )
 
 
-def test_the_file_opens_without_a_complaint_and_asks_for_nothing_else(tab, file):
+def test_the_file_opens_without_errors_and_requests(tab, file):
     screen(tab, 1280)
     tab.open(file)
     assert tab.value("document.querySelectorAll('section').length") == 6
@@ -141,7 +141,7 @@ def test_text_in_gold_runs_nothing(tab, tmp_path):
     assert tab.value("document.querySelectorAll('script, img, iframe').length") == 0
 
 
-def test_an_open_page_follows_gold_and_stays_as_its_reader_left_it(tab, tmp_path):
+def test_an_open_page_follows_gold_and_keeps_its_readers_state(tab, tmp_path):
     screen(tab, 1280)
     with live_at(tmp_path) as address:
         tab.open(address)

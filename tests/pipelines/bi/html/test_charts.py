@@ -44,7 +44,7 @@ def test_days_without_a_long_gap_keep_their_distance():
     assert [point.x for point in made.lines[0].points] == [0, pytest.approx(100 / (LONG_GAP + 1), abs=0.01), 100]
 
 
-def test_two_weeks_without_data_in_a_long_history_are_drawn_as_they_are():
+def test_two_weeks_without_data_are_drawn_as_they_are():
     days = [dt.date(2025, 1, 1) + dt.timedelta(number) for number in range(200) if not 100 <= number < 120]
     assert chart(column_chart, days).gaps == ()
 

@@ -251,7 +251,7 @@ def test_how_new_and_which_way(page, sql):
     assert [one.text for one in cards.all("dd")] == [newest, f"{change:.1%}"]
 
 
-def test_every_visual_of_the_power_bi_report_is_there_in_its_order(page):
+def test_every_visual_of_the_power_bi_report_is_there_in_order(page):
     pages = Report(tuple(GOLD.values())).pages
     assert [one.text for one in page.all("h2")] == [one.title for one in pages]
     others = {"textbox", "slicer", "card"}

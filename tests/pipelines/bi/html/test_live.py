@@ -56,7 +56,7 @@ def test_the_page_is_made_once_for_each_version_of_gold(shop):
     assert page.html() == page.html()
 
 
-def test_files_that_go_while_they_are_read_are_said_and_looked_for_again(served, tmp_path):
+def test_files_deleted_while_read_are_reported_and_read_again(served, tmp_path):
     write_gold(tmp_path, no_gold())
     write_gold(tmp_path, made_gold(visits=5, days=2))
     [file] = (tmp_path / "gold" / "sessions").glob("*.parquet")

@@ -220,7 +220,7 @@ def run(shop, monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, ["report", *map(str, arguments)])
 
 
-def test_the_command_writes_the_file_and_writes_over_its_own_alone(run, tmp_path):
+def test_the_command_overwrites_its_own_file_alone(run, tmp_path):
     file = tmp_path / "report.html"
     for _ in range(2):
         made = run("--out", file, "--json")
@@ -246,7 +246,7 @@ def test_json_says_what_was_read(run, tmp_path):
     assert said["rows"]["sessions"] == 400
 
 
-def test_days_years_apart_are_drawn_side_by_side_and_the_reader_is_told(tmp_path):
+def test_days_years_apart_are_side_by_side_and_marked(tmp_path):
     data = years_apart()
     write_gold(tmp_path, no_gold())
     write_gold(tmp_path, data)

@@ -48,7 +48,7 @@ def test_the_command_writes_the_project_without_java(tmp_path):
     assert f'expression GoldRoot = "{tmp_path}/lake/gold" meta' in expressions
 
 
-def test_the_same_declarations_give_the_same_bytes_in_any_process(tmp_path):
+def test_declarations_give_the_same_bytes_in_any_process(tmp_path):
     for name, seed in (("a", "1"), ("b", "2")):
         done = run("--out", str(tmp_path / name), "--path", "C:\\gold", PYTHONHASHSEED=seed, TZ="Asia/Tokyo")
         assert done.returncode == 0, done.stderr
@@ -87,7 +87,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path, files):
         write_project(tmp_path / "out", files)
 
 
-def test_a_project_made_again_loses_what_is_no_longer_made_and_nothing_else(tmp_path, files):
+def test_a_project_made_again_deletes_only_its_stale_files(tmp_path, files):
     write_project(tmp_path, {**files, "Clickstream.Report/definition/pages/old/page.json": "{}\n"})
     cache = tmp_path / "Clickstream.SemanticModel" / ".pbi" / "cache.abf"
     cache.parent.mkdir()

@@ -271,7 +271,7 @@ def test_the_dax_says_the_same_of_some_days(name, first_nine_days):
 
 
 @pytest.mark.parametrize("last", [31, 20, 14])
-def test_the_last_seven_days_are_those_up_to_the_newest_that_is_selected(last):
+def test_the_last_seven_days_end_at_the_newest_selected_day(last):
     visits = [{"started_on": day(number), "revenue": 2**number} for number in range(1, 32)]
     some = Cube(
         {"sessions": visits, "dates": [{"date": day(number)} for number in range(1, 32)]},
@@ -303,7 +303,7 @@ def test_the_last_seven_days_are_those_up_to_the_newest_that_is_selected(last):
         ("data_quality", "rule", "all", "Rules broken", True),
     ],
 )
-def test_a_figure_by_the_column_that_it_filters_is_blank_for_the_others(table, column, value, name, is_blank):
+def test_a_figure_by_the_column_it_filters_is_blank_elsewhere(table, column, value, name, is_blank):
     some = cube()
     some.filters = (Filter(table, column, lambda row: row[column] == value),)
     assert (some.value(name) is None) == is_blank

@@ -43,7 +43,7 @@ def model_of(*more):
 
 
 @pytest.mark.parametrize("table", GOLD.values(), ids=GOLD)
-def test_a_gold_table_is_there_with_all_its_columns_types_and_descriptions(table, tables):
+def test_a_gold_table_has_its_columns_types_and_descriptions(table, tables):
     made = tables[table.short_name]
     columns = {column.name: column for column in made.all("column")}
     [partition] = made.all("partition")
@@ -69,7 +69,7 @@ def test_every_column_is_made_by_the_tables_query(tables):
             assert f'"{source}"' in query or f"[{source} = " in query, (table.name, source)
 
 
-def test_what_only_the_relationships_and_the_model_need_is_hidden(tables):
+def test_columns_only_for_relationships_and_model_are_hidden(tables):
     for table in tables.values():
         for column in table.all("column"):
             technical = column.name.endswith(("_key", "_hash")) or column.name in {"figure", "weekday_number"}
