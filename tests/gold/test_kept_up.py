@@ -14,7 +14,8 @@ from lakehouse import incremental
 from lakehouse.storage import Lake
 from pipelines.aggregate import run_aggregate
 from pipelines.gold_builder import incremental_tables, refresh_journal
-from pipelines.operations import verify
+from pipelines.operations.checks_gold import check_gold
+from pipelines.operations.checks_tables import check_tables
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from silver.events import SILVER
@@ -26,7 +27,8 @@ pytestmark = pytest.mark.spark
 
 
 def gold_equals_a_rebuild(job):
-    assert [check for check in verify.check_gold(job, incremental_tables()) if not check.ok] == []
+    checks = [*check_gold(job, incremental_tables()), *check_tables(job, incremental_tables())]
+    assert [check for check in checks if not check.ok] == []
 
 
 def scattered(chance, users, count):

@@ -16,7 +16,8 @@ from lakehouse.errors import OutsideError, UsageError
 from lakehouse.locks import WriterLock
 from pipelines.aggregate import run_aggregate
 from pipelines.gold_builder import STREAM
-from pipelines.operations import quality, quarantine, recover, verify
+from pipelines.operations import quality, quarantine, recover
+from pipelines.operations.checks_gold import check_gold
 from pipelines.operations.status import run_status
 from pipelines.rebuild import Layer, content_hash, run_rebuild
 from pipelines.refine import run_refine
@@ -122,7 +123,7 @@ def test_silver_and_gold_are_rebuilt_to_the_same_rows(job, tables, gold_of):
     run_aggregate(job)
     after = run_rebuild(job, Layer.gold)
     assert after == {name: before[name] for name in before if name.startswith("gold")}
-    assert all(check.ok for check in verify.check_gold(job, gold))
+    assert all(check.ok for check in check_gold(job, gold))
 
 
 def test_a_day_with_too_many_bad_records_fails(job, tables, gold_of):
