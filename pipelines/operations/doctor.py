@@ -1,4 +1,4 @@
-"""What is missing on this machine, and the cure."""
+"""Examine this machine: what the pipeline needs and does not find, with a hint for each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
@@ -40,30 +40,34 @@ _STYLES: dict[State, str] = {"ok": "green", "note": "yellow", "missing": "bold r
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at; only ``missing`` keeps the pipeline from running."""
+    """One thing that was examined; only ``missing`` keeps the pipeline from running."""
 
     check: str
     state: State
     found: str
-    cure: str = ""
+    hint: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """The finding with the keys of ``--json``, where the hint is called ``cure``."""
+        return {"check": self.check, "state": self.state, "found": self.found, "cure": self.hint}
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")] = False) -> None:
-    """Look what is missing on this machine, and name the cure."""
+    """Show what is missing on this machine, with a hint for each."""
     findings = examine(load_settings())
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([finding.as_json() for finding in findings])
     else:
         out.print(_table(findings))
     missing = [finding.check for finding in findings if finding.state == "missing"]
     if missing:
         raise OutsideError(
-            f"This machine cannot run the pipeline yet: {', '.join(missing)}.", "Each cure is in the list above."
+            f"This machine cannot run the pipeline yet: {', '.join(missing)}.", "The list above has a hint for each."
         )
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Everything that is looked at, in the order in which it is needed."""
+    """Every finding, in the order in which the pipeline needs it."""
     lake = settings.lake_root.removeprefix("file://")
     checks: list[Callable[[], Finding]] = [
         check_python,
@@ -94,7 +98,7 @@ def check_python() -> Finding:
 
 
 def check_java() -> Finding:
-    """Whether there is a Java that Spark and Kafka run on."""
+    """Whether there is a Java that Spark and Kafka can use."""
     try:
         java = find_java()
     except LakehouseError as error:
@@ -159,9 +163,11 @@ def check_memory() -> Finding:
 
 
 def check_folder(name: str, place: str) -> Finding:
-    """Whether a folder can be written, or made, and has room left."""
+    """Whether a folder can be written or created, and its disk has room."""
     if "://" in place:
-        return Finding(name, "note", f"{place} is no folder of this machine", "Its store is asked when a job starts.")
+        return Finding(
+            name, "note", f"{place} is not a folder of this machine", "Jobs check its store when they start."
+        )
     folder = Path(place)
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -171,29 +177,29 @@ def check_folder(name: str, place: str) -> Finding:
             pass
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        cure = f"Make {folder} writable, or set {setting} to another folder."
-        return Finding(name, "missing", f"{place} cannot be written: {error.strerror}", cure)
+        hint = f"Make {folder} writable, or set {setting} to another folder."
+        return Finding(name, "missing", f"{place} cannot be written: {error.strerror}", hint)
     found = f"{place}, {free / _GIB:.1f} GiB free"
-    cure = f"Make room on its disk, or set {setting} to a folder on another one."
+    hint = f"Make room on its disk, or set {setting} to a folder on another one."
     if free < _NEEDS_DISK:
-        return Finding(name, "missing", found, cure)
-    return Finding(name, "ok", found) if free >= _WANTS_DISK else Finding(name, "note", found, cure)
+        return Finding(name, "missing", found, hint)
+    return Finding(name, "ok", found) if free >= _WANTS_DISK else Finding(name, "note", found, hint)
 
 
 def check_kafka(settings: Settings) -> Finding:
-    """Whether the external Kafka takes connections, or what the embedded one does."""
+    """Whether the external Kafka takes connections, or whether the embedded one runs."""
     servers = settings.kafka.bootstrap_servers
     if servers:
         if reachable(servers):
             return Finding("Kafka", "ok", f"external, at {servers}")
-        cure = "Start it, or mend CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS; unset it to use the embedded Kafka."
-        return Finding("Kafka", "missing", f"external, nothing answers at {servers}", cure)
+        hint = "Start it, or fix CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS; unset it to use the embedded Kafka."
+        return Finding("Kafka", "missing", f"external, nothing answers at {servers}", hint)
     status = broker_of(settings).status()
     if status.running:
         return Finding("Kafka", "ok", f"embedded, at {status.bootstrap_servers}")
     if status.pid is not None:
-        cure = "Wait a moment; if it goes on, run `clickstream broker stop`, then `start`."
-        return Finding("Kafka", "note", f"embedded, pid {status.pid} does not answer", cure)
+        hint = "Wait a moment; if that does not help, run `clickstream broker stop`, then `start`."
+        return Finding("Kafka", "note", f"embedded, pid {status.pid} does not answer", hint)
     return Finding("Kafka", "note", "embedded, not running", "Start it with `clickstream broker start`.")
 
 
@@ -241,14 +247,14 @@ def _text(path: Path) -> str:
 
 def _table(findings: list[Finding]) -> Table:
     table = Table(title="This machine", title_justify="left")
-    for column in ("check", "state", "found", "cure"):
+    for column in ("check", "state", "found", "hint"):
         table.add_column(column, overflow="fold")
     for finding in findings:
         table.add_row(
             finding.check,
             Text(finding.state, style=_STYLES[finding.state]),
             Text(finding.found),
-            Text(finding.cure),
+            Text(finding.hint),
         )
     return table
 

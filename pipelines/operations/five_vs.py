@@ -1,4 +1,4 @@
-"""The five Vs of big data, as measured in the lake: volume, velocity, variety, veracity and value."""
+"""Measure the five Vs of big data in the lake: volume, velocity, variety, veracity and value; starts no Spark."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure: of which V, what was measured, its value (None where nothing tells it yet), and its unit."""
+    """One figure: its V, what it measures, its value (None where there is no data yet), and its unit."""
 
     v: str
     measure: str
@@ -43,7 +43,7 @@ class Measure:
 
 
 def run_five_vs(settings: Settings) -> list[Measure]:
-    """Every figure, V by V.
+    """All figures, grouped by V.
 
     Raises OutsideError where there is no lake.
     """
@@ -64,19 +64,21 @@ def show(measures: list[Measure]) -> None:
     grid = Grid("", "what", "measured", "", box=None, padding=(0, 2))
     grid.columns[2].justify = "right"
     before = ""
-    for one in measures:
-        grid.add_row(one.v if one.v != before else "", one.measure, text(one), "" if one.unit == "share" else one.unit)
-        before = one.v
+    for measure in measures:
+        unit = "" if measure.unit == "share" else measure.unit
+        grid.add_row(measure.v if measure.v != before else "", measure.measure, text(measure), unit)
+        before = measure.v
     out.print(grid)
 
 
-def text(one: Measure) -> str:
+def text(measure: Measure) -> str:
     """A figure as people read it."""
-    if one.value is None:
+    value = measure.value
+    if value is None:
         return "-"
-    if one.unit == "share":
-        return f"{one.value:.2%}"
-    return f"{one.value:,.0f}" if one.value == int(one.value) else f"{one.value:,.2f}"
+    if measure.unit == "share":
+        return f"{value:.2%}"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
 def _volume(tables: Tables) -> Iterator[Measure]:
@@ -91,38 +93,39 @@ def _volume(tables: Tables) -> Iterator[Measure]:
 
 
 def arrivals(tables: Tables) -> dict[int, int]:
-    """How many records arrived in each second, by seconds since 1970; a second without any is left out."""
-    found: dict[int, int] = {}
+    """How many records arrived in each second, by seconds since 1970; seconds without records are left out."""
+    counts: dict[int, int] = {}
     for table in BRONZE.values():
         if table.name in tables:
             for batch in tables[table.name].to_pyarrow_dataset().to_batches(columns=["arrived_at"]):
                 seconds = batch["arrived_at"].to_numpy(zero_copy_only=False).astype("datetime64[s]").astype(np.int64)
                 for at, count in zip(*np.unique(seconds, return_counts=True), strict=True):
-                    found[int(at)] = found.get(int(at), 0) + int(count)
-    return found
+                    counts[int(at)] = counts.get(int(at), 0) + int(count)
+    return counts
 
 
 def per_unit(counts: Mapping[int, int]) -> dict[str, tuple[float | None, float | None]]:
     """Records per second, minute, hour and day: on average from the first to the last, and at most."""
-    found: dict[str, tuple[float | None, float | None]] = {}
+    rates: dict[str, tuple[float | None, float | None]] = {}
     for unit, length in _UNITS.items():
         units: dict[int, int] = {}
         for at, count in counts.items():
             units[at // length] = units.get(at // length, 0) + count
         span = max(units) - min(units) + 1 if units else 0
-        found[unit] = (sum(units.values()) / span, max(units.values())) if units else (None, None)
-    return found
+        rates[unit] = (sum(units.values()) / span, max(units.values())) if units else (None, None)
+    return rates
 
 
 def _velocity(settings: Settings, tables: Tables) -> Iterator[Measure]:
     batches = _batches(settings, tables)
     for layer in ("bronze", "silver", STREAM):
-        own = [one for one in batches if one["stream"].partition(".")[0] == layer and one["duration_seconds"]]
-        own = [one for one in own if one["stream"] == STREAM or layer != STREAM]
-        rates = [one["rows_per_second"] for one in own]
-        lags = [one["lag_seconds"] for one in own if one["lag_seconds"] is not None]
-        spent = sum(one["duration_seconds"] for one in own)
-        mean = sum(one["rows_in"] for one in own) / spent if spent else None
+        own = [batch for batch in batches if batch["stream"].partition(".")[0] == layer and batch["duration_seconds"]]
+        # A table of gold that scoring feeds is no part of the stream that feeds gold.
+        own = [batch for batch in own if batch["stream"] == STREAM or layer != STREAM]
+        rates = [batch["rows_per_second"] for batch in own]
+        lags = [batch["lag_seconds"] for batch in own if batch["lag_seconds"] is not None]
+        spent = sum(batch["duration_seconds"] for batch in own)
+        mean = sum(batch["rows_in"] for batch in own) / spent if spent else None
         yield Measure("velocity", f"into {layer}, a stream on average", mean, "rows/s")
         yield Measure("velocity", f"into {layer}, its fastest batch", max(rates, default=None), "rows/s")
         yield Measure(
@@ -134,14 +137,14 @@ def _velocity(settings: Settings, tables: Tables) -> Iterator[Measure]:
 
 
 def _batches(settings: Settings, tables: Tables) -> list[dict[str, Any]]:
-    """Every batch that is known of, in the table or not yet."""
+    """All known batches, whether the table has them yet or not."""
     names = (*METRICS.key, "error", "rows_in", "rows_per_second", "duration_seconds", "lag_seconds")
     table = rows(tables.get(METRICS.name), names)
-    there = table.to_pylist() if table is not None else []
-    told = [
+    written = table.to_pylist() if table is not None else []
+    pending = [
         row for name in streams_with_metrics(settings.metrics) for row in PendingMetrics(settings.metrics, name).rows()
     ]
-    return [*there, *missing(told, there)]
+    return [*written, *missing(pending, written)]
 
 
 def _variety(tables: Tables) -> Iterator[Measure]:
@@ -178,7 +181,7 @@ def _veracity(tables: Tables, minutes: float) -> Iterator[Measure]:
     table = rows(tables.get(QUALITY.name), ["rule", "received", "quarantined", "duplicates"])
     every = table.filter(pc.field("rule") == ALL).to_pylist() if table is not None else []
     received = sum(row["received"] for row in every)
-    for what, column in (("in quarantine", "quarantined"), ("that came again", "duplicates")):
+    for what, column in (("in quarantine", "quarantined"), ("that are duplicates", "duplicates")):
         share = sum(row[column] for row in every) / received if received else None
         yield Measure("veracity", f"records {what}", share, "share")
     found = [rows(tables.get(one.name), ["topic_id", "partition", "offset", "event_at"]) for one in SILVER.values()]
@@ -189,11 +192,11 @@ def _veracity(tables: Tables, minutes: float) -> Iterator[Measure]:
     ]
     events = sum(len(one) for one in flags)
     share = sum(int(one.sum()) for one in flags) / events if events else None
-    yield Measure("veracity", f"events that came more than {minutes:g} min after a later one", share, "share")
+    yield Measure("veracity", f"events that arrived more than {minutes:g} min after a later one", share, "share")
 
 
 def late(topic: Any, partition: Any, offset: Any, event_at: Any, minutes: float) -> Any:
-    """Which events happened so many minutes before another that stands in front of them in their partition."""
+    """Which events happened this many minutes before an event with a lower offset in their partition."""
     _, topics = np.unique(np.asarray(topic, dtype=str), return_inverse=True)
     partitions = np.asarray(partition, dtype=np.int64)
     order = np.lexsort((np.asarray(offset, dtype=np.int64), partitions, topics))
@@ -211,7 +214,7 @@ def late(topic: Any, partition: Any, offset: Any, event_at: Any, minutes: float)
 def _value(tables: Tables) -> Iterator[Measure]:
     table = rows(tables.get(FUNNEL.name), ["sessions", "purchase_sessions", "revenue"])
     sums = {name: sum(table[name].to_pylist()) for name in table.column_names} if table is not None else {}
-    visits = sums.get("sessions")
-    yield Measure("value", "visits", visits, "visits")
-    yield Measure("value", "visits that bought", sums["purchase_sessions"] / visits if visits else None, "share")
+    sessions = sums.get("sessions")
+    yield Measure("value", "sessions", sessions, "sessions")
+    yield Measure("value", "sessions that bought", sums["purchase_sessions"] / sessions if sessions else None, "share")
     yield Measure("value", "revenue", float(sums["revenue"]) if sums else None, "in the shop's currency")

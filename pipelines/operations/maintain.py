@@ -1,4 +1,4 @@
-"""Tables kept fast and small: small files put together, and files removed that no version in reach needs."""
+"""Maintain tables: compact small files, and vacuum files that no version within the retention needs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from pipelines.runtime.options import AsJson
 from silver.events import SILVER
 
 SAFE_HOURS = 168
-"""For so long after a file was replaced, someone may still read it: Delta's own default."""
+"""How long a replaced file is kept, because someone may still read it: Delta's own default."""
 
 
 @dataclass(frozen=True)
 class Maintained:
-    """What was done to one table: its data files before and after, and why old ones were kept, if they were."""
+    """One table's data files before and after, and why old files were kept, if they were."""
 
     table: str
     files_before: int
@@ -44,14 +44,14 @@ def maintain(
         ),
     ] = "",
     retain_hours: Annotated[
-        float, typer.Option(help="Files that were replaced longer ago than this are removed.", min=0)
+        float, typer.Option(help="Remove files that were replaced longer ago than this.", min=0)
     ] = SAFE_HOURS,
     force: Annotated[
         bool, typer.Option("--force", help="Allow fewer than 168 hours: readers and time travel may fail.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put small files together, and remove those that nothing needs any more; the streams may run meanwhile."""
+    """Compact small files, and remove those that nothing needs any more; the streams may run meanwhile."""
     check_hours(retain_hours, force=force)
     tables = [table_named(name)] if name else list(TABLES.values())
     done = run_maintain(open_job("maintain"), tables, retain_hours=retain_hours, force=force)
@@ -65,10 +65,10 @@ def maintain(
 
 
 def check_hours(retain_hours: float, *, force: bool) -> None:
-    """Raises UsageError where files would go that someone may still read."""
+    """Raises UsageError where files would be removed that someone may still read."""
     if retain_hours < SAFE_HOURS and not force:
         raise UsageError(
-            f"Whoever reads a version from up to {SAFE_HOURS} hours ago would fail with {retain_hours:g}.",
+            f"With {retain_hours:g}, reading a version from up to {SAFE_HOURS} hours ago would fail.",
             "Leave --retain-hours out, or add --force if nothing reads or streams now.",
         )
 
@@ -76,7 +76,7 @@ def check_hours(retain_hours: float, *, force: bool) -> None:
 def run_maintain(
     job: Job, tables: Iterable[Table], *, retain_hours: float = SAFE_HOURS, force: bool = False
 ) -> list[Maintained]:
-    """Compacts those of the tables that are there, and vacuums them where no stream lags behind.
+    """Compacts the tables that exist, and vacuums them where no stream has old versions left to read.
 
     Each table's lock is held while it is compacted, so that no commit is lost.
     """
@@ -112,7 +112,7 @@ def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
 
 
 def _reader_behind(job: Job, table: Table, hours: float) -> str:
-    """Why a table's old files must stay: a stream has yet to read a version from before they could go."""
+    """Why a table's old files must stay: a stream has yet to read a version that needs them."""
     try:
         if table.layer == "bronze":
             name, at = SILVER[table.short_name].name, refine.position(job.settings, table.short_name)

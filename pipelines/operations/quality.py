@@ -1,4 +1,4 @@
-"""How good the data is that came in, held against what the settings allow."""
+"""Compare each day's share of quarantined records with the limits in the settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.runtime.options import AsJson
 
 @dataclass(frozen=True)
 class Day:
-    """What came in of one event on one day, and whether its quarantined share is ok, warn or fail."""
+    """The records of one event type on one day, and whether the quarantined share is ok, warn or fail."""
 
     day: str
     event: str
@@ -30,14 +30,14 @@ class Day:
 
 
 def quality(as_json: AsJson = False) -> None:
-    """Hold each day's share of quarantined records against the settings; fails where it is too high."""
+    """Compare each day's share of quarantined records with the settings; fail where it is too high."""
     job = open_job("quality")
     days = run_quality(job)
     if as_json:
         print_json([asdict(day) for day in days])
     else:
         grid = Grid(
-            "day", "event", "received", "kept", "quarantined", "repeated", "share", "", box=None, padding=(0, 2)
+            "day", "event", "received", "kept", "quarantined", "duplicates", "share", "", box=None, padding=(0, 2)
         )
         for day in days:
             counts = (f"{count:,}" for count in (day.received, day.kept, day.quarantined, day.duplicates))
@@ -45,18 +45,18 @@ def quality(as_json: AsJson = False) -> None:
         out.print(grid)
     for day in days:
         if day.verdict == "warn":
-            err.print(f"warning: {_sentence(day)}, above the {job.settings.quality.warn:.2%} that are worth a look.")
+            err.print(f"warning: {_sentence(day)}, above the limit of {job.settings.quality.warn:.2%} for a warning.")
     bad = [day for day in days if day.verdict == "fail"]
     if bad:
         raise DataError(
             f"{_sentence(bad[0])}, above the {job.settings.quality.fail:.2%} that CLICKSTREAM_QUALITY__FAIL allows"
             + (f"; so are {len(bad) - 1} more days." if len(bad) > 1 else "."),
-            f"`clickstream quarantine list --event {bad[0].event}` says why.",
+            f"`clickstream quarantine list --event {bad[0].event}` shows why.",
         )
 
 
 def run_quality(job: Job) -> list[Day]:
-    """Every day and event that something arrived on, the oldest first."""
+    """Every day and event type with at least one record, the oldest first."""
     job.lake.ensure(QUALITY)
     limits = job.settings.quality
     rows = job.lake.read(QUALITY).where(F.col("rule") == ALL).orderBy("arrived_on", "event").collect()

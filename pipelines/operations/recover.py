@@ -1,4 +1,4 @@
-"""Streams set right: what is wrong with each, and going on from what the tables themselves hold."""
+"""Recover streams whose checkpoints are lost or do not fit: each continues from what its tables hold."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from silver.quarantine import QUARANTINE
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with a stream, and what sets it right; both empty where nothing is."""
+    """What is wrong with a stream, and the remedy; both are empty where nothing is wrong."""
 
     stream: str
     problem: str = ""
@@ -34,11 +34,11 @@ class Finding:
 
 
 def recover(
-    apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only say what would be done.")] = False,
-    stream: Annotated[str, typer.Option("--stream", help="Only this stream, though nothing seems wrong with it.")] = "",
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; else only say what would be done.")] = False,
+    stream: Annotated[str, typer.Option("--stream", help="Only this stream, even if nothing is wrong with it.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with each stream, and with --apply go on from what the tables hold."""
+    """Show what is wrong with each stream; with --apply, continue from what the tables hold."""
     findings = run_recover(open_job("recover"), apply=apply, only=stream)
     if as_json:
         print_json([asdict(finding) for finding in findings])
@@ -52,11 +52,11 @@ def recover(
 
 
 def run_recover(job: Job, *, apply: bool = False, only: str = "") -> list[Finding]:
-    """Looks at every stream, and sets right what is wrong if ``apply``.
+    """Examines every stream, and repairs those with a problem if ``apply``.
 
-    A checkpoint that does not fit is moved aside, never deleted. Bronze goes on after the highest
-    offset that it holds of each partition; a topic made anew begins beside the old rows, under
-    its own id. Silver and gold look at everything again, which changes nothing that is right.
+    A checkpoint that does not fit is moved aside, never deleted. Bronze continues after the highest
+    offset that it holds of each partition; a recreated topic is read from its start, and its rows
+    have its own topic id. Silver and gold process everything again; rows that are right do not change.
 
     Raises OutsideError where a stream runs, UsageError where ``only`` names none.
     """
@@ -85,13 +85,13 @@ def run_recover(job: Job, *, apply: bool = False, only: str = "") -> list[Findin
 
 
 def _replay(job: Job, *, apply: bool) -> Finding:
-    """Whether a replay from quarantine was interrupted; finishes it if ``apply``."""
+    """Whether a replay from quarantine was interrupted. It is finished if ``apply``."""
     count = quarantine.replayed_halfway(job).count()
     if not count:
         return Finding(QUARANTINE.name)
     if apply:
         quarantine.finish_replay(job)
-    problem = f"a replay was interrupted: {count:,} records are in silver and still wait here"
+    problem = f"a replay was interrupted: {count:,} records are in silver and still open here"
     return Finding(QUARANTINE.name, problem, "they are marked as replayed")
 
 
@@ -109,14 +109,14 @@ def _problem(stream: Stream) -> str:
 
 
 def _plan(job: Job, stream: Stream) -> str:
-    """From where a stream will go on, in words."""
+    """From where a stream will continue, in words."""
     layer, _, name = stream.name.partition(".")
     if layer != "bronze":
-        return "the checkpoint is moved aside; everything is looked at again, and what has its place keeps it"
+        return "the checkpoint is moved aside; everything is processed again, and rows that exist stay as they are"
     info = kafka.topic_ids(bootstrap_servers(job.settings), [name], client=job.settings.kafka.client)[name]
     offsets = ingest.offsets_after(job, BRONZE[name], info)
     words = ", ".join(f"partition {number} at {'the earliest' if at < 0 else at}" for number, at in offsets.items())
-    return f"the checkpoint is moved aside; bronze goes on with {words}"
+    return f"the checkpoint is moved aside; bronze continues with {words}"
 
 
 def _move_aside(checkpoint: Path) -> None:

@@ -1,4 +1,4 @@
-"""The doctor names what is missing, and the cure; and which Kafka the jobs talk to."""
+"""The doctor names what is missing, with a hint; and which Kafka the jobs use."""
 
 import json
 import socket
@@ -52,7 +52,7 @@ def app() -> typer.Typer:
     return app
 
 
-def test_it_looks_without_leaving_a_trace(app: typer.Typer, installation: Path) -> None:
+def test_it_examines_without_writing_anything(app: typer.Typer, installation: Path) -> None:
     answer = runner.invoke(app, ["--json"])
     findings = {each["check"]: each for each in json.loads(answer.stdout)}
     assert list(findings) == [
@@ -64,7 +64,7 @@ def test_it_looks_without_leaving_a_trace(app: typer.Typer, installation: Path) 
     assert list(installation.iterdir()) == []
 
 
-def test_what_is_missing_makes_it_fail_with_three(app: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_part_exits_with_three(app: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "check_java", lambda: Finding("Java", "missing", "none", "Install it."))
     answer = runner.invoke(app, [])
     assert isinstance(answer.exception, OutsideError)
@@ -97,20 +97,20 @@ def test_a_folder_below_a_file_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     finding = check_folder("lake", str(tmp_path / "file" / "lake"))
     assert finding.state == "missing"
-    assert "CLICKSTREAM_LAKE" in finding.cure
+    assert "CLICKSTREAM_LAKE" in finding.hint
 
 
-def test_a_full_disk_is_missing_and_a_nearly_full_one_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_missing_and_a_nearly_full_one_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, state in ((2**20, "missing"), (2 * 2**30, "note"), (2**36, "ok")):
         monkeypatch.setattr(module.shutil, "disk_usage", lambda _, free=free: type("Usage", (), {"free": free}))
         assert check_folder("state", str(tmp_path)).state == state
 
 
-def test_a_lake_on_an_object_store_is_not_looked_for_on_this_disk() -> None:
+def test_an_object_store_is_not_examined_as_a_folder() -> None:
     assert check_folder("lake", "s3a://bucket/lake").state == "note"
 
 
-def test_the_jars_of_spark_are_those_that_its_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spark_jars_are_those_that_its_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     before = check_spark_jars()
     assert before.state == "note"
@@ -130,7 +130,7 @@ def test_an_external_kafka_is_the_one_that_clients_get(external: str) -> None:
 
 
 @pytest.mark.usefixtures("external")
-def test_with_an_external_kafka_the_embedded_one_is_not_started() -> None:
+def test_an_external_kafka_keeps_the_embedded_one_stopped() -> None:
     answer = runner.invoke(broker_app, ["start"])
     assert isinstance(answer.exception, UsageError)
     assert "external Kafka" in answer.exception.message
@@ -142,18 +142,18 @@ def test_an_external_kafka_that_does_not_answer_is_missing(monkeypatch: pytest.M
     assert check_kafka(load_settings()).state == "missing"
 
 
-def test_without_any_kafka_the_cure_is_named() -> None:
+def test_without_any_kafka_the_error_has_a_hint() -> None:
     with pytest.raises(OutsideError, match="No Kafka is running") as raised:
         bootstrap_servers(load_settings())
     assert "clickstream broker start" in raised.value.hint
 
 
 @pytest.mark.parametrize("servers", ["", "nowhere", "127.0.0.1:x", "127.0.0.1:1,127.0.0.1:99999"])
-def test_what_is_no_address_is_not_reachable(servers: str) -> None:
+def test_an_invalid_address_is_not_reachable(servers: str) -> None:
     assert not reachable(servers)
 
 
-def test_status_of_a_broker_that_does_not_run_is_no_failure(installation: Path) -> None:
+def test_status_of_a_stopped_broker_is_no_failure(installation: Path) -> None:
     answer = runner.invoke(broker_app, ["status", "--json"])
     assert answer.exit_code == 0
     assert json.loads(answer.stdout) == {

@@ -1,4 +1,4 @@
-"""Maintenance: few files, the same rows, and nothing taken from whoever still reads."""
+"""Maintenance: few files, the same rows, and no file removed that a reader still needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.spark
 TABLE = BRONZE["clicks"]
 
 
-def test_small_files_become_one_and_the_stream_goes_on_without_reading_again(job, tables):
+def test_small_files_are_compacted_under_a_running_stream(job, tables):
     for number in range(4):
         land(tables, "clicks", [record("clicks", number, value("clicks", x_coord=number))])
     assert refine_only(job, "clicks") == [0, 1, 2, 3]
@@ -32,7 +32,7 @@ def test_small_files_become_one_and_the_stream_goes_on_without_reading_again(job
     assert refine_only(job, "clicks") == [0, 1, 2, 3, 4]
 
 
-def test_gold_begins_with_what_silver_holds_though_older_files_are_gone(job, tables, gold_of):
+def test_gold_starts_after_older_files_were_vacuumed(job, tables, gold_of):
     gold_of(SESSIONS)
     for number in range(2):
         land(tables, "clicks", [record("clicks", number, value("clicks", x_coord=number))])
@@ -49,7 +49,7 @@ def test_fewer_hours_than_are_safe_need_force():
     check_hours(24, force=True)
 
 
-def test_a_column_that_someone_adds_to_bronze_changes_nothing(job, tables):
+def test_a_column_that_is_added_to_bronze_changes_nothing(job, tables):
     land(tables, "clicks", [record("clicks", 0, value("clicks"))])
     assert refine_only(job, "clicks") == [0]
     job.spark.sql(f"ALTER TABLE delta.`{tables.path(TABLE)}` ADD COLUMNS (kafka_headers STRING)")

@@ -44,13 +44,13 @@ def of(found, name: str):
     return next(one for one in found if one.stream == name)
 
 
-def test_a_lake_that_is_not_there_is_one_sentence_with_its_cure(installation):
+def test_a_missing_lake_is_one_sentence_with_a_hint(installation):
     for ask in (run_status, run_five_vs):
         with pytest.raises(OutsideError, match=r"There is no lake in .*clickstream demo"):
             ask(installation)
 
 
-def test_each_stream_tells_its_last_batch_what_it_lacks_and_how_fresh_it_is(installation):
+def test_a_stream_has_its_last_batch_backlog_and_freshness(installation):
     now = datetime.now(UTC)
     for minutes in (9, 5):
         write(installation, "bronze.clicks", arrived_at=[now - timedelta(minutes=minutes)])
@@ -74,7 +74,7 @@ def test_each_stream_tells_its_last_batch_what_it_lacks_and_how_fresh_it_is(inst
     assert of(found, "silver.interactions").behind is None
 
 
-def test_a_failure_is_shown_with_its_cure_and_when_it_was(installation, capsys):
+def test_a_failure_is_shown_with_its_hint_and_its_time(installation, capsys):
     lines = PendingMetrics(installation.metrics, "gold")
     lines.add(row("gold", rows_in=5, batch_id=3))
     lines.add(row("gold", error="The [disk] is full.", cure="Make room."))
@@ -96,7 +96,7 @@ def test_offsets_are_counted_from_what_kafka_still_has():
 @pytest.mark.parametrize(
     ("seconds", "says"), [(0, "0 s"), (-3, "0 s"), (119, "119 s"), (150, "2 min"), (7_300, "2 h"), (200_000, "2 d")]
 )
-def test_spans_are_told_as_people_do(seconds, says):
+def test_durations_are_written_as_people_do(seconds, says):
     assert duration(seconds) == says
 
 
@@ -137,9 +137,9 @@ def test_the_five_vs_are_those_of_the_lake(installation):
     assert found["variety", "kinds of events"] == 1
     assert found["variety", "fields that hold something"] == 6
     assert found["veracity", "records in quarantine"] == 0.25
-    assert found["veracity", "records that came again"] == 0.125
-    assert found["veracity", "events that came more than 30 min after a later one"] == 0.25
-    assert found["value", "visits that bought"] == 0.25
+    assert found["veracity", "records that are duplicates"] == 0.125
+    assert found["veracity", "events that arrived more than 30 min after a later one"] == 0.25
+    assert found["value", "sessions that bought"] == 0.25
     assert found["value", "revenue"] == 9.99
 
 
@@ -158,7 +158,7 @@ def test_figures_are_read_as_people_write_them():
 
 
 @given(st.dictionaries(st.integers(0, 10**9), st.integers(1, 1_000), min_size=1, max_size=30))
-def test_no_unit_loses_a_record_and_the_mean_is_never_above_the_most(counts):
+def test_a_rate_loses_no_record_and_its_mean_is_at_most_its_top(counts):
     units = per_unit(counts)
     total = sum(counts.values())
     for name, length in (("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400)):
@@ -170,7 +170,7 @@ def test_no_unit_loses_a_record_and_the_mean_is_never_above_the_most(counts):
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 1), st.integers(0, 5)), max_size=12), st.randoms())
-def test_an_event_is_late_by_what_stands_in_front_of_it_in_its_partition_alone(events, order):
+def test_late_compares_with_lower_offsets_of_one_partition(events, order):
     rows = [(topic, partition, offset, minute) for offset, (topic, partition, minute) in enumerate(events)]
     order.shuffle(rows)
     columns = list(zip(*rows, strict=True)) or [[], [], [], []]
