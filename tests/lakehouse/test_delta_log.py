@@ -67,13 +67,14 @@ def test_commits_below_a_checkpoint_may_be_cleaned_up(folder):
 
 
 @settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_a_newest_commit_cut_anywhere_is_damage(tmp_path_factory, data):
+@given(at=st.integers(0, 2**16))
+def test_a_newest_commit_cut_anywhere_is_damage(tmp_path_factory, at):
     folder = tmp_path_factory.mktemp("cut") / "table"
     write_deltalake(folder, pa.table({"n": [1]}))
     write_deltalake(folder, pa.table({"n": [2]}), mode="append")
     whole = commit(folder, 1).read_bytes()
-    cut = whole[: data.draw(st.integers(0, len(whole.rstrip()) - 1))]
+    # The commit has another length each time, so no strategy may depend on it.
+    cut = whole[: at % len(whole.rstrip())]
     commit(folder, 1).write_bytes(cut)
     [damage] = examine(folder, files=False)
     assert damage.file == name(1)
