@@ -1,7 +1,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo notebooks test test-fast test-faults coverage lint hooks clean reset java
+.PHONY: help setup demo notebooks docs test test-fast test-faults coverage lint hooks clean reset java
 
 ROUNDS ?= 100
 SEED ?= 1
@@ -31,6 +31,11 @@ notebooks: $(STAMP) ## execute the notebooks on your lake, and save their output
 	@.venv/bin/python -m notebooks.execute
 
 ##@ Develop
+
+docs: $(STAMP) ## generate the reference from the code, and build all pages as a site in site/
+	@.venv/bin/python -m pipelines.cli.reference
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	@echo "open site/index.html"
 
 lint: $(STAMP) ## check style, types and import rules
 	@.venv/bin/ruff check .

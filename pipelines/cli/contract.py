@@ -41,14 +41,15 @@ def contract(
                 field.name,
                 field.kind.value,
                 "required" if field.required else "",
-                escape(_rules(field)),
+                escape(rules_of(field)),
                 escape(field.doc),
             )
         out.print(grid)
         out.print()
 
 
-def _rules(field: Field) -> str:
+def rules_of(field: Field) -> str:
+    """What a value of the field has to keep, in a few words."""
     if field.kind is Kind.NUMBER:
         return f"{field.minimum:,.0f} to {field.maximum:,.0f}"
     if field.kind is Kind.CHOICE:

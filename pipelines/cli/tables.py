@@ -37,7 +37,7 @@ def reference(chosen: Iterable[Table]) -> str:
     parts = [
         "# The tables",
         (
-            "Made from the declarations by `clickstream tables --markdown > docs/tables.md`; not edited by hand.\n"
+            "Generated from the code by `make docs`; not edited by hand. `clickstream tables --markdown` prints it.\n"
             "Columns that are never empty are marked *required*. Instants and days are in UTC."
         ),
     ]
@@ -72,7 +72,7 @@ def tables(
     ] = "",
     as_json: AsJson = False,
     as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="The reference as a page, as in docs/tables.md.")
+        bool, typer.Option("--markdown", help="The reference as a page, as in docs/reference/tables.md.")
     ] = False,
 ) -> None:
     """List the tables: grain, key, columns and lineage, from their declarations."""

@@ -14,7 +14,7 @@ import pytest
 from deltalake import DeltaTable
 
 from notebooks.execute import NOTEBOOKS, executed
-from tests.support.readme import ON_THE_DEMO
+from tests.support.pages import ON_THE_DEMO
 from tests.support.workbook_reader import read_sheet
 
 ROOT = Path(__file__).parent.parent.parent
@@ -182,7 +182,7 @@ def test_wrong_use_is_one_sentence_and_exit_code_two(installation):
     assert "Traceback" not in done.stderr
 
 
-def test_the_readmes_lines_run_on_what_the_demo_made(installation, tmp_path):
+def test_the_lines_of_the_pages_run_on_what_the_demo_made(installation, tmp_path):
     for line in ON_THE_DEMO:
         done = run(installation, "bash", "-c", line, cwd=tmp_path, timeout=120)
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"

@@ -31,11 +31,11 @@ def shown(notebook):
     return "\n".join([*texts, *(output.text for output in outputs if output.output_type == "stream")])
 
 
-def test_there_are_three_notebooks_and_the_readme_names_each():
+def test_there_are_three_notebooks_and_their_page_names_each():
     names = [path.stem for path in NOTEBOOKS]
     assert names == ["01_explore_sessions", "02_is_the_model_honest", "03_five_vs"]
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert all(f"notebooks/{name}.ipynb" in readme for name in names)
+    page = (ROOT / "docs" / "how-to" / "notebooks.md").read_text(encoding="utf-8")
+    assert all(f"notebooks/{name}.ipynb" in page for name in names)
 
 
 @each

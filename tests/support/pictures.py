@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests.pipelines.bi.html.browser import browser
-from tests.support.readme import ROOT
+from tests.support.pages import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
 MOST_BYTES = 300_000

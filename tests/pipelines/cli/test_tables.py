@@ -1,21 +1,10 @@
-"""The reference of the tables is what the declarations say."""
-
-from pathlib import Path
+"""The catalog is printed from the declarations."""
 
 import pytest
 
 from lakehouse.errors import UsageError
 from lakehouse.table import Column, Table
 from pipelines.cli.tables import reference, tables
-from pipelines.runtime.catalog import TABLES
-
-PAGE = Path(__file__).parents[3] / "docs" / "tables.md"
-
-
-def test_the_page_is_up_to_date():
-    assert PAGE.read_text(encoding="utf-8") == reference(TABLES.values()), (
-        "docs/tables.md is not what the declarations say. Renew it: clickstream tables --markdown > docs/tables.md"
-    )
 
 
 def test_a_text_cannot_break_the_table_that_it_stands_in():
