@@ -19,7 +19,6 @@ from pipelines.cli.main import app
 from pipelines.cli.tables import reference as tables_page
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.commands import command_of
-from pipelines.runtime.commands import command_of
 from pipelines.runtime.settings import CONF, Settings
 from producers.events import EVENTS
 

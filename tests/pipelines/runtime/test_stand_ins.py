@@ -43,7 +43,7 @@ def test_nothing_is_left_of_what_was_imported():
     with stand_ins():
         import pyspark.nothing_of_this_name as stand_in
 
-        import tests.support.readme as page
+        import tests.support.pages as page
 
         assert stand_in.anything(1)[2] is stand_in.other
         del page
