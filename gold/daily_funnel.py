@@ -1,4 +1,4 @@
-"""Gold: how many of the visits get how far, day by day."""
+"""Gold: how many of the sessions get how far, day by day."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def daily_funnel(sessions: DataFrame) -> DataFrame:
 
 TABLE = Table(
     name="gold.daily_funnel",
-    doc="One row per (started_on, referrer_kind): how many of the visits that began on the day got how far. Each step "
-    "counts by itself: a visit may buy without a cart. Suspect visits count too, and are counted apart.",
+    doc="One row per (started_on, referrer_kind): how far the sessions that began on the day got. Each step "
+    "counts by itself: a session may buy without a cart. Suspect sessions count too, and are counted apart.",
     columns=(
         Column(
             "referrer_kind", "STRING", "sessions.referrer_kind: direct, internal, search, social, email or other.", True
@@ -45,7 +45,7 @@ TABLE = Table(
         Column(
             "visitors",
             "BIGINT",
-            "COUNT(DISTINCT user_id) of sessions; who comes twice counts once here, but in each row that he is in.",
+            "COUNT(DISTINCT user_id) of sessions; a user with several kinds of referrer counts in several rows.",
             True,
             additive=False,
         ),

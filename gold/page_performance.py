@@ -1,4 +1,4 @@
-"""Gold: which pages are seen, for how long, and where visitors come in and leave."""
+"""Gold: which pages are seen, for how long, and where users come in and leave."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def page_performance(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) -> DataFrame:
     """One row per day and page that anything happened on.
 
-    Each day is looked at by itself: what a visit across midnight does on the other day counts there.
+    Each day is looked at by itself: what a session across midnight does on the other day counts there.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -36,7 +36,7 @@ def page_performance(page_views: DataFrame, clicks: DataFrame, interactions: Dat
         events.withColumn("_previous", F.lag("event_at").over(among_views))
         .withColumn("_next", F.lead("event_at").over(among_views))
         .withColumn("_last_at", F.max("event_at").over(on_a_day))
-        # The last page was looked at until the visit's last event, if there was one after it.
+        # The last page was looked at until the session's last event, if there was one after it.
         .withColumn("_until", F.when(is_view, F.coalesce("_next", F.nullif("_last_at", "event_at"))))
         .withColumn("_seconds", F.expr("timestampdiff(MICROSECOND, event_at, _until) / 1e6D"))
     )
@@ -63,7 +63,7 @@ def page_performance(page_views: DataFrame, clicks: DataFrame, interactions: Dat
 TABLE = Table(
     name="gold.page_performance",
     doc="One row per (event_on, page) that anything happened on: how it was seen and used on the day. "
-    "A visit across midnight counts on each day for what it did there.",
+    "A session across midnight counts on each day for what it did there.",
     columns=(
         Column("page", "STRING", "page_url up to the first question mark or hash.", True),
         Column(

@@ -6,10 +6,10 @@ from gold.training_examples import TABLE as TRAINING_EXAMPLES
 from lakehouse.table import Column, Format, Table
 
 SCORE = (
-    Column("user_id", "STRING", "The visitor.", required=True, format=Format.ID),
-    Column("session_id", "STRING", "The visit; unique within a user.", required=True, format=Format.ID),
-    Column("cut", "INT", "After how many events of the session it was looked at.", required=True),
-    Column("question", "STRING", "What was asked: in_session, does this visit end in a purchase.", required=True),
+    Column("user_id", "STRING", "The user.", required=True, format=Format.ID),
+    Column("session_id", "STRING", "The session; unique within a user.", required=True, format=Format.ID),
+    Column("cut", "INT", "The cutoff: after how many events of the session it was scored.", required=True),
+    Column("question", "STRING", "What was asked: in_session, does this session end in a purchase.", required=True),
     Column("model_name", "STRING", "The registered model that answered.", required=True),
     Column("model_version", "STRING", "Its version in the MLflow registry.", required=True),
     Column(
@@ -19,11 +19,11 @@ SCORE = (
         True,
         format=Format.HASH,
     ),
-    Column("probability", "DOUBLE", "That the visit ends in a purchase, 0 to 1.", required=True, format=Format.SHARE),
+    Column("probability", "DOUBLE", "That the session ends in a purchase, 0 to 1.", required=True, format=Format.SHARE),
     Column(
         "path",
         "STRING",
-        "Why: what the tree looked at on the way to this probability, in its order, each with the visit's value.",
+        "Why: what the tree looked at on the way to this probability, in its order, each with the session's value.",
         required=True,
     ),
     Column(
@@ -35,7 +35,7 @@ SCORE = (
     ),
     Column("prediction", "BOOLEAN", "Whether the probability reaches the threshold.", required=True),
     Column("started_on", "DATE", "The day of the session's first event, in UTC.", required=True),
-    Column("cut_at", "TIMESTAMP", "When the cut's event happened, in UTC.", required=True),
+    Column("cut_at", "TIMESTAMP", "When the cutoff's event happened, in UTC.", required=True),
     Column("scored_at", "TIMESTAMP", "When the score was given, in UTC.", required=True),
 )
 """A score: whose, at which cut, by which model version, on what, and when."""

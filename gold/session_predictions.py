@@ -9,7 +9,7 @@ from lakehouse.table import Table
 
 TABLE = Table(
     name="gold.session_predictions",
-    doc="One row per (user_id, session_id): the newest score of the visit. Written by `clickstream score`.",
+    doc="One row per (user_id, session_id): the newest score of the session. Written by `clickstream score`.",
     columns=SCORE,
     key=("user_id", "session_id"),
     reads={"training_examples": TRAINING_EXAMPLES, "prediction_log": PREDICTION_LOG},

@@ -1,4 +1,4 @@
-"""Gold: what each visit was."""
+"""Gold: what each session was."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUSPECT = {
     "never_rests": "duration_seconds >= 86400 AND active_hours >= hours_spanned",
     "too_fast": "page_views >= 30 AND page_views > duration_seconds",
 }
-"""What no human does, by the rule's name; the first rule that a visit meets is named.
+"""What suspected bot traffic does, by the rule's name; the first rule that a session meets is named.
 
 In words: two thousand events; at least a day without one clock hour of rest; thirty or more pages
 shown, on average more than one a second.
@@ -37,7 +37,7 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
 
     by_order = F.struct(*ORDER)
     is_view = F.col("kind") == "page_view"
-    # A visitor's clock may be ahead; the broker's never is, so a session never closes in the future.
+    # A user's clock may be ahead; the broker's never is, so a session never closes in the future.
     rested_since = F.max(F.least("event_at", "arrived_at"))
     rows = (
         timeline(page_views, clicks, interactions)
@@ -120,10 +120,10 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
 
 TABLE = Table(
     name="gold.sessions",
-    doc="One row per (user_id, session_id): what the visit was.",
+    doc="One row per (user_id, session_id): what the session was.",
     columns=(
-        Column("user_id", "STRING", "The visitor.", required=True, format=Format.ID),
-        Column("session_id", "STRING", "The visit; unique within a user.", required=True, format=Format.ID),
+        Column("user_id", "STRING", "The user.", required=True, format=Format.ID),
+        Column("session_id", "STRING", "The session; unique within a user.", required=True, format=Format.ID),
         Column("events", "BIGINT", "Events of any kind.", required=True),
         Column("page_views", "BIGINT", "Pages shown.", required=True),
         Column("product_views", "BIGINT", "Pages of products shown: with a price, or with a product's address.", True),
@@ -148,16 +148,19 @@ TABLE = Table(
         Column("landing_page", "STRING", "The address of the first page shown; null if no page was."),
         Column("exit_page", "STRING", "The address of the last page shown; null if no page was."),
         Column(
-            "referrer_kind", "STRING", "Where the first page's visitor came from: direct, internal, search, …", True
+            "referrer_kind", "STRING", "Where the user of the first page came from: direct, internal, search, …", True
         ),
-        Column("referrer_host", "STRING", "The host that the first page's visitor came from; null for none."),
+        Column("referrer_host", "STRING", "The host that the user of the first page came from; null for none."),
         Column("duration_seconds", "DOUBLE", "From the first event to the last, in seconds; 0 for one event.", True),
         Column("events_per_minute", "DOUBLE", "Events per minute of duration; 0 where the duration is 0.", True),
         Column("bought", "BOOLEAN", "Whether there was a purchase.", required=True),
         Column("revenue", "DECIMAL(18,2)", "The sum of the purchases' prices, in the shop's currency.", required=True),
         Column("is_closed", "BOOLEAN", "Whether it had rested long enough when this row was last computed.", True),
         Column(
-            "is_suspect", "BOOLEAN", "Whether no human does this; it is counted here, and nothing learns from it.", True
+            "is_suspect",
+            "BOOLEAN",
+            "Whether this is suspected bot traffic; it is counted here, and no model learns from it.",
+            True,
         ),
         Column(
             "suspect_rule",

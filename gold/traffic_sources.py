@@ -1,4 +1,4 @@
-"""Gold: where the visits come from, and what they are worth."""
+"""Gold: where the sessions come from, and what they are worth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def traffic_sources(sessions: DataFrame) -> DataFrame:
-    """One row per day and host that visitors came from."""
+    """One row per day and host that users came from."""
     from pyspark.sql import functions as F
 
     # A mean of doubles depends on the order in which they are added, one of decimals does not.
@@ -39,8 +39,8 @@ SOURCE = "coalesce(referrer_host, '(none)')"
 
 TABLE = Table(
     name="gold.traffic_sources",
-    doc="One row per (started_on, referrer_kind, source): the visits that began on the day, by where they came from. "
-    "Suspect visits count too, and are counted apart.",
+    doc="One row per (started_on, referrer_kind, source): the sessions that began on the day, by where they came from. "
+    "Suspect sessions count too, and are counted apart.",
     columns=(
         Column(
             "referrer_kind", "STRING", "sessions.referrer_kind: direct, internal, search, social, email or other.", True

@@ -1,4 +1,4 @@
-"""Gold: what was known of each session at each cut, and, once it is over, whether it ended in a purchase."""
+"""Gold: what was known of each session at each cutoff, and, once it is over, whether it ended in a purchase."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def training_examples(
 ) -> DataFrame:
     """One row per (session, cut) reached before the first purchase, with the answers to both questions once known.
 
-    Sessions that no human made are left out, so that nothing learns from them or scores them.
+    Suspected bot traffic is left out, so that no model learns from it or scores it.
     """
     from pyspark.sql import functions as F
 
@@ -43,12 +43,12 @@ def training_examples(
 
 TABLE = Table(
     name="gold.training_examples",
-    doc="One row per (user_id, session_id, cut): what was known at the cut, and how the session ended. "
+    doc="One row per (user_id, session_id, cut): what was known at the cutoff, and how the session ended. "
     "Without suspect sessions.",
     columns=(
-        Column("user_id", "STRING", "The visitor.", required=True, format=Format.ID),
-        Column("session_id", "STRING", "The visit; unique within a user.", required=True, format=Format.ID),
-        Column("cut", "INT", "After how many events of the session it is looked at.", required=True),
+        Column("user_id", "STRING", "The user.", required=True, format=Format.ID),
+        Column("session_id", "STRING", "The session; unique within a user.", required=True, format=Format.ID),
+        Column("cut", "INT", "The cutoff: after how many events of the session it is looked at.", required=True),
         *FEATURES,
         Column("bought_later", "BOOLEAN", "Whether the session ended in a purchase; null while it is open."),
         Column(
@@ -61,7 +61,7 @@ TABLE = Table(
         Column("is_over", "BOOLEAN", "Whether the session has bought or is closed: it is not scored again.", True),
         Column("started_on", "DATE", "The day of started_at, in UTC.", required=True),
         Column("started_at", "TIMESTAMP", "When the session's first event happened, in UTC.", required=True),
-        Column("cut_at", "TIMESTAMP", "When the cut's event happened, in UTC.", required=True),
+        Column("cut_at", "TIMESTAMP", "When the cutoff's event happened, in UTC.", required=True),
     ),
     key=("user_id", "session_id", "cut"),
     reads={**EVENTS_OF_A_SESSION, "sessions": SESSIONS, "user_history": USER_HISTORY},

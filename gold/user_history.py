@@ -1,4 +1,4 @@
-"""Gold: what was known of each visitor when a visit began, and when it ended."""
+"""Gold: what was known of each user when a session began, and when it ended."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ BOUGHT_NEXT_KNOWN_AT = Column(
 
 
 def user_history(sessions: DataFrame) -> DataFrame:
-    """One row per session: what its visitor had done before its first event, and by its last.
+    """One row per session: what its user had done before its first event, and by its last.
 
     An earlier session counts from its first event on, and as one that bought from its first
     purchase on: both are instants that no event after them moves, so nothing of the future is in
@@ -161,11 +161,11 @@ _BOUGHT_NEXT = (
 
 TABLE = Table(
     name="gold.user_history",
-    doc="One row per (user_id, session_id): what was known of the visitor when the session began, and when it ended; "
+    doc="One row per (user_id, session_id): what was known of the user when the session began, and when it ended; "
     "and, for training alone, what came next.",
     columns=(
-        Column("user_id", "STRING", "The visitor.", True, format=Format.ID),
-        Column("session_id", "STRING", "The visit; unique within a user.", True, format=Format.ID),
+        Column("user_id", "STRING", "The user.", True, format=Format.ID),
+        Column("session_id", "STRING", "The session; unique within a user.", True, format=Format.ID),
         *AT_THE_START,
         *AT_THE_END,
         BOUGHT_NEXT,
@@ -179,7 +179,7 @@ TABLE = Table(
     reads={"sessions": SESSIONS},
     build=user_history,
     scope={"user_id": "user_id"},
-    rules={"nobody_buys_more_often_than_he_comes": "buying_sessions <= sessions"},
+    rules={"buying_sessions_at_most_sessions": "buying_sessions <= sessions"},
     cluster_by=("started_on",),
     properties={"delta.dataSkippingStatsColumns": "user_id,started_on,started_at"},
 )

@@ -1,4 +1,4 @@
-"""Gold: the visitors, and what each of them has done by now."""
+"""Gold: the users, and what each of them has done by now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def users(sessions: DataFrame) -> DataFrame:
-    """One row per user, of all his sessions."""
+    """One row per user, of all sessions that are known."""
     from pyspark.sql import functions as F
 
     mean = "timestampdiff(MICROSECOND, first_started_at, last_started_at) / 8.64e10D / nullif(sessions - 1, 0)"
@@ -40,10 +40,10 @@ def users(sessions: DataFrame) -> DataFrame:
 
 TABLE = Table(
     name="gold.users",
-    doc="One row per user_id: the visitor, by all sessions that are known, open ones included. "
+    doc="One row per user_id: the user, by all sessions that are known, open ones included. "
     "gold.user_history has the same as of each session, for what must not know the future.",
     columns=(
-        Column("user_id", "STRING", "The visitor.", True, format=Format.ID),
+        Column("user_id", "STRING", "The user.", True, format=Format.ID),
         Column("sessions", "BIGINT", "COUNT(*) of the user's sessions.", True),
         Column("page_views", "BIGINT", "SUM(page_views) of sessions.", True),
         Column("product_views", "BIGINT", "SUM(product_views) of sessions.", True),
@@ -60,7 +60,7 @@ TABLE = Table(
             format=Format.MEAN,
         ),
         Column("first_started_on", "DATE", "The day of first_started_at, in UTC.", True),
-        Column("last_ended_on", "DATE", "The day of last_ended_at, in UTC: how recent the visitor is.", True),
+        Column("last_ended_on", "DATE", "The day of last_ended_at, in UTC: how recent the user is.", True),
         Column("first_started_at", "TIMESTAMP", "MIN(started_at) of sessions, in UTC.", True),
         Column("last_started_at", "TIMESTAMP", "MAX(started_at) of sessions, in UTC.", True),
         Column("last_ended_at", "TIMESTAMP", "MAX(ended_at) of sessions, in UTC.", True),
@@ -70,7 +70,7 @@ TABLE = Table(
     reads={"sessions": SESSIONS},
     build=users,
     scope={"user_id": "user_id"},
-    rules={"nobody_buys_more_often_than_he_comes": "buying_sessions <= sessions"},
+    rules={"buying_sessions_at_most_sessions": "buying_sessions <= sessions"},
     cluster_by=("user_id",),
     properties={"delta.dataSkippingStatsColumns": "user_id,last_ended_on"},
 )

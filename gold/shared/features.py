@@ -1,6 +1,6 @@
-"""The one feature function: what is known of a session at a cut, and nothing of what came after.
+"""The one feature function: what is known of a session at a cutoff, and nothing of what came after.
 
-Training examples and live scoring both come from here. Every feature of the row at cut n is made
+Training examples and live scoring both come from here. Every feature of the row at cutoff n is made
 from the session's first n events and from what its user had done before the first of them, so
 appending events never changes it.
 """
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame
 
-CUTS = (1, 2, 3, 5, 8, 13, 21)
+CUTOFFS = (1, 2, 3, 5, 8, 13, 21)
 """After which of a session's events it is looked at: the same for those who buy and those who don't."""
 
 HISTORY = tuple(Column(column.name, "DOUBLE", column.doc, column.required) for column in AT_THE_START)
-"""What the visitor had done before the session began: columns of gold.user_history."""
+"""What the user had done before the session began: columns of gold.user_history."""
 
 NUMBERS = (
     Column("page_views", "DOUBLE", "Pages shown so far.", required=True),
@@ -51,7 +51,7 @@ NUMBERS = (
     Column(
         "seconds_since_cart_add",
         "DOUBLE",
-        "From the last product put into the cart to the cut, in seconds; null before the first.",
+        "From the last product put into the cart to the cutoff, in seconds; null before the first.",
     ),
     Column("distinct_pages", "DOUBLE", "Different page addresses so far.", required=True),
     Column("distinct_products", "DOUBLE", "Different products' pages so far.", required=True),
@@ -84,9 +84,9 @@ NUMBERS = (
         "The last price seen with a category, divided by the mean of that category's prices seen by then; "
         "null before one. Where that mean is 0 the price is passed over.",
     ),
-    Column("seconds_so_far", "DOUBLE", "From the first event to the cut, in seconds.", required=True),
+    Column("seconds_so_far", "DOUBLE", "From the first event to the cutoff, in seconds.", required=True),
     Column(
-        "seconds_since_previous", "DOUBLE", "From the event before to the cut, in seconds; null at the first event."
+        "seconds_since_previous", "DOUBLE", "From the event before to the cutoff, in seconds; null at the first event."
     ),
     Column(
         "longest_pause_seconds", "DOUBLE", "The longest pause between two events so far, in seconds; null at first."
@@ -100,7 +100,7 @@ NUMBERS = (
     Column(
         "product_seconds",
         "DOUBLE",
-        "The time for which the page shown last was a product's, up to the cut, in seconds.",
+        "The time for which the page shown last was a product's, up to the cutoff, in seconds.",
         required=True,
     ),
     Column("page_views_per_minute", "DOUBLE", "Page views so far per minute so far; null while no time has passed."),
@@ -108,9 +108,9 @@ NUMBERS = (
     Column(
         "interactions_per_minute", "DOUBLE", "Interactions so far per minute so far; null while no time has passed."
     ),
-    Column("hour_of_day", "DOUBLE", "The hour of the cut's event, 0 to 23, in UTC.", required=True),
+    Column("hour_of_day", "DOUBLE", "The hour of the cutoff's event, 0 to 23, in UTC.", required=True),
     Column(
-        "day_of_week", "DOUBLE", "The day of the cut's event, 1 for Sunday to 7 for Saturday, in UTC.", required=True
+        "day_of_week", "DOUBLE", "The day of the cutoff's event, 1 for Sunday to 7 for Saturday, in UTC.", required=True
     ),
     *HISTORY,
 )
@@ -120,15 +120,15 @@ TEXTS = (
     Column(
         "referrer_kind",
         "STRING",
-        "Where the first page's visitor came from: direct, internal, search, …",
+        "Where the user of the first page came from: direct, internal, search, …",
         required=True,
     ),
-    Column("last_kind", "STRING", "The kind of the cut's event: page_view, click or interaction.", required=True),
+    Column("last_kind", "STRING", "The kind of the cutoff's event: page_view, click or interaction.", required=True),
     Column("last_category", "STRING", "The product category seen last; null before the first."),
     Column(
         "last_page_kind",
         "STRING",
-        "The kind of page of the cut's event: home, category, product, search, …",
+        "The kind of page of the cutoff's event: home, category, product, search, …",
         required=True,
     ),
 )
@@ -142,7 +142,7 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
     """One row per (user_id, session_id, cut) that a session reached before its first purchase.
 
     ``events`` is a timeline, ``user_history`` the table of that name. The columns are the
-    session's ids, cut, cut_at (the instant of the cut's event) and FEATURES.
+    session's ids, cut, cut_at (the instant of the cutoff's event) and FEATURES.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -167,7 +167,7 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
 
     early = (
         events.withColumn("cut", F.row_number().over(in_order))
-        .where(F.col("cut") <= max(CUTS))
+        .where(F.col("cut") <= max(CUTOFFS))
         .withColumn("_previous_at", F.lag("event_at").over(in_order))
         .withColumn("_pause", seconds("_previous_at"))
         .withColumn("_started_at", F.first("event_at").over(so_far))
@@ -245,7 +245,7 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
             F.max("is_purchase").over(so_far).alias("_has_bought"),
             *(values[column.name].cast(column.type).alias(column.name) for column in FEATURES),
         )
-        .where(F.col("cut").isin(*CUTS) & ~F.col("_has_bought"))
+        .where(F.col("cut").isin(*CUTOFFS) & ~F.col("_has_bought"))
         .drop("_has_bought")
     )
 

@@ -117,7 +117,7 @@ def host(url: str) -> str:
 
 
 def referrer_kind(url: str, page_url: str) -> str:
-    """SQL for where a visitor came from: direct, internal, search, social, email or other.
+    """SQL for where a user came from: direct, internal, search, social, email or other.
 
     ``url`` and ``page_url`` are SQL expressions for the referrer and for the page it led to.
     """

@@ -53,7 +53,7 @@ def test_power_bi_shows_the_same_whatever_the_words(words):
 
 @pytest.mark.parametrize("words", OTHER_WORDS)
 def test_the_html_report_is_the_same_whatever_the_words(words, tmp_path):
-    write_gold(tmp_path, no_gold() | made_gold(visits=40, days=5))
+    write_gold(tmp_path, no_gold() | made_gold(sessions=40, days=5))
 
     def html(tables):
         report = Report(tables)

@@ -1,4 +1,4 @@
-"""One lake for all golden examples: a handful of visits, aggregated once."""
+"""One lake for all golden examples: a handful of sessions, aggregated once."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from silver.events import SILVER
 from tests.support.gold_events import keep
-from tests.support.gold_sessions import VISITS
+from tests.support.gold_sessions import GOLDEN_EVENTS
 
 
 @pytest.fixture(scope="session")
 def shop(spark, no_rows, tmp_path_factory) -> Job:
-    """An installation that holds VISITS, aggregated."""
+    """An installation that holds GOLDEN_EVENTS, aggregated."""
     home = tmp_path_factory.mktemp("shop")
     shutil.copytree(no_rows, home / "lake")
     settings = load_settings(lake=str(home / "lake"), state=home / "state")
     job = Job(settings, spark)
-    keep(job.lake, VISITS)
+    keep(job.lake, GOLDEN_EVENTS)
     run_aggregate(job)
     return job
 

@@ -1,4 +1,4 @@
-"""How far the visits of a day got."""
+"""How far the sessions of a day got."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from pipelines.runtime.settings import load_settings
 from silver.events import SILVER
 from tests.gold.shared.test_features import some_event
 from tests.support.gold_events import DAY, at, keep, view
-from tests.support.gold_sessions import ANNA_AT_MIDNIGHT, BEN_BOUNCES, VISITS
+from tests.support.gold_sessions import ANNA_AT_MIDNIGHT, BEN_BOUNCES, GOLDEN_EVENTS
 
 pytestmark = pytest.mark.spark
 
@@ -43,7 +43,7 @@ def scattered(chance, users, count):
 
 @pytest.fixture
 def another_shop(shop, tmp_path):
-    """A copy of the installation that holds VISITS, checkpoints included."""
+    """A copy of the installation that holds GOLDEN_EVENTS, checkpoints included."""
     shutil.copytree(shop.settings.lake_root, tmp_path / "lake")
     shutil.copytree(shop.settings.state_root, tmp_path / "state")
     settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state")
@@ -79,9 +79,9 @@ def test_gold_equals_a_rebuild_whatever_comes_late_goes_or_dies(another_shop, se
     job, lake = another_shop, another_shop.lake
     chance = random.Random(seed)
     events = scattered(chance, users=5, count=60)
-    # Anna's visit at midnight loses its first event, and with it its first day; Ben's changes its
+    # Anna's session at midnight loses its first event, and with it its first day; Ben's changes its
     # referrer. Others go too, as those do whose place an earlier one takes, and some come again.
-    gone = [ANNA_AT_MIDNIGHT[0], BEN_BOUNCES[0], *chance.sample(VISITS, 6)]
+    gone = [ANNA_AT_MIDNIGHT[0], BEN_BOUNCES[0], *chance.sample(GOLDEN_EVENTS, 6)]
     offsets = ", ".join(str(row["offset"]) for _, row in gone)
     for table in SILVER.values():
         job.spark.sql(f"DELETE FROM delta.`{lake.path(table)}` WHERE offset IN ({offsets})")  # noqa: S608

@@ -43,8 +43,8 @@ def test_every_figure_is_what_its_column_says_of_the_events(sql):
            ), ends AS (
                SELECT user_id, session_id, event_on, max(event_at) AS last_at FROM events GROUP BY ALL
            ), views AS (
-               SELECT *, lag(event_at) OVER visit AS previous, lead(event_at) OVER visit AS next
-               FROM page_views WINDOW visit AS (PARTITION BY user_id, session_id, event_on ORDER BY event_at)
+               SELECT *, lag(event_at) OVER views AS previous, lead(event_at) OVER views AS next
+               FROM page_views WINDOW views AS (PARTITION BY user_id, session_id, event_on ORDER BY event_at)
            )
            SELECT event_on, regexp_extract(page_url, '^[^?#]*'), count(*), count(DISTINCT user_id),
                   count(DISTINCT (user_id, session_id)), count(*) FILTER (previous IS NULL),

@@ -1,4 +1,4 @@
-"""What a visit was."""
+"""What a session was."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.gold_events import at, frames, view
 pytestmark = pytest.mark.spark
 
 
-def test_each_visit_is_one_row(sql):
+def test_each_session_is_one_row(sql):
     assert sql(
         """SELECT user_id, session_id, events, page_views, product_views, clicks, cart_adds, purchases, revenue,
                   referrer_kind, duration_seconds, events_per_minute, is_closed, suspect_rule, started_on, ended_on
@@ -40,7 +40,7 @@ def hourly(who, hours, every):
 
 def test_what_no_human_does_is_suspect_and_what_is_odd_is_not(lake):
     quick = timedelta(milliseconds=900)
-    visits = [
+    events = [
         *[view("many/s", at("00:00") + timedelta(minutes=n)) for n in range(2000)],
         *[view("nearly/s", at("00:00") + timedelta(seconds=2 * n)) for n in range(1999)],
         *hourly("awake/s", 25, 1),
@@ -52,7 +52,7 @@ def test_what_no_human_does_is_suspect_and_what_is_odd_is_not(lake):
         *[view("all at once/s", at("10:00")) for _ in range(30)],
     ]
     clock = lake.spark.createDataFrame([(at("00:00", day=9), 1800.0)], spark_schema(CLOCK))
-    rows = sessions(**frames(lake, visits), clock=clock).collect()
+    rows = sessions(**frames(lake, events), clock=clock).collect()
     assert {row["user_id"]: row["suspect_rule"] for row in rows} == {
         "many": "too_many_events", "nearly": None, "awake": "never_rests", "tab left open": None, "long day": None,
         "reader": None, "crawler": "too_fast", "impatient": None, "all at once": "too_fast",

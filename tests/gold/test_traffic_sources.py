@@ -1,4 +1,4 @@
-"""Where visits come from."""
+"""Where sessions come from."""
 
 from __future__ import annotations
 

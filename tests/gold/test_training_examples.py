@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.spark
 
 
-def test_a_visit_gives_a_row_at_each_cut_before_its_purchase_and_a_suspect_gives_none(sql):
+def test_a_session_has_a_row_at_each_cutoff_before_its_purchase(sql):
     assert sql("SELECT user_id, session_id, cut, bought_later FROM training_examples ORDER BY ALL") == [
         ("anna", "s1", 1, True), ("anna", "s1", 2, True), ("anna", "s1", 3, True), ("anna", "s1", 5, True),
         ("anna", "s1", 8, True),

@@ -1,4 +1,4 @@
-"""What was known of a visitor when a visit began, and when it ended."""
+"""What was known of a user when a session began, and when it ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_each_session_is_one_row_and_knows_what_came_before_it(sql):
     ]
 
 
-def test_each_session_knows_what_its_visitor_had_done_by_its_end(sql):
+def test_each_session_knows_what_its_user_had_done_by_its_end(sql):
     assert sql(f"SELECT user_id, session_id, {END}, is_closed FROM user_history ORDER BY ALL") == [  # noqa: S608
         ("anna", "s1", 1, 6, 3, 1, 1, 1, Decimal("50.00"), 10 / DAY, None, True),
         ("anna", "s2", 2, 8, 4, 1, 1, 1, Decimal("50.00"), 136_950 / DAY, 136_680 / DAY, True),

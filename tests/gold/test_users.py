@@ -1,4 +1,4 @@
-"""What each visitor has done by now."""
+"""What each user has done by now."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.spark
 
 
-def test_each_visitor_is_one_row(sql):
+def test_each_user_is_one_row(sql):
     day = 86_400
     assert sql(
         """SELECT user_id, sessions, page_views, product_views, cart_adds, purchases, buying_sessions,

@@ -1,4 +1,4 @@
-"""The visits of the golden examples: few enough to check every figure by hand."""
+"""The sessions of the golden examples: few enough to check every figure by hand."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ ANNA_AT_MIDNIGHT = [
     view("anna/s2", at("23:58", day=1), "/category/books", category="books"),
     view("anna/s2", at("00:05", day=2), "/product/books/7?from=mail", category="books", price=20.0),
 ]
-"""One visit on two days."""
+"""One session on two days."""
 
 ANNA_ONE_CLICK = [buy("anna/s3", at("09:00", day=2), 20.05, "/product/books/7", category="books", x_coord=949.0)]
-"""A visit that shows no page; the newest, and still open."""
+"""A session that shows no page; the newest, and still open."""
 
 BEN_BOUNCES = [view("ben/s1", at("10:30"), "/", referrer_url=INSTAGRAM)]
-"""Another visitor with a session id of Anna's."""
+"""Another user with a session id of Anna's."""
 
 EVE_CRAWLS = [view("eve/s1", at(f"12:00:{half / 2}", day=1), f"/product/toys/{half}", category="toys", price=1.0)
               for half in range(30)]  # fmt: skip
 """Thirty pages in half as many seconds."""
 
-VISITS = [*ANNA_BUYS, *ANNA_AT_MIDNIGHT, *ANNA_ONE_CLICK, *BEN_BOUNCES, *EVE_CRAWLS]
+GOLDEN_EVENTS = [*ANNA_BUYS, *ANNA_AT_MIDNIGHT, *ANNA_ONE_CLICK, *BEN_BOUNCES, *EVE_CRAWLS]
 """All of them."""

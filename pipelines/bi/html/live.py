@@ -63,7 +63,7 @@ def live_server(page: LivePage, port: int) -> ThreadingHTTPServer:
 
         def do_GET(self) -> None:
             own = self.connection.getsockname()[1]
-            # A name that a stranger points to this machine would let his pages read the report.
+            # A name that a stranger points to this machine would let the stranger's pages read the report.
             if self.headers.get("Host", "") not in {f"{LOOPBACK}:{own}", f"localhost:{own}"}:
                 self._answer(HTTPStatus.FORBIDDEN, f"Ask for http://{LOOPBACK}:{own}/.", "text/plain")
             elif self.path.partition("?")[0] != "/":

@@ -77,7 +77,7 @@ class Report:
         """The whole page; it asks for itself again every ``live_seconds``, or never."""
         drawing = Drawing(self._figures, gold.connection, self._writers, lambda names: why_empty(gold.rows, names))
         [first, last] = gold.connection.execute("SELECT min(started_on), max(started_on) FROM sessions").fetchall()[0]
-        span = f"Visits of {first} to {last}." if first else "No visits yet."
+        span = f"Sessions of {first} to {last}." if first else "No sessions yet."
         return self._page(made_at, live_seconds, sections=[_section(drawing, page) for page in self.pages], span=span)
 
     def trouble(self, sentence: str, *, made_at: datetime, live_seconds: int) -> str:

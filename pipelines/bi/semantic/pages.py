@@ -47,16 +47,16 @@ def _overview() -> Page:
     return page(
         "overview",
         "Overview",
-        "What the shop did, by the day on which visits began (UTC).",
+        "What the shop did, by the day on which sessions began (UTC).",
         (between(DAY), choice(KIND)),
         ("Visitors", "Sessions", "Conversion rate", "Revenue", "Average order value", "Predicted buyers, still open"),
         (
             (
-                lines("Visits, and those that bought", DAY, "Sessions", "Buying sessions"),
+                lines("Sessions, and those that bought", DAY, "Sessions", "Buying sessions"),
                 columns("Revenue", DAY, "Revenue"),
             ),
             (
-                bars("Where visits come from", KIND, "Sessions"),
+                bars("Where sessions come from", KIND, "Sessions"),
                 table(
                     "Months",
                     f"{CALENDAR}[month]",
@@ -78,17 +78,17 @@ def _funnel() -> Page:
     return page(
         "funnel",
         "Funnel",
-        "How far visits get. Each step counts by itself: a visit may buy without a cart.",
+        "How far sessions get. Each step counts by itself: a session may buy without a cart.",
         (between(DAY), choice(KIND)),
         ("Product view rate", "Cart rate", "Conversion rate", "Cart abandonment", "Minutes to purchase"),
         (
             (
-                Visual("funnel", "How many visits get how far", {"Y": figures(steps)}),
+                Visual("funnel", "How many sessions get how far", {"Y": figures(steps)}),
                 lines("The rates, day by day", DAY, "Product view rate", "Cart rate", "Conversion rate"),
             ),
             (
                 table(
-                    "By where visits come from",
+                    "By where sessions come from",
                     KIND,
                     "sessions[referrer_host]",
                     *figures((*steps, "Conversion rate", "Bounce rate", "Revenue per session")),
@@ -104,7 +104,7 @@ def _about_to_buy(predictions: ModelTable) -> Page:
     return page(
         "about_to_buy",
         "Who is about to buy",
-        "Visits that are open and have not bought. Where every visit is closed, nothing is listed.",
+        "Sessions that are open and have not bought. Where every session is closed, nothing is listed.",
         (between(DAY), choice(KIND)),
         ("Predicted buyers, still open", "Expected purchases, still open", "Scored sessions", "Newest score"),
         (
@@ -185,7 +185,7 @@ def _model_quality(metrics: ModelTable | None) -> Page:
     return page(
         "model_quality",
         "Model quality",
-        "What became of the visits that were scored. Only scores given before a visit closed count: later ones "
+        "What became of the sessions that were scored. Only scores given before a session closed count: later ones "
         "may come from a model that learned from it.",
         (between(DAY), choice("prediction_log[model_version]")),
         (
@@ -262,7 +262,7 @@ def _data_quality() -> Page:
                     ),
                     sort="[Records received]",
                 ),
-                bars("Visits that no human makes", "sessions[suspect_rule]", "Suspect sessions"),
+                bars("Suspected bot traffic", "sessions[suspect_rule]", "Suspect sessions"),
             ),
         ),
     )

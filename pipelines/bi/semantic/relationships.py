@@ -95,7 +95,7 @@ def relationships(tables: Sequence[Table]) -> tuple[Relationship, ...]:
     has_children = {one.name for ones in referred.values() for one in ones}
 
     def order(table: Table) -> tuple[bool, int]:
-        # Visits belong to a day, their visitors to many: so whoever only others refer to comes last.
+        # A session belongs to a day, its user to many: so a table that only others refer to comes last.
         return (table.name in has_children and not referred[table.name], _depth(table, referred))
 
     for table in sorted(tables, key=order):

@@ -1,4 +1,4 @@
-"""What is known at a cut, and that nothing of it is known only later."""
+"""What is known at a cutoff, and that nothing of it is known only later."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pyspark.sql import functions as F
 
 from gold.sessions import sessions
 from gold.shared.clock import CLOCK
-from gold.shared.features import CUTS, FEATURES, features
+from gold.shared.features import CUTOFFS, FEATURES, features
 from gold.shared.timeline import timeline
 from gold.user_history import user_history
 from lakehouse.storage import spark_schema
 from tests.support.gold_events import DAY, act, buy, click, frames, view
-from tests.support.gold_sessions import ANNA_BUYS, ANNA_ONE_CLICK, VISITS
+from tests.support.gold_sessions import ANNA_BUYS, ANNA_ONE_CLICK, GOLDEN_EVENTS
 
 pytestmark = pytest.mark.spark
 
@@ -29,8 +29,8 @@ def features_of(lake, events, made=features):
     return {(row["user_id"], row["session_id"], row["cut"]): row for row in rows}
 
 
-def test_the_features_of_a_visit_can_be_counted_by_hand(lake):
-    found = features_of(lake, VISITS)
+def test_the_features_of_a_session_can_be_counted_by_hand(lake):
+    found = features_of(lake, GOLDEN_EVENTS)
     assert {column.name for column in FEATURES} <= set(found["anna", "s1", 8])
     at_first, at_eighth = found["anna", "s1", 1], found["anna", "s1", 8]
     assert {name: value for name, value in at_eighth.items() if value != 0 and not name.endswith("_id")} == {
@@ -72,7 +72,7 @@ def some_event(chance, who, when):
     return act(who, when, chance.choice(["hover", "zoom", "add_to_cart", "remove_from_cart", "search"]), page, **about)
 
 
-def some_visits(seed, users, sessions, events):
+def some_events(seed, users, sessions, events):
     """The events of many users, each with some sessions that overlap as often as they do not, in order of time."""
     chance = random.Random(seed)
     found = []
@@ -85,20 +85,20 @@ def some_visits(seed, users, sessions, events):
 
 def test_what_happens_after_a_cut_changes_nothing(lake):
     # Sixty users are sixty examples: a job costs a second, whatever it has to do.
-    events = some_visits(11, users=60, sessions=3, events=120)
+    events = some_events(11, users=60, sessions=3, events=120)
     until = DAY + timedelta(seconds=2_500)
     known = [one for one in events if one[1]["event_at"] <= until]
     before = features_of(lake, known)
     after = features_of(lake, events)
     assert len(after) > len(before) > 200
     assert {key: row for key, row in after.items() if row["cut_at"] <= until} == before
-    assert {cut for *_, cut in before} == set(CUTS)
+    assert {cut for *_, cut in before} == set(CUTOFFS)
     assert any(row["earlier_buying_sessions"] for row in before.values())
 
 
 def leaking(lake, made=features):
     """The features that change where the purchase and all that follows it never happened: the leakage test."""
-    events = some_visits(12, users=60, sessions=1, events=60)
+    events = some_events(12, users=60, sessions=1, events=60)
     bought_at = {}
     for _, row in events:
         if row.get("element_id") == "btn_buy":

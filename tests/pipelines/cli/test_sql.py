@@ -26,7 +26,7 @@ from tests.support.polling import until
 
 @pytest.fixture(scope="module")
 def gold():
-    return made_gold(visits=120)
+    return made_gold(sessions=120)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from tests.support.polling import until
 
 pytestmark = pytest.mark.spark
 
-GIVEN = {name: rows for name, rows in made_gold(visits=60).items() if name in {"sessions", "model_metrics"}}
+GIVEN = {name: rows for name, rows in made_gold(sessions=60).items() if name in {"sessions", "model_metrics"}}
 """The tables that are there from the start: each one more takes a second."""
 
 READS = "only reads"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, log_loss
 
-from gold.shared.features import CUTS as CUTS_OF_FEATURES
+from gold.shared.features import CUTOFFS
 from producers.record import Record
 from producers.simulator.simulator import CUTS, simulate
 
@@ -83,7 +83,7 @@ def test_a_first_event_that_looks_the_same_means_the_same(run: tuple[list[Record
 
 
 def test_the_truth_is_told_where_features_are_made() -> None:
-    assert set(CUTS_OF_FEATURES) == CUTS
+    assert set(CUTOFFS) == CUTS
 
 
 def test_telling_the_truth_changes_no_record(tmp_path: Path) -> None:

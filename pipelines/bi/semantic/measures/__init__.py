@@ -9,16 +9,16 @@ from pipelines.bi.semantic.measures import (
     model_quality,
     predictions,
     sales,
-    visitors,
-    visits,
+    sessions,
+    users,
 )
 
 MEASURES = MappingProxyType(
     {
-        "Visits": visits.MEASURES,
+        "Sessions": sessions.MEASURES,
         "Funnel": funnel.MEASURES,
         "Sales": sales.MEASURES,
-        "Visitors": visitors.MEASURES,
+        "Users": users.MEASURES,
         "Behaviour": behaviour.MEASURES,
         "Predictions": predictions.MEASURES,
         "Model quality": model_quality.MEASURES,

@@ -48,7 +48,7 @@ MEASURES = (
     ),
     Measure(
         "Entrances",
-        "Page views that are the first of their visit on a day.",
+        "Page views that are the first of their session on a day.",
         "SUM(page_performance[entrances])",
         "page_performance",
         "sum(entrances)",
@@ -56,7 +56,7 @@ MEASURES = (
     ),
     Measure(
         "Exits",
-        "Page views that are the last of their visit on a day.",
+        "Page views that are the last of their session on a day.",
         "SUM(page_performance[exits])",
         "page_performance",
         "sum(exits)",
@@ -64,7 +64,7 @@ MEASURES = (
     ),
     Measure(
         "Exit rate",
-        "The share of a page's views after which nothing else was shown in the visit on the day.",
+        "The share of a page's views after which nothing else was shown in the session on the day.",
         ratio("Exits", "Views of pages"),
         "page_performance",
         "sum(exits) / sum(page_views)",
@@ -104,7 +104,7 @@ MEASURES = (
     ),
     Measure(
         "Conversion rate by category",
-        "Of the visits to a category on a day, the share that bought from it that day.",
+        "Of the sessions to a category on a day, the share that bought from it that day.",
         "DIVIDE(SUM(category_performance[purchase_sessions]), SUM(category_performance[sessions]))",
         "category_performance",
         "sum(purchase_sessions) / sum(sessions)",

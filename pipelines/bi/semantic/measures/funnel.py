@@ -1,4 +1,4 @@
-"""How far visits get."""
+"""How far sessions get."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipelines.bi.semantic.measures.measure import Measure, only, ratio
 MEASURES = (
     Measure(
         "Sessions with a product view",
-        "Visits that were shown a product's page.",
+        "Sessions that were shown a product's page.",
         f"CALCULATE([Sessions], {only('sessions[product_views] > 0')})",
         "sessions",
         "count(*) FILTER (product_views > 0)",
@@ -16,7 +16,7 @@ MEASURES = (
     ),
     Measure(
         "Sessions with a cart",
-        "Visits that put a product into the cart.",
+        "Sessions that put a product into the cart.",
         f"CALCULATE([Sessions], {only('sessions[cart_adds] > 0')})",
         "sessions",
         "count(*) FILTER (cart_adds > 0)",
@@ -24,7 +24,7 @@ MEASURES = (
     ),
     Measure(
         "Buying sessions",
-        "Visits that bought.",
+        "Sessions that bought.",
         f"CALCULATE([Sessions], {only('sessions[bought] = TRUE()')})",
         "sessions",
         "count(*) FILTER (bought)",
@@ -32,7 +32,7 @@ MEASURES = (
     ),
     Measure(
         "Product view rate",
-        "The share of the visits that were shown a product's page.",
+        "The share of the sessions that were shown a product's page.",
         ratio("Sessions with a product view", "Sessions"),
         "sessions",
         "count(*) FILTER (product_views > 0) / count(*)",
@@ -40,7 +40,7 @@ MEASURES = (
     ),
     Measure(
         "Cart rate",
-        "The share of the visits that put a product into the cart.",
+        "The share of the sessions that put a product into the cart.",
         ratio("Sessions with a cart", "Sessions"),
         "sessions",
         "count(*) FILTER (cart_adds > 0) / count(*)",
@@ -48,7 +48,7 @@ MEASURES = (
     ),
     Measure(
         "Conversion rate",
-        "The share of the visits that bought.",
+        "The share of the sessions that bought.",
         ratio("Buying sessions", "Sessions"),
         "sessions",
         "count(*) FILTER (bought) / count(*)",
@@ -56,7 +56,7 @@ MEASURES = (
     ),
     Measure(
         "Cart abandonment",
-        "The share of the visits with a cart that did not buy.",
+        "The share of the sessions with a cart that did not buy.",
         f"DIVIDE(CALCULATE([Sessions with a cart], {only('sessions[bought] = FALSE()')}), [Sessions with a cart])",
         "sessions",
         "count(*) FILTER (cart_adds > 0 AND NOT bought) / count(*) FILTER (cart_adds > 0)",
@@ -64,7 +64,7 @@ MEASURES = (
     ),
     Measure(
         "Bought without a cart",
-        "Visits that bought and put nothing into the cart before or after.",
+        "Sessions that bought and put nothing into the cart before or after.",
         f"CALCULATE([Buying sessions], {only('sessions[cart_adds] = 0')})",
         "sessions",
         "count(*) FILTER (bought AND cart_adds = 0)",
@@ -72,7 +72,7 @@ MEASURES = (
     ),
     Measure(
         "Minutes to purchase",
-        "From a visit's first event to its first purchase, on average over the visits that bought, in minutes.",
+        "From a session's first event to its first purchase, on average over the sessions that bought, in minutes.",
         "AVERAGEX(FILTER(sessions, sessions[bought]), "
         "DATEDIFF(sessions[started_at], sessions[bought_at], SECOND)) / 60",
         "sessions",

@@ -1,7 +1,7 @@
-"""How good the predictions were, by what became of the visits.
+"""How good the predictions were, by what became of the sessions.
 
-A score counts only if it was given before its visit closed. One given later may come from a model
-that learned from the visit, and would flatter it.
+A score counts only if it was given before its session closed. One given later may come from a model
+that learned from the session, and would flatter it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ KNOWN = (
     "(SELECT * FROM prediction_log JOIN sessions USING (user_id, session_id) "
     "WHERE question = 'in_session' AND is_closed AND scored_at < closes_at)"
 )
-"""SQL for the scores given in time whose visits are closed."""
+"""SQL for the scores given in time whose sessions are closed."""
 
 MEASURES = (
     Measure(
         "Scores given",
-        "Scores ever given, at every cut and by every version.",
+        "Scores ever given, at every cutoff and by every version.",
         f"CALCULATE(COUNTROWS(prediction_log), {IN_SESSION})",
         "prediction_log",
         "count(*) FILTER (question = 'in_session')",
@@ -33,7 +33,7 @@ MEASURES = (
     ),
     Measure(
         "Scores given in time",
-        "Scores given before their visit closed. The quality of the predictions is that of these alone.",
+        "Scores given before their session closed. The quality of the predictions is that of these alone.",
         f"CALCULATE([Scores given], {IN_TIME})",
         SCORED,
         "count(*) FILTER (question = 'in_session' AND scored_at < closes_at)",
@@ -41,7 +41,7 @@ MEASURES = (
     ),
     Measure(
         "Known outcomes",
-        "Scores given in time to visits that are closed by now, so that it is known whether they bought.",
+        "Scores given in time to sessions that are closed by now, so that it is known whether they bought.",
         f"CALCULATE([Scores given in time], {CLOSED})",
         KNOWN,
         "count(*)",

@@ -12,12 +12,12 @@ OPEN_SCORED = (
     "(SELECT * FROM session_predictions JOIN sessions USING (user_id, session_id) "
     "WHERE question = 'in_session' AND NOT is_closed AND NOT bought)"
 )
-"""SQL for the newest scores of the visits that are open and have not bought."""
+"""SQL for the newest scores of the sessions that are open and have not bought."""
 
 MEASURES = (
     Measure(
         "Scored sessions",
-        "Visits that the model has scored.",
+        "Sessions that the model has scored.",
         f"CALCULATE(COUNTROWS(session_predictions), {IN_SESSION})",
         "session_predictions",
         "count(*) FILTER (question = 'in_session')",
@@ -25,7 +25,7 @@ MEASURES = (
     ),
     Measure(
         "Predicted buyers",
-        "Visits whose newest score reaches the threshold.",
+        "Sessions whose newest score reaches the threshold.",
         f"CALCULATE([Scored sessions], {only('session_predictions[prediction] = TRUE()')})",
         "session_predictions",
         "count(*) FILTER (question = 'in_session' AND prediction)",
@@ -33,7 +33,7 @@ MEASURES = (
     ),
     Measure(
         "Predicted buyers, still open",
-        "Open visits that have not bought and whose newest score reaches the threshold: who is about to buy.",
+        "Open sessions that have not bought and whose newest score reaches the threshold: who is about to buy.",
         f"CALCULATE([Predicted buyers], {STILL_OPEN})",
         OPEN_SCORED,
         "count(*) FILTER (prediction)",
@@ -41,7 +41,7 @@ MEASURES = (
     ),
     Measure(
         "Expected purchases, still open",
-        "How many of the open visits that have not bought will, if the probabilities are right: their sum.",
+        "How many of the open sessions that have not bought will, if the probabilities are right: their sum.",
         f"CALCULATE(SUM(session_predictions[probability]), {IN_SESSION}, {STILL_OPEN})",
         OPEN_SCORED,
         "sum(probability)",

@@ -6,12 +6,12 @@ from lakehouse.table import Format
 from pipelines.bi.semantic.measures.measure import Measure, ratio
 
 WITH_AGE = "(SELECT revenue, (SELECT max(started_on) FROM sessions) - started_on AS age FROM sessions)"
-"""SQL for the visits with how many days before the newest they began."""
+"""SQL for the sessions with how many days before the newest they began."""
 
 MEASURES = (
     Measure(
         "Purchases",
-        "Clicks that buy; a visit may buy more than once.",
+        "Clicks that buy; a session may buy more than once.",
         "SUM(sessions[purchases])",
         "sessions",
         "sum(purchases)",
@@ -35,7 +35,7 @@ MEASURES = (
     ),
     Measure(
         "Revenue per session",
-        "Revenue for each visit, in the shop's currency.",
+        "Revenue for each session, in the shop's currency.",
         ratio("Revenue", "Sessions"),
         "sessions",
         "sum(revenue) / count(*)",
@@ -43,7 +43,7 @@ MEASURES = (
     ),
     Measure(
         "Revenue per visitor",
-        "Revenue for each visitor, in the shop's currency.",
+        "Revenue for each user, in the shop's currency.",
         ratio("Revenue", "Visitors"),
         "sessions",
         "sum(revenue) / count(DISTINCT user_id)",
@@ -51,7 +51,7 @@ MEASURES = (
     ),
     Measure(
         "Revenue of the last 7 days",
-        "Revenue of the visits of the newest day that is selected and the six before it.",
+        "Revenue of the sessions of the newest day that is selected and the six before it.",
         "VAR newest = MAX(sessions[started_on]) RETURN CALCULATE([Revenue], REMOVEFILTERS(dates), "
         "sessions[started_on] > newest - 7, sessions[started_on] <= newest)",
         WITH_AGE,

@@ -27,14 +27,14 @@ def no_gold():
     return {name.partition(".")[2]: [] for name in GOLD}
 
 
-def made_gold(seed=7, visits=400, days=40):
+def made_gold(seed=7, sessions=400, days=40):
     """Rows of each table that the report shows."""
     rng = random.Random(seed)
-    sessions = [_session(rng, number, days) for number in range(visits)]
-    log = [score for one in sessions for score in _scores(rng, one)]
+    rows = [_session(rng, number, days) for number in range(sessions)]
+    log = [score for row in rows for score in _scores(rng, row)]
     newest = {(score["user_id"], score["session_id"]): score for score in log}
     return {
-        "sessions": sessions,
+        "sessions": rows,
         "prediction_log": log,
         "session_predictions": list(newest.values()),
         **_behaviour(rng, days),
@@ -44,9 +44,9 @@ def made_gold(seed=7, visits=400, days=40):
 
 
 def years_apart():
-    """A shop whose visits are of two weeks, and of a few days some years before, as after the demo."""
+    """A shop whose sessions are of two weeks, and of a few days some years before, as after the demo."""
     data = made_gold(days=14)
-    for row in made_gold(seed=9, visits=20, days=25)["sessions"]:
+    for row in made_gold(seed=9, sessions=20, days=25)["sessions"]:
         earlier = {name: value - YEARS for name, value in row.items() if isinstance(value, dt.date)}
         data["sessions"].append(row | earlier | {"session_id": f"old-{row['session_id']}"})
     return data

@@ -147,13 +147,13 @@ def test_an_open_page_follows_gold_and_keeps_its_readers_state(tab, tmp_path):
         tab.open(address)
         assert "Run `clickstream run` first." in tab.value("document.body.innerText")
         write_gold(tmp_path, no_gold())
-        write_gold(tmp_path, made_gold(visits=20, days=4))
-        visits = "[...document.querySelectorAll('#overview dd')].map(one => one.innerText)[1]"
-        tab.wait_for(f"document.querySelector('#overview') && {visits} === '20'")
+        write_gold(tmp_path, made_gold(sessions=20, days=4))
+        sessions = "[...document.querySelectorAll('#overview dd')].map(one => one.innerText)[1]"
+        tab.wait_for(f"document.querySelector('#overview') && {sessions} === '20'")
         tab.value("document.querySelector('#overview summary').focus()")
         tab.press("Enter")
-        write_gold(tmp_path, {"sessions": made_gold(visits=33, days=4)["sessions"]})
-        tab.wait_for(f"{visits} === '33'")
+        write_gold(tmp_path, {"sessions": made_gold(sessions=33, days=4)["sessions"]})
+        tab.wait_for(f"{sessions} === '33'")
         assert tab.value("document.querySelector('#overview details').open") is True
         assert tab.value("document.activeElement === document.querySelector('#overview summary')") is True
         assert tab.complaints() == []

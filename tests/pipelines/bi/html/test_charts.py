@@ -17,7 +17,7 @@ NEW = [dt.date(2026, 11, 1) + dt.timedelta(number) for number in range(14)]
 
 def chart(draw, days):
     values = [float(number) for number in range(1, len(days) + 1)]
-    return draw(days, [day.isoformat() for day in days], {"Visits": values}, "{:.0f}".format)
+    return draw(days, [day.isoformat() for day in days], {"Sessions": values}, "{:.0f}".format)
 
 
 @pytest.mark.parametrize("draw", [line_chart, column_chart])

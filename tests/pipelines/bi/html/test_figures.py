@@ -69,7 +69,7 @@ BAND = "least(floor(probability * 10), 9) / 10"
 DAY = "{}"
 
 TABLES = {
-    "Visits, and those that bought": (f"SELECT started_on, count(*), count_if(bought) {BY_DAY}", (DAY, COUNT, COUNT)),
+    "Sessions, and those that bought": (f"SELECT started_on, count(*), count_if(bought) {BY_DAY}", (DAY, COUNT, COUNT)),
     "Revenue": (f"SELECT started_on, sum(revenue) {BY_DAY}", (DAY, MONEY)),
     "Months": (
         (
@@ -84,7 +84,7 @@ TABLES = {
         f"SELECT started_on, avg((product_views > 0)::INT), avg((cart_adds > 0)::INT), avg(bought::INT) {BY_DAY}",
         (DAY, SHARE, SHARE, SHARE),
     ),
-    "By where visits come from": (
+    "By where sessions come from": (
         (
             "SELECT referrer_kind, coalesce(referrer_host, '(none)'), count(*) AS n, count_if(product_views > 0), "
             "count_if(cart_adds > 0), count_if(bought), avg(bought::INT), avg((events = 1 AND NOT bought)::INT), "
@@ -178,11 +178,11 @@ TABLES = {
 }
 
 BARS = {
-    "Where visits come from": "SELECT referrer_kind, count(*) AS n FROM sessions GROUP BY ALL ORDER BY n DESC",
+    "Where sessions come from": "SELECT referrer_kind, count(*) AS n FROM sessions GROUP BY ALL ORDER BY n DESC",
     "Where they come from": f"SELECT referrer_kind, sum(probability) AS n {OPEN} GROUP BY ALL ORDER BY n DESC",
     "Which rules are broken": "SELECT rule, sum(quarantined) AS n FROM data_quality WHERE rule <> 'all' "
     "GROUP BY ALL ORDER BY n DESC",
-    "Visits that no human makes": "SELECT suspect_rule, count(*) AS n FROM sessions WHERE is_suspect GROUP BY ALL",
+    "Suspected bot traffic": "SELECT suspect_rule, count(*) AS n FROM sessions WHERE is_suspect GROUP BY ALL",
 }
 
 
@@ -237,7 +237,7 @@ def test_the_funnel_counts_each_step(page, sql):
     [found] = sql(
         "SELECT count(*), count_if(product_views > 0), count_if(cart_adds > 0), count_if(bought) FROM sessions"
     )
-    shown = [row.one("td", class_="number").text for row in article(page, "How many visits get how far").all("tr")]
+    shown = [row.one("td", class_="number").text for row in article(page, "How many sessions get how far").all("tr")]
     assert shown == [f"{value:,} ({value / found[0]:.1%})" for value in found]
 
 
@@ -292,7 +292,7 @@ def test_a_column_that_no_relationship_leads_to_is_refused(figures):
 
 
 OF_NO_DAY = {name for name, measure in MEASURE.items() if measure.of in {"users", WITH_AGE}}
-"""Visitors belong to no day, and a change in a week is one of many days."""
+"""Users belong to no day, and a change in a week is one of many days."""
 
 
 @pytest.mark.parametrize("name", sorted(MEASURE.keys() - OF_NO_DAY))
@@ -301,13 +301,13 @@ def test_every_measure_can_be_shown_by_day(name, figures):
 
 
 def test_lines_and_columns_stand_as_high_as_their_values(page, sql):
-    visits = sql("SELECT count(*), count_if(bought) FROM sessions GROUP BY started_on ORDER BY started_on")
-    plot = article(page, "Visits, and those that bought").one("div", class_="plot")
+    sessions = sql("SELECT count(*), count_if(bought) FROM sessions GROUP BY started_on ORDER BY started_on")
+    plot = article(page, "Sessions, and those that bought").one("div", class_="plot")
     highest = max(int(tick.text) for tick in plot.one("div", class_="up").all("span"))
     paths = [line.attributes["d"] for line in plot.all("path", class_="line")]
     for series, path in enumerate(paths):
         heights = [100 - float(y) for _, y in re.findall(r"([\d.]+) ([\d.]+)", path)]
-        assert heights == pytest.approx([100 * row[series] / highest for row in visits], abs=0.01)
+        assert heights == pytest.approx([100 * row[series] / highest for row in sessions], abs=0.01)
     revenue = sql("SELECT sum(revenue) FROM sessions GROUP BY started_on ORDER BY started_on")
     columns = [float(one.attributes["height"]) for one in article(page, "Revenue").all("rect")]
     tallest = max(float(one[0]) for one in revenue)

@@ -34,7 +34,7 @@ def ask(address, **headers):
         return answer.read().decode(), answer.headers
 
 
-def visits(html):
+def sessions_in(html):
     cards = next(read_page(html).all("dl", class_="figures"))
     return [one.text for one in cards.all("dd")][1]
 
@@ -42,12 +42,12 @@ def visits(html):
 def test_the_page_is_as_new_as_gold(served, tmp_path):
     assert "There are no gold tables" in ask(served)[0]
     write_gold(tmp_path, no_gold())
-    assert visits(ask(served)[0]) == "0"
-    sessions = made_gold(visits=12, days=3)["sessions"]
+    assert sessions_in(ask(served)[0]) == "0"
+    sessions = made_gold(sessions=12, days=3)["sessions"]
     write_gold(tmp_path, {"sessions": sessions[:5]}, mode="append")
-    assert visits(ask(served)[0]) == "5"
+    assert sessions_in(ask(served)[0]) == "5"
     write_gold(tmp_path, {"sessions": sessions[5:]}, mode="append")
-    assert visits(ask(served)[0]) == "12"
+    assert sessions_in(ask(served)[0]) == "12"
 
 
 def test_the_page_is_made_once_for_each_version_of_gold(shop):
@@ -58,12 +58,12 @@ def test_the_page_is_made_once_for_each_version_of_gold(shop):
 
 def test_files_deleted_while_read_are_reported_and_read_again(served, tmp_path):
     write_gold(tmp_path, no_gold())
-    write_gold(tmp_path, made_gold(visits=5, days=2))
+    write_gold(tmp_path, made_gold(sessions=5, days=2))
     [file] = (tmp_path / "gold" / "sessions").glob("*.parquet")
     away = file.rename(tmp_path / "away")
     assert "Gold cannot be read now" in ask(served)[0]
     away.rename(file)
-    assert visits(ask(served)[0]) == "5"
+    assert sessions_in(ask(served)[0]) == "5"
 
 
 def test_only_its_own_name_and_its_own_page_are_answered(served):
@@ -101,7 +101,7 @@ def test_it_ends_with_0_when_it_is_told_to(number, shop, tmp_path):
         try:
             said = process.stdout.readline()
             address = re.search(r"http://127\.0\.0\.1:\d+/", said)[0]
-            assert visits(ask(address)[0]) == "400"
+            assert sessions_in(ask(address)[0]) == "400"
         finally:
             process.send_signal(number)
             process.communicate(timeout=30)

@@ -49,7 +49,7 @@ TEXTS = {
 
 def hostile_gold():
     """A shop whose every text is an attack."""
-    data = made_gold(visits=60, days=8)
+    data = made_gold(sessions=60, days=8)
     for rows in data.values():
         for number, row in enumerate(rows):
             attack = HOSTILE[number % len(HOSTILE)]
@@ -95,7 +95,7 @@ def test_text_in_gold_never_becomes_an_element_or_an_attribute(hostile, page):
 
 
 def test_text_of_any_length_is_cut_to_what_can_be_read(tmp_path):
-    data = made_gold(visits=5, days=2)
+    data = made_gold(sessions=5, days=2)
     data["page_performance"][0]["page"] = "/" + "x" * 50_000
     data["page_performance"][0]["page_views"] = 10**6
     write_gold(tmp_path, no_gold())
@@ -174,7 +174,7 @@ def test_a_lake_without_gold_is_said_to_have_none(tmp_path):
 
 def test_tables_without_rows_are_said_to_be_empty_with_the_cure(empty):
     page = read_page(empty)
-    assert "No visits yet." in page.one("header").text
+    assert "No sessions yet." in page.one("header").text
     said = [one.text for one in page.all("p", class_="empty")]
     assert "gold.sessions has no rows yet. Run `clickstream run`." in said
     assert "gold.session_predictions has no rows yet. Run `clickstream train` and then `clickstream score`." in said
@@ -182,7 +182,7 @@ def test_tables_without_rows_are_said_to_be_empty_with_the_cure(empty):
 
 
 def test_tables_that_are_not_there_are_said_to_be_missing(tmp_path):
-    data = made_gold(visits=30, days=3)
+    data = made_gold(sessions=30, days=3)
     del data["prediction_log"], data["session_predictions"], data["model_metrics"]
     write_gold(tmp_path, data)
     page = read_page(html_of(tmp_path))
@@ -194,8 +194,8 @@ def test_tables_that_are_not_there_are_said_to_be_missing(tmp_path):
     }
 
 
-def test_a_page_of_open_visits_is_empty_once_all_are_closed(tmp_path):
-    data = made_gold(visits=30, days=3)
+def test_a_page_of_open_sessions_is_empty_once_all_are_closed(tmp_path):
+    data = made_gold(sessions=30, days=3)
     for row in data["sessions"]:
         row["is_closed"] = True
     write_gold(tmp_path, no_gold())
@@ -205,8 +205,8 @@ def test_a_page_of_open_visits_is_empty_once_all_are_closed(tmp_path):
     assert said == [why_empty({"sessions": 1}, ["sessions"])] * 3
 
 
-def test_one_visit_is_enough(tmp_path):
-    data = {name: rows[:1] for name, rows in made_gold(visits=1, days=1).items()}
+def test_one_session_is_enough(tmp_path):
+    data = {name: rows[:1] for name, rows in made_gold(sessions=1, days=1).items()}
     write_gold(tmp_path, no_gold())
     write_gold(tmp_path, data)
     cards = next(read_page(html_of(tmp_path)).all("dl", class_="figures"))
@@ -250,13 +250,13 @@ def test_days_years_apart_are_side_by_side_and_marked(tmp_path):
     data = years_apart()
     write_gold(tmp_path, no_gold())
     write_gold(tmp_path, data)
-    [visits] = [
-        one for one in read_page(html_of(tmp_path)).all("article") if "Visits, and those that bought" in one.text
+    [sessions] = [
+        one for one in read_page(html_of(tmp_path)).all("article") if "Sessions, and those that bought" in one.text
     ]
     days = sorted({row["started_on"] for row in data["sessions"]})
     [(last, first)] = [two for two in pairwise(days) if (two[1] - two[0]).days > 1000]
-    assert f"{(first - last).days - 1:,} days without data between {last} and {first}." in visits.text
-    assert len(list(visits.all("path", class_="gap"))) == 1
-    shown = visits.one("table").rows()[1:]
+    assert f"{(first - last).days - 1:,} days without data between {last} and {first}." in sessions.text
+    assert len(list(sessions.all("path", class_="gap"))) == 1
+    shown = sessions.one("table").rows()[1:]
     assert [row[0] for row in shown] == [day.isoformat() for day in days]
     assert sum(int(row[1]) for row in shown) == len(data["sessions"])

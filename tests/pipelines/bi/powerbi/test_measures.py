@@ -30,7 +30,7 @@ def rows(columns, *values):
     return [dict(zip(columns.split(), one, strict=True)) for one in values]
 
 
-# ANNA is another visitor than anna, and no human.
+# ANNA is another user than anna, and suspected bot traffic.
 WHAT = rows(
     "user_id session_id events page_views product_views cart_adds purchases duration_seconds bought revenue",
     ("anna", "s1", 10, 6, 3, 2, 2, 600, True, Decimal("50.00")),
@@ -78,7 +78,7 @@ DATA = {
         ("carl", "s1", "in_session", 0.9, True, at(14, "20:05:00")),
         ("ANNA", "s1", "next_session", 0.99, True, at(14, "19:30:00")),
     ),
-    # In time and closed: the first five. Then one after the visit closed, one of an open visit, another question.
+    # In time and closed: the first five. Then one after the session closed, one of an open session, another question.
     "prediction_log": rows(
         "user_id session_id cut model_version question probability prediction scored_at",
         ("anna", "s1", 1, "1", "in_session", 0.4, False, at(1, "10:05:00")),
@@ -272,16 +272,16 @@ def test_the_dax_says_the_same_of_some_days(name, first_nine_days):
 
 @pytest.mark.parametrize("last", [31, 20, 14])
 def test_the_last_seven_days_end_at_the_newest_selected_day(last):
-    visits = [{"started_on": day(number), "revenue": 2**number} for number in range(1, 32)]
+    sessions = [{"started_on": day(number), "revenue": 2**number} for number in range(1, 32)]
     some = Cube(
-        {"sessions": visits, "dates": [{"date": day(number)} for number in range(1, 32)]},
+        {"sessions": sessions, "dates": [{"date": day(number)} for number in range(1, 32)]},
         {"sessions": [("started_on", "dates", "date")]},
         {name: measure.dax for name, measure in ALL.items()},
         (Filter("dates", "date", lambda row: row["date"] <= day(last)),),
     )
     newest = sum(2**number for number in range(last - 6, last + 1))
     before = sum(2**number for number in range(last - 13, last - 6))
-    selected = [(one["started_on"], one["revenue"]) for one in visits if one["started_on"] <= day(last)]
+    selected = [(one["started_on"], one["revenue"]) for one in sessions if one["started_on"] <= day(last)]
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE sessions (started_on DATE, revenue DECIMAL(18, 2))")
         connection.executemany("INSERT INTO sessions VALUES (?, ?)", selected)

@@ -198,7 +198,7 @@ def test_the_relationships(tmdl):
 
 
 def test_tables_of_the_same_key_filter_each_other(tmdl):
-    """A table of predictions may stand beside figures of the visits that they are for."""
+    """A table of predictions may stand beside figures of the sessions that they are for."""
     found = tmdl["relationships.tmdl"].children
     for name, value in (("fromCardinality", "one"), ("crossFilteringBehavior", "bothDirections")):
         ends = [edge for edge, one in zip(edges(found), found, strict=True) if one.properties.get(name) == value]
@@ -269,7 +269,7 @@ def test_a_new_table_and_its_columns_appear_by_themselves():
     }
 
 
-def test_a_new_table_refers_to_the_visits_that_it_names():
+def test_a_new_table_refers_to_the_sessions_that_it_names():
     model = model_of(
         declared("gold.tags", (("user_id", "STRING"), ("session_id", "STRING"), ("tag", "STRING")), ("tag",))
     )

@@ -207,7 +207,7 @@ def test_visuals_lie_on_their_page_beside_each_other(documents):
         assert Counter(one["tabOrder"] for one in positions).most_common(1)[0][1] == 1
 
 
-def test_who_is_about_to_buy_shows_open_visits_alone(documents):
+def test_who_is_about_to_buy_shows_open_sessions_alone(documents):
     page = find(documents, "about_to_buy/page.json")
     restricted = {}
     for one in page["filterConfig"]["filters"]:

@@ -6,10 +6,10 @@ from lakehouse.table import Format
 from pipelines.bi.semantic.measures.measure import Measure, only, ratio
 
 MEASURES = (
-    Measure("Sessions", "Visits.", "COUNTROWS(sessions)", "sessions", "count(*)", Format.COUNT),
+    Measure("Sessions", "All sessions.", "COUNTROWS(sessions)", "sessions", "count(*)", Format.COUNT),
     Measure(
         "Visitors",
-        "Different visitors of the visits that are selected.",
+        "Different users of the sessions that are selected.",
         "DISTINCTCOUNT(sessions[users_key])",
         "sessions",
         "count(DISTINCT user_id)",
@@ -17,7 +17,7 @@ MEASURES = (
     ),
     Measure(
         "Sessions per visitor",
-        "Visits for each visitor.",
+        "Sessions for each user.",
         ratio("Sessions", "Visitors"),
         "sessions",
         "count(*) / count(DISTINCT user_id)",
@@ -37,7 +37,7 @@ MEASURES = (
     ),
     Measure(
         "Pages per session",
-        "Pages shown in a visit, on average.",
+        "Pages shown in a session, on average.",
         ratio("Page views", "Sessions"),
         "sessions",
         "sum(page_views) / count(*)",
@@ -45,7 +45,7 @@ MEASURES = (
     ),
     Measure(
         "Minutes per session",
-        "From a visit's first event to its last, on average, in minutes.",
+        "From a session's first event to its last, on average, in minutes.",
         "AVERAGE(sessions[duration_seconds]) / 60",
         "sessions",
         "avg(duration_seconds) / 60",
@@ -53,7 +53,7 @@ MEASURES = (
     ),
     Measure(
         "Bounces",
-        "Visits of one event that bought nothing.",
+        "Sessions of one event that bought nothing.",
         f"CALCULATE([Sessions], {only('sessions[events] = 1', 'sessions[bought] = FALSE()')})",
         "sessions",
         "count(*) FILTER (events = 1 AND NOT bought)",
@@ -61,7 +61,7 @@ MEASURES = (
     ),
     Measure(
         "Bounce rate",
-        "The share of the visits that are bounces.",
+        "The share of the sessions that are bounces.",
         ratio("Bounces", "Sessions"),
         "sessions",
         "count(*) FILTER (events = 1 AND NOT bought) / count(*)",
@@ -69,7 +69,7 @@ MEASURES = (
     ),
     Measure(
         "Open sessions",
-        "Visits that may still go on.",
+        "Sessions that may still go on.",
         f"CALCULATE([Sessions], {only('sessions[is_closed] = FALSE()')})",
         "sessions",
         "count(*) FILTER (NOT is_closed)",
@@ -77,7 +77,7 @@ MEASURES = (
     ),
     Measure(
         "Suspect sessions",
-        "Visits that no human makes. They are in every other figure too.",
+        "Sessions suspected to be bot traffic. They are in every other figure too.",
         f"CALCULATE([Sessions], {only('sessions[is_suspect] = TRUE()')})",
         "sessions",
         "count(*) FILTER (is_suspect)",
@@ -85,7 +85,7 @@ MEASURES = (
     ),
     Measure(
         "Suspect share",
-        "The share of the visits that no human makes.",
+        "The share of the sessions suspected to be bot traffic.",
         ratio("Suspect sessions", "Sessions"),
         "sessions",
         "count(*) FILTER (is_suspect) / count(*)",
@@ -93,7 +93,7 @@ MEASURES = (
     ),
     Measure(
         "Newest event",
-        "When the newest visit's last event happened, in UTC: how far the data reaches.",
+        "When the newest session's last event happened, in UTC: how far the data reaches.",
         "MAX(sessions[ended_at])",
         "sessions",
         "max(ended_at)",

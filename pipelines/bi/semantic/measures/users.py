@@ -1,4 +1,4 @@
-"""Who comes. Dates do not filter these figures: a visitor belongs to no day."""
+"""Measures of users. Dates do not filter them: a user belongs to no day."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipelines.bi.semantic.measures.measure import Measure, only, ratio
 MEASURES = (
     Measure(
         "Users",
-        "Visitors ever seen. Dates do not filter the figures of visitors: they are of all their visits.",
+        "Users ever seen. Dates do not filter the figures of users: they are of all their sessions.",
         "COUNTROWS(users)",
         "users",
         "count(*)",
@@ -16,7 +16,7 @@ MEASURES = (
     ),
     Measure(
         "Returning users",
-        "Visitors who came more than once.",
+        "Users who came more than once.",
         f"CALCULATE([Users], {only('users[sessions] > 1')})",
         "users",
         "count(*) FILTER (sessions > 1)",
@@ -24,7 +24,7 @@ MEASURES = (
     ),
     Measure(
         "Returning share",
-        "The share of the visitors who came more than once.",
+        "The share of the users who came more than once.",
         ratio("Returning users", "Users"),
         "users",
         "count(*) FILTER (sessions > 1) / count(*)",
@@ -32,7 +32,7 @@ MEASURES = (
     ),
     Measure(
         "Buyers",
-        "Visitors who have bought.",
+        "Users who have bought.",
         f"CALCULATE([Users], {only('users[buying_sessions] > 0')})",
         "users",
         "count(*) FILTER (buying_sessions > 0)",
@@ -40,7 +40,7 @@ MEASURES = (
     ),
     Measure(
         "Buyer share",
-        "The share of the visitors who have bought.",
+        "The share of the users who have bought.",
         ratio("Buyers", "Users"),
         "users",
         "count(*) FILTER (buying_sessions > 0) / count(*)",
@@ -48,7 +48,7 @@ MEASURES = (
     ),
     Measure(
         "Repeat buyers",
-        "Visitors who bought in more than one visit.",
+        "Users who bought in more than one session.",
         f"CALCULATE([Users], {only('users[buying_sessions] > 1')})",
         "users",
         "count(*) FILTER (buying_sessions > 1)",
@@ -56,7 +56,7 @@ MEASURES = (
     ),
     Measure(
         "Repeat buyer share",
-        "The share of the buyers who bought in more than one visit.",
+        "The share of the buyers who bought in more than one session.",
         ratio("Repeat buyers", "Buyers"),
         "users",
         "count(*) FILTER (buying_sessions > 1) / count(*) FILTER (buying_sessions > 0)",
@@ -72,7 +72,7 @@ MEASURES = (
     ),
     Measure(
         "Days between sessions",
-        "From one visit to the next, averaged over the visitors who came more than once, in days.",
+        "From one session to the next, averaged over the users who came more than once, in days.",
         "AVERAGE(users[days_between_sessions_mean])",
         "users",
         "avg(days_between_sessions_mean)",
