@@ -46,7 +46,7 @@ def run_all(job: Job, *, train: bool = False) -> None:
         return
     if train:
         try:
-            err.print(f"train: {run_train(job).reason}")
+            err.print(f"train: {run_train(job).decision.reason}")
         except DataError as error:
             err.print(f"train: {error}")
     try:

@@ -25,7 +25,9 @@ from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop, stopping
 from lakehouse.table import Table
 from pipelines.cli.produce import replay_into, simulate_into
+from pipelines.ml.promotion import promote
 from pipelines.ml.registry import open_registry
+from pipelines.ml.training import TrainingResult
 from pipelines.run import STEPS
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import call, err, out
@@ -33,7 +35,7 @@ from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.kafka_endpoint import broker_of
 from pipelines.runtime.settings import Settings, load_settings
 from pipelines.score import run_score
-from pipelines.train import TrainingResult, run_train
+from pipelines.train import run_train
 from producers.kafka import Delivery
 
 OTTO_SAMPLE = Path(producers.__file__).parent / "samples" / "otto.jsonl"
@@ -128,11 +130,11 @@ def _learn(job: Job) -> TrainingResult | None:
     except DataError as error:
         _say(f"train: {error}")
         return None
-    _say(f"train: version {result.model_version} of {result.model_name} in {time.monotonic() - at:.1f} s")
     registry = open_registry(job.settings)
+    _say(f"train: version {result.version.number} of {registry.model} in {time.monotonic() - at:.1f} s")
     if registry.champion() is None:
         with registry.alone():
-            registry.promote(registry.version(result.model_version), "The demo needs one that scores.")
+            promote(registry, result.version, "The demo needs one that scores.")
         _say("train: made live all the same, as `clickstream models promote` does, to have something that scores")
     return result
 
@@ -147,11 +149,11 @@ def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
     out.print(_rows(job))
     out.print("A visit none of whose records was good has no row in gold.")
     if trained is not None:
-        out.print("[bold]Who will buy?[/] " + escape(trained.reason))
-        if not trained.promoted:
+        out.print("[bold]Who will buy?[/] " + escape(trained.decision.reason))
+        if not trained.decision.promoted:
             out.print("The demo makes its first model live all the same, as `clickstream models promote` does.")
         out.print(_model(trained))
-        for note in trained.notes:
+        for note in trained.record.notes():
             out.print(escape(note))
         out.print("[bold]The ten sessions most likely to buy, those still open first[/]")
         out.print(_likely(job))
@@ -206,8 +208,9 @@ def _model(trained: TrainingResult) -> Grid:
     def row(title: str, metrics: Any) -> None:
         grid.add_row(title, *(f"{metrics[name]:.3f}" if name in metrics else "-" for name in names))
 
-    row("decision tree", trained.metrics)
-    for name, metrics in trained.baselines.items():
+    evaluation = trained.record.evaluation
+    row("decision tree", evaluation.metrics)
+    for name, metrics in evaluation.baselines.items():
         row(name.replace("_", " "), metrics)
     return grid
 

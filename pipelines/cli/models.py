@@ -1,25 +1,25 @@
-"""The registered versions, for people: which is live and why, another one made live, two of them compared."""
+"""List, promote, roll back and compare the registered model versions, for the person who decides which one is live."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table as Grid
 
 from lakehouse.errors import UsageError
-from pipelines.ml.evaluation import Comparison
-from pipelines.ml.registry import Registry, open_registry
-from pipelines.ml.targets import QUESTIONS, QuestionName
-from pipelines.ml.training_data import training_data
+from pipelines.ml.options import TargetOption
+from pipelines.ml.targets import TARGETS, TargetName
 from pipelines.runtime.console import call, out, print_json, progress_bar
-from pipelines.runtime.job import open_job
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import load_settings
-from pipelines.train import AskedQuestion, compared
+
+if TYPE_CHECKING:
+    from pipelines.ml.bootstrap import Comparison
+    from pipelines.ml.registry import Registry
 
 app = typer.Typer(no_args_is_help=True, help="The registered models: which version is live, and why.")
 
@@ -27,45 +27,52 @@ Number = Annotated[str, typer.Argument(help="A version's number, as `clickstream
 Reason = Annotated[str, typer.Option(help="Why: it is kept with the version.")]
 
 
-def _registry(question: QuestionName) -> Registry:
-    return open_registry(load_settings(), QUESTIONS[question.value])
+def _registry(target: TargetName) -> Registry:
+    from pipelines.ml.registry import open_registry
+
+    return open_registry(load_settings(), TARGETS[target.value])
 
 
 @app.command("list")
-def list_versions(question: AskedQuestion = QuestionName.in_session, as_json: AsJson = False) -> None:
-    """List the versions, newest first: which is live, what each is worth, and why it is or is not live."""
-    registry = _registry(question)
+def list_versions(target: TargetOption = TargetName.in_session, as_json: AsJson = False) -> None:
+    """List the versions, newest first: which is live, its average precision, and why it is or is not live."""
+    registry = _registry(target)
     versions = registry.versions()
     if as_json:
-        print_json([{"model": registry.model, **asdict(one)} for one in versions])
+        print_json([{"model": registry.model, **asdict(version)} for version in versions])
         return
     grid = Grid("version", "alias", "made", "average precision", "why", box=None, padding=(0, 2))
-    for one in versions:
-        made = f"{one.made_at:%Y-%m-%d %H:%M}" if one.made_at else ""
-        worth = one.tags.get("average_precision", "")
-        grid.add_row(one.number, ", ".join(one.aliases), made, f"{float(worth):.3f}" if worth else "", escape(one.why))
-    out.print(f"{registry.model}: {registry.question.asks}")
+    for version in versions:
+        made = f"{version.made_at:%Y-%m-%d %H:%M}" if version.made_at else ""
+        precision = version.tags.get("average_precision", "")
+        shown = f"{float(precision):.3f}" if precision else ""
+        grid.add_row(version.number, ", ".join(version.aliases), made, shown, escape(version.why))
+    out.print(f"{registry.model}: {registry.target.description}")
     out.print(grid)
 
 
 @app.command()
-def promote(version: Number, reason: Reason = "By hand.", question: AskedQuestion = QuestionName.in_session) -> None:
-    """Make a version live, whatever it is worth; scoring takes it up with its next batch."""
-    registry = _registry(question)
+def promote(version: Number, reason: Reason = "By hand.", target: TargetOption = TargetName.in_session) -> None:
+    """Make a version the champion, whatever its metrics; scoring uses it from its next batch on."""
+    from pipelines.ml import promotion
+
+    registry = _registry(target)
     with registry.alone():
         chosen = registry.version(version)
-        before = registry.promote(chosen, reason)
+        before = promotion.promote(registry, chosen, reason)
     instead = f" in place of version {before.number}" if before and before.number != chosen.number else ""
     out.print(f"Version {chosen.number} of {registry.model} is live{instead}.")
 
 
 @app.command()
-def rollback(reason: Reason = "By hand.", question: AskedQuestion = QuestionName.in_session) -> None:
+def rollback(reason: Reason = "By hand.", target: TargetOption = TargetName.in_session) -> None:
     """Make the version live again that the champion replaced."""
-    registry = _registry(question)
+    from pipelines.ml.promotion import roll_back
+
+    registry = _registry(target)
     with registry.alone():
-        was, now = registry.roll_back(reason)
-    out.print(f"Version {now.number} of {registry.model} is live again in place of version {was.number}.")
+        before, now = roll_back(registry, reason)
+    out.print(f"Version {now.number} of {registry.model} is live again in place of version {before.number}.")
 
 
 @app.command()
@@ -73,42 +80,45 @@ def compare(
     one: Number,
     other: Number,
     where: Annotated[str, typer.Option(help="Only on rows for which this SQL condition holds.")] = "true",
-    question: AskedQuestion = QuestionName.in_session,
+    target: TargetOption = TargetName.in_session,
     as_json: AsJson = False,
 ) -> None:
     """Compare two versions on the same rows: the newest test period that there is."""
-    asked = QUESTIONS[question.value]
     if one == other:
         raise UsageError(f"Version {one} is the same as version {other}.", "Name two different versions.")
-    registry = _registry(question)
+    registry = _registry(target)
     first, second = registry.version(one), registry.version(other)
-    with progress_bar("compare") as say:
+    from pipelines.ml.evaluation import compare_models
+    from pipelines.ml.training_data import training_data
+    from pipelines.runtime.job import open_job
+
+    with progress_bar("compare") as report_progress:
         job = open_job("compare")
-        say("reading the test period")
-        with training_data(job, asked, where) as data:
-            since = max(first.judged_from, second.judged_from, key=datetime.fromisoformat)
+        report_progress("reading the test period")
+        with training_data(job, TARGETS[target.value], where) as data:
+            since = max(first.unseen_from, second.unseen_from, key=datetime.fromisoformat)
             pair = (registry.load(first), registry.load(second))
-            found, rows = compared(*pair, data, since, job.settings.model.seed)
+            comparison, rows = compare_models(*pair, data, since, job.settings.model.seed)
     if as_json:
-        print_json({"one": one, "other": other, "rows": rows, **asdict(found)})
+        print_json({"one": one, "other": other, "rows": rows, **asdict(comparison)})
         return
-    out.print(_words(one, other, rows, found))
+    out.print(_describe(one, other, rows, comparison))
 
 
-def _words(one: str, other: str, rows: int, found: Comparison) -> str:
-    precisions, errors = found.average_precisions, found.calibration_errors
-    low, high = found.precision_interval
-    verdict = (
+def _describe(one: str, other: str, rows: int, comparison: Comparison) -> str:
+    precisions, errors = comparison.average_precisions, comparison.calibration_errors
+    low, high = comparison.precision_interval
+    conclusion = (
         f"Version {one} ranks better."
-        if found.is_more_precise
+        if comparison.is_more_precise
         else f"Version {other} ranks better."
         if high < 0
         else "Chance explains the difference."
     )
     return (
-        f"On {rows:,} rows of the test period: version {one} has average precision {precisions[0]:.3f} and is off by "
-        f"{errors[0]:.3f} in the mean, version {other} has {precisions[1]:.3f} and {errors[1]:.3f}. The difference "
-        f"lies between {low:+.3f} and {high:+.3f} (95 %). {verdict}"
+        f"On {rows:,} rows of the test period, version {one} has average precision {precisions[0]:.3f} and "
+        f"calibration error {errors[0]:.3f}; version {other} has {precisions[1]:.3f} and {errors[1]:.3f}. "
+        f"The difference in average precision lies between {low:+.3f} and {high:+.3f} (95 %). {conclusion}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a training looks like: the pictures that are kept with its run."""
+"""Plot a trained model's evaluation and its tree; the figures are logged with its run."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.ml.evaluation import calibration
 from pipelines.ml.explanation import Node
-from pipelines.ml.targets import Question
+from pipelines.ml.metrics import calibration
+from pipelines.ml.targets import PredictionTarget
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DRAWN_LEVELS = 4
-"""How many levels of a tree are drawn; the rules have all of it."""
+"""How many levels of a tree are drawn; the rules have all levels."""
 
 
-def period_figures(
+def evaluation_figures(
     labels: NDArray[np.bool_],
     probabilities: NDArray[np.float64],
     threshold: float,
-    by_cut: Mapping[int, Mapping[str, float]],
+    by_cutoff: Mapping[int, Mapping[str, float]],
 ) -> Iterator[tuple[str, Figure]]:
-    """Pictures of what a model says of the test period, by file name."""
+    """Figures of a model's predictions for the test period, by file name."""
     from sklearn.metrics import ConfusionMatrixDisplay, PrecisionRecallDisplay, RocCurveDisplay
 
     figure, axes = _new("Precision and recall of the buyers")
@@ -38,23 +38,23 @@ def period_figures(
     RocCurveDisplay.from_predictions(labels, probabilities, ax=axes, name="tree", plot_chance_level=True)
     yield "roc.png", figure
 
-    figure, axes = _new(f"What was called a buyer from a probability of {threshold:.3f} on, and what happened")
+    figure, axes = _new(f"Predicted buyers (probability of at least {threshold:.3f}), and what happened")
     names = ["no purchase", "purchase"]
     ConfusionMatrixDisplay.from_predictions(
         labels, probabilities >= threshold, labels=[False, True], display_labels=names, ax=axes, colorbar=False
     )
     yield "confusion.png", figure
 
-    figure, axes = _new("Calibration: groups of a tenth of the rows")
-    found = calibration(labels, probabilities)
-    top = max(found.said.max(), found.happened.max())
-    axes.plot([0, top], [0, top], linestyle=":", color="grey", label="as it should be")
-    axes.plot(found.said, found.happened, marker="o", label="tree")
-    axes.set(xlabel="mean probability given", ylabel="share that bought")
+    figure, axes = _new("Calibration: bins of a tenth of the rows")
+    bins = calibration(labels, probabilities)
+    top = max(bins.predicted.max(), bins.observed.max())
+    axes.plot([0, top], [0, top], linestyle=":", color="grey", label="perfect")
+    axes.plot(bins.predicted, bins.observed, marker="o", label="tree")
+    axes.set(xlabel="mean predicted probability", ylabel="share that bought")
     axes.legend()
     yield "calibration.png", figure
 
-    figure, axes = _new("Lift: how much more often the most likely ones buy")
+    figure, axes = _new("Lift: how much more often the most likely sessions buy")
     order = np.argsort(-probabilities, kind="stable")
     shares = np.arange(1, len(labels) + 1) / len(labels)
     axes.plot(shares, labels[order].cumsum() / (shares * labels.sum()))
@@ -62,27 +62,29 @@ def period_figures(
     axes.set(xlabel="share of the rows, most likely first", ylabel="times the mean rate")
     yield "lift.png", figure
 
-    figure, axes = _new("How well it ranks after how many events")
+    figure, axes = _new("Average precision by cutoff")
     for name in ("average_precision", "prevalence"):
-        pairs = [(cut, one[name]) for cut, one in by_cut.items() if name in one]
-        axes.plot([cut for cut, _ in pairs], [value for _, value in pairs], marker="o", label=name.replace("_", " "))
-    axes.set(xlabel="events of the session so far", xticks=[*by_cut])
+        pairs = [(cutoff, metrics[name]) for cutoff, metrics in by_cutoff.items() if name in metrics]
+        axes.plot(
+            [cutoff for cutoff, _ in pairs], [value for _, value in pairs], marker="o", label=name.replace("_", " ")
+        )
+    axes.set(xlabel="cutoff: events of the session so far", xticks=[*by_cutoff])
     axes.legend()
     yield "by_cut.png", figure
 
 
 def importances_figure(importances: Mapping[str, float]) -> Figure:
-    """The importances that are not zero as bars."""
+    """The importances above zero as bars."""
     shown = {name: value for name, value in importances.items() if value > 0}
-    figure, axes = _new("What the tree goes by", height=1.5 + 0.3 * len(shown))
+    figure, axes = _new("Importance of the inputs", height=1.5 + 0.3 * len(shown))
     axes.barh([*shown][::-1], [*shown.values()][::-1])
     axes.set_xlabel("importance in the tree, of 1 in all")
     return figure
 
 
-def tree_figure(tree: Node, question: Question) -> Figure:
-    """The first levels of a tree: what each node asks, how many rows reach it, and how many of them say yes."""
-    figure, axes = _new("The tree's first questions; to the left if yes", width=18, height=9)
+def tree_figure(tree: Node, target: PredictionTarget) -> Figure:
+    """The first levels of a tree: what each node tests, how many rows reach it, and the share of buyers."""
+    figure, axes = _new("The tree's first levels; to the left if the condition holds", width=18, height=9)
     axes.axis("off")
 
     def draw(node: Node, left: float, right: float, level: int) -> None:
@@ -102,7 +104,7 @@ def tree_figure(tree: Node, question: Question) -> Figure:
 
     draw(tree, 0.0, 1.0, 0)
     axes.set(xlim=(0, 1), ylim=(-DRAWN_LEVELS - 0.5, 0.5))
-    axes.text(0.0, 0.4, question.asks, fontsize=10, style="italic")
+    axes.text(0.0, 0.4, target.description, fontsize=10, style="italic")
     return figure
 
 

@@ -1,12 +1,15 @@
-"""Who goes live: a new version has to beat what is live by more than chance, or, the first one, what needs no tree."""
+"""Promote a challenger to champion: a new version must beat the champion significantly; the first, the baselines."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from pipelines.ml.evaluation import Comparison
-from pipelines.ml.registry import CHAMPION, Version
+from lakehouse.errors import DataError
+from pipelines.ml.bootstrap import Comparison
+from pipelines.ml.model_version import CHALLENGER, CHAMPION, LIVE_BECAUSE, REPLACED, TAKEN_BACK_BECAUSE, Version
+from pipelines.ml.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,10 @@ class Decision:
 
 def decide_first(average_precision: float, baselines: Mapping[str, Mapping[str, float]]) -> Decision:
     """For the first version: its average precision has to be higher than that of each baseline."""
-    rivals = {name.replace("_", " "): one["average_precision"] for name, one in baselines.items()}
+    precisions = {name.replace("_", " "): metrics["average_precision"] for name, metrics in baselines.items()}
     figures = {"average_precision": average_precision}
-    figures |= {f"average_precision_of_{name}": one["average_precision"] for name, one in baselines.items()}
-    unbeaten = [f"{name} ({one:.3f})" for name, one in rivals.items() if one >= average_precision]
+    figures |= {f"average_precision_of_{name}": metrics["average_precision"] for name, metrics in baselines.items()}
+    unbeaten = [f"{name} ({precision:.3f})" for name, precision in precisions.items() if precision >= average_precision]
     if unbeaten:
         return Decision(
             False,
@@ -31,7 +34,7 @@ def decide_first(average_precision: float, baselines: Mapping[str, Mapping[str, 
             "on the test period.",
             figures,
         )
-    beaten = ", ".join(f"{name} ({one:.3f})" for name, one in rivals.items())
+    beaten = ", ".join(f"{name} ({precision:.3f})" for name, precision in precisions.items())
     return Decision(
         True,
         f"It is the first {CHAMPION}: average precision {average_precision:.3f} on the test period beats {beaten}.",
@@ -39,33 +42,80 @@ def decide_first(average_precision: float, baselines: Mapping[str, Mapping[str, 
     )
 
 
-def decide(found: Comparison, champion: Version) -> Decision:
+def decide(comparison: Comparison, champion: Version) -> Decision:
     """For a challenger: it has to be more precise than the champion by more than chance, and not worse calibrated."""
-    own, before = found.average_precisions
-    low, high = found.precision_interval
+    own, before = comparison.average_precisions
+    low, high = comparison.precision_interval
     figures = {
         "average_precision": own,
         "average_precision_of_champion": before,
         "difference_low": low,
         "difference_high": high,
-        "calibration_error": found.calibration_errors[0],
-        "calibration_error_of_champion": found.calibration_errors[1],
-        "calibration_difference_low": found.calibration_interval[0],
-        "calibration_difference_high": found.calibration_interval[1],
+        "calibration_error": comparison.calibration_errors[0],
+        "calibration_error_of_champion": comparison.calibration_errors[1],
+        "calibration_difference_low": comparison.calibration_interval[0],
+        "calibration_difference_high": comparison.calibration_interval[1],
     }
     against = (
         f"average precision {own:.3f}, where version {champion.number} has {before:.3f} on the same test period "
         f"(difference {low:+.3f} to {high:+.3f}, 95 %)"
     )
-    if not found.is_more_precise:
-        reason = f"It is not live: {against}, which chance explains. Version {champion.number} stays the {CHAMPION}."
-        return Decision(False, reason, figures)
-    if found.is_worse_calibrated:
-        off, was_off = found.calibration_errors
+    stays = f"Version {champion.number} stays the {CHAMPION}."
+    if not comparison.is_more_precise:
+        return Decision(False, f"It is not live: {against}, which chance explains. {stays}", figures)
+    if comparison.is_worse_calibrated:
+        error, error_before = comparison.calibration_errors
         return Decision(
             False,
-            f"It is not live: {against}, but its probabilities are further from what happens "
-            f"({off:.3f} in the mean, {was_off:.3f} before). Version {champion.number} stays the {CHAMPION}.",
+            f"It is not live: {against}, but its calibration error is higher "
+            f"({error:.3f}, {error_before:.3f} before). {stays}",
             figures,
         )
     return Decision(True, f"It is the new {CHAMPION}: {against}.", figures)
+
+
+def promote(registry: Registry, version: Version, reason: str) -> Version | None:
+    """Makes a version the champion; returns the champion before it, if there was one.
+
+    The version keeps the reason, when it went live, and which version it replaced, so that a
+    rollback knows.
+    """
+    before = registry.champion()
+    _tag_as_live(registry, version, reason)
+    if before is not None and before.number != version.number:
+        registry.set_tags(version, **{REPLACED: before.number})
+    registry.set_alias(version, CHAMPION)
+    challenger = registry.version_with_alias(CHALLENGER)
+    if challenger is not None and challenger.number == version.number:
+        registry.delete_alias(CHALLENGER)
+    return before
+
+
+def roll_back(registry: Registry, reason: str) -> tuple[Version, Version]:
+    """Makes the version live again that the champion replaced; returns the champion before, and the one now.
+
+    Raises DataError where the champion replaced none.
+    """
+    champion = registry.live()
+    number = champion.tags.get(REPLACED)
+    if number is None:
+        raise DataError(
+            f"Version {champion.number} of {registry.model} replaced no other, so there is none to go back to.",
+            "`clickstream models list` shows the versions, `clickstream models promote` makes any of them live.",
+        )
+    before = registry.version(number)
+    registry.set_tags(champion, taken_back_at=_now(), **{TAKEN_BACK_BECAUSE: reason})
+    # What it had replaced when it went live stays as it is: another rollback goes one further back.
+    _tag_as_live(registry, before, reason)
+    registry.set_alias(before, CHAMPION)
+    return champion, before
+
+
+def _tag_as_live(registry: Registry, version: Version, reason: str) -> None:
+    registry.set_tags(version, went_live_at=_now(), **{LIVE_BECAUSE: reason})
+    if TAKEN_BACK_BECAUSE in version.tags:
+        registry.delete_tag(version, TAKEN_BACK_BECAUSE)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""What is asked of a visit: what is predicted, from which columns, and when the answer was known."""
+"""Declare the prediction targets: what a model predicts, from which columns, and when the outcome was known."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from types import MappingProxyType
 from gold.shared.features import NUMBERS, TEXTS
 from lakehouse.table import Column
 
-CUT = Column("cut", "INT", "After how many events of the session it is looked at.", required=True)
+CUTOFF = Column("cut", "INT", "The cutoff: features use the session's first events, so many.", required=True)
 
 
-class QuestionName(StrEnum):
-    """What can be asked."""
+class TargetName(StrEnum):
+    """The names of the prediction targets."""
 
     in_session = "in_session"
     next_session = "next_session"
 
 
 @dataclass(frozen=True)
-class Question:
-    """A question with yes or no for an answer.
+class PredictionTarget:
+    """A binary outcome that a model predicts.
 
-    ``label`` is the boolean column that has the answer, ``known_at`` the one that says since when it
-    was known. ``numbers`` and ``texts`` are the columns that a model is given.
+    ``label`` is the boolean column of the outcome. ``known_at`` is the column of the instant from
+    which on the outcome was known. ``numbers`` and ``texts`` are the columns that a model is given.
     """
 
     name: str
-    asks: str
+    description: str
     label: str
     known_at: str
     numbers: tuple[Column, ...]
@@ -36,7 +36,7 @@ class Question:
 
     @property
     def model(self) -> str:
-        """The name of the registered model that answers it."""
+        """The name of the registered model that predicts it."""
         return f"purchase_{self.name}"
 
     @property
@@ -45,30 +45,30 @@ class Question:
         return (*self.numbers, *self.texts)
 
 
-QUESTIONS = MappingProxyType(
+TARGETS = MappingProxyType(
     {
-        question.name: question
-        for question in (
-            Question(
-                QuestionName.in_session.value,
+        target.name: target
+        for target in (
+            PredictionTarget(
+                TargetName.in_session.value,
                 "Will this open session end in a purchase?",
                 "bought_later",
                 "bought_later_known_at",
-                (CUT, *NUMBERS),
+                (CUTOFF, *NUMBERS),
                 TEXTS,
             ),
-            Question(
-                QuestionName.next_session.value,
-                "Will this visitor's next session bring a purchase?",
+            PredictionTarget(
+                TargetName.next_session.value,
+                "Will this user's next session bring a purchase?",
                 "bought_next",
                 "bought_next_known_at",
-                (CUT, *NUMBERS),
+                (CUTOFF, *NUMBERS),
                 TEXTS,
             ),
         )
     }
 )
-"""The questions, by their names. Both are asked at the same cuts, of the same columns."""
+"""The prediction targets by name. All have the same cutoffs and the same input columns."""
 
-IN_SESSION = QUESTIONS[QuestionName.in_session]
-"""The question that scoring answers while a session is open."""
+IN_SESSION = TARGETS[TargetName.in_session]
+"""The target that scoring predicts while a session is open."""

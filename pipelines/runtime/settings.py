@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -76,6 +76,15 @@ class ModelSettings(_Part):
 
     seed: int = 7
     max_depth: Annotated[int, Field(ge=1, le=30)] = 6
+    rows_per_leaf: Annotated[int, Field(ge=1)] = 20
+    impurity: Literal["gini", "entropy"] = "gini"
+    max_categories: Annotated[int, Field(ge=1, le=30)] = 20
+    rows_per_category: Annotated[int, Field(ge=1)] = 20
+    logistic_regularization: Annotated[float, Field(ge=0)] = 0.001
+    search_depths: tuple[Annotated[int, Field(ge=1, le=30)], ...] = (4, 6, 8, 10)
+    search_rows_per_leaf: tuple[Annotated[int, Field(ge=1)], ...] = (20, 100)
+    search_impurities: tuple[Literal["gini", "entropy"], ...] = ("gini", "entropy")
+    search_folds: Annotated[int, Field(ge=2)] = 3
     min_sessions: Annotated[int, Field(ge=2)] = 50
     missed_buyer_costs: Annotated[float, Field(gt=0)] = 4.0
     warn_days: Annotated[int, Field(ge=1)] = 28

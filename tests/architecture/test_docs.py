@@ -60,11 +60,11 @@ RUN_BY = {
     "clickstream train": "tests/pipelines/test_train.py::test_a_search_takes_the_shape_that_is_best_on_other_users",
     "clickstream models compare": "tests/pipelines/cli/test_models.py::test_two_versions_are_compared_on_the_same_rows",
     "clickstream models rollback": (
-        "tests/pipelines/cli/test_models.py::test_a_version_is_made_live_by_hand_and_taken_back"
+        "tests/pipelines/cli/test_models.py::test_a_version_is_promoted_by_hand_and_rolled_back"
     ),
     "clickstream score": "tests/pipelines/test_score.py::test_a_second_run_writes_nothing",
     "clickstream evaluate": (
-        "tests/pipelines/test_evaluate.py::test_scores_are_held_against_sessions_that_the_version_had_not_learnt_from"
+        "tests/pipelines/test_evaluate.py::test_a_version_is_evaluated_on_sessions_it_has_not_learnt_from"
     ),
     "clickstream serve mlflow": "tests/pipelines/cli/test_serve.py::test_the_ui_answers_and_leaves_nothing_behind",
     "clickstream serve sql": (

@@ -1,10 +1,10 @@
-"""How much of the best possible average precision the tree reaches, on simulated visits that took the whole way.
+"""Benchmark the tree's average precision against the best possible one, on simulated sessions sent through Kafka.
 
 Run: .venv/bin/python -m tests.benchmarks.predicting [SESSIONS] [SEED]
 
-Visits go through Kafka to gold, ``train`` learns from them; its test period is held against what the simulator knew:
-``from_events`` is the best that anyone can say from the events, ``probability`` the simulator's own chance, hidden mood
-included. Boosted trees on the same features tell whether the features or the tree are the limit.
+Sessions go through Kafka to gold, and ``train`` learns from them. Its test period is compared with what the simulator
+knew: ``from_events`` is the best prediction from the events, ``probability`` the simulator's own chance, hidden intent
+included. Boosted trees on the same features show whether the features or the tree are the limit.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import average_precision_score
 
 from pipelines.cli.produce import simulate_into
-from pipelines.ml.model import with_probability
+from pipelines.ml.prediction import with_probability
 from pipelines.ml.registry import Registry
+from pipelines.ml.split import TEST, TRAIN
 from pipelines.ml.targets import IN_SESSION
-from pipelines.ml.training_data import TEST, TRAIN, training_data
+from pipelines.ml.training_data import training_data
 from pipelines.run import STEPS
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.kafka_endpoint import broker_of
@@ -42,13 +43,13 @@ def reached(hidden: pd.Series[float], scores: pd.Series[float]) -> float:
 
 
 def gold(job: Job, sessions: int, seed: int, truth: Path) -> None:
-    """Brings simulated visits from Kafka to gold."""
+    """Brings simulated sessions from Kafka to gold."""
     broker = broker_of(job.settings, lambda _: None)
     broker.start()
     try:
         began = time.monotonic()
         sent = simulate_into(job.settings, sessions, seed=seed, until=datetime.now(UTC), truth=truth)
-        print(f"{sent.total:,} events of {sessions:,} visits sent in {time.monotonic() - began:.0f} s", flush=True)
+        print(f"{sent.total:,} events of {sessions:,} sessions sent in {time.monotonic() - began:.0f} s", flush=True)
         for name, step in STEPS:
             began = time.monotonic()
             step(job)
@@ -58,7 +59,7 @@ def gold(job: Job, sessions: int, seed: int, truth: Path) -> None:
 
 
 def boosted(train: pd.DataFrame, test: pd.DataFrame) -> Any:
-    """What boosted trees, trained on the same rows and features, say of the test rows."""
+    """The probabilities that boosted trees, trained on the same rows and features, give the test rows."""
     texts = {one.name: "category" for one in IN_SESSION.texts}
     both = pd.concat([train, test]).astype(texts)[[one.name for one in IN_SESSION.inputs]]
     model = HistGradientBoostingClassifier(
@@ -69,7 +70,7 @@ def boosted(train: pd.DataFrame, test: pd.DataFrame) -> Any:
 
 
 def main(sessions: int, seed: int) -> None:
-    """Prints what was learnt and which share of the best it reaches, per cut and in all."""
+    """Prints the metrics and the share of the best average precision that is reached, per cutoff and in all."""
     with tempfile.TemporaryDirectory() as folder:
         truth = Path(folder) / "truth.jsonl"
         settings = load_settings(lake=f"{folder}/lake", state=Path(folder) / "state")
@@ -77,18 +78,22 @@ def main(sessions: int, seed: int) -> None:
         gold(job, sessions, seed, truth)
         began = time.monotonic()
         result = run_train(job, search=True)
-        print(f"train --search: {time.monotonic() - began:.0f} s, {result.shape}\n{result.reason}", flush=True)
-        for name, one in {"tree": result.metrics, **result.baselines}.items():
-            print(f"  {name}: " + ", ".join(f"{key} {value:.3f}" for key, value in one.items()), flush=True)
-        print(f"  95 %: {result.intervals}\n  periods differ: {result.periods_auc:.3f}")
+        print(
+            f"train --search: {time.monotonic() - began:.0f} s, {result.record.shape}\n{result.decision.reason}",
+            flush=True,
+        )
+        evaluation = result.record.evaluation
+        for name, metrics in {"tree": evaluation.metrics, **evaluation.baselines}.items():
+            print(f"  {name}: " + ", ".join(f"{key} {value:.3f}" for key, value in metrics.items()), flush=True)
+        print(f"  95 %: {evaluation.intervals}\n  period shift: ROC AUC {result.record.shift.roc_auc:.3f}")
         registry = Registry(settings)
         with training_data(job, IN_SESSION) as data:
-            model = registry.load(registry.version(result.model_version))
+            model = registry.load(result.version)
             test = with_probability(model, data.part(TEST)).toPandas().rename(columns={"probability": "tree"})
             train = data.part(TRAIN).toPandas()
         test["boosted"] = boosted(train, test)
-        told = pd.read_json(truth, lines=True)
-        rows = test.merge(told, on=["user_id", "session_id", "cut"], validate="1:1")
+        hidden = pd.read_json(truth, lines=True)
+        rows = test.merge(hidden, on=["user_id", "session_id", "cut"], validate="1:1")
         assert len(rows) == len(test)
         parts = {**{str(cut): part for cut, part in rows.groupby("cut")}, "all": rows}
         table = pd.DataFrame(

@@ -11,7 +11,7 @@ from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from pipelines.score import run_score
 from pipelines.train import run_train
-from tests.pipelines.test_train import examples, fill, noisy
+from tests.support.training import examples, fill, noisy
 
 pytestmark = [pytest.mark.faults, pytest.mark.spark]
 
@@ -36,7 +36,7 @@ def test_a_store_lost_during_training_leaves_the_champion(job, monkeypatch):
     home.unlink()
     aside.rename(home)
     assert open_registry(job.settings).champion() == champion
-    assert run_train(job, max_depth=3).model_version != champion.number
+    assert run_train(job, max_depth=3).version != champion
 
 
 def test_a_damaged_store_stops_scoring_before_any_write(spark, tmp_path):

@@ -1,4 +1,4 @@
-"""Scores held to account: what was said is joined with what happened, and what got worse is said."""
+"""Logged predictions are compared with outcomes, and a champion that got worse is warned about."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from gold.sessions import TABLE as SESSIONS
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DataError
 from lakehouse.storage import spark_schema
-from pipelines import evaluate
-from pipelines.evaluate import run_evaluate
-from pipelines.ml.evaluation import measure
+from pipelines.evaluate import evaluate, run_evaluate
+from pipelines.ml.metrics import measure
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from pipelines.score import run_score
-from tests.pipelines.test_train import examples, fill, noisy, train_live
+from tests.support.training import examples, fill, noisy, train_live
 
 pytestmark = pytest.mark.spark
 
@@ -62,7 +61,7 @@ def put(job, rows):
 
 
 def later(rows):
-    """The same visits by other users, in March."""
+    """The same sessions by other users, in March."""
     instants = [EXAMPLES.column_names.index(one.name) for one in EXAMPLES.columns if one.type == "TIMESTAMP"]
     day = EXAMPLES.column_names.index("started_on")
 
@@ -75,31 +74,31 @@ def later(rows):
 
 @pytest.fixture(scope="module")
 def job(spark, tmp_path_factory):
-    """An installation whose champion scored its own visits and later ones, all closed since."""
-    home = tmp_path_factory.mktemp("accounted")
+    """An installation whose champion scored its own sessions and later ones, all closed since."""
+    home = tmp_path_factory.mktemp("evaluated")
     job = Job(load_settings(lake=str(home / "lake"), state=home / "state"), spark)
     first = examples(400, buys=noisy)
     put(job, first)
     train_live(job, max_depth=2)
     put(job, [*first, *later(examples(300, buys=noisy, seed=9))])
     run_score(job)
-    # As if each had been scored right after its cut, while the session was open.
+    # As if each had been scored right after its cutoff, while the session was open.
     given = job.lake.read(LOG).withColumn("scored_at", F.expr("cut_at + INTERVAL 1 SECOND")).localCheckpoint()
     job.lake.overwrite(LOG, given)
     return job
 
 
-def test_scores_are_held_against_sessions_that_the_version_had_not_learnt_from(job):
+def test_a_version_is_evaluated_on_sessions_it_has_not_learnt_from(job):
     (found,) = run_evaluate(job)
     assert found.is_champion
-    assert found.trouble == ()
-    # The later visits, two months after the first: what was right before does not hide what is wrong now.
+    assert found.warnings == ()
+    # The later sessions, two months after the first: what was right before does not hide what is wrong now.
     assert found.sessions == found.scores == 300
     assert found.metrics["average_precision"] > found.metrics["prevalence"] + 0.2
     assert max(found.drift.values()) < 0.1
 
     rows = job.lake.read(METRICS).collect()
-    # Every day is kept. A fifth of the first visits are the test period; of each visit, its newest cut was scored.
+    # Every day is kept. A fifth of the first sessions are the test period; each was scored at its newest cutoff.
     assert sum(row["scores"] for row in rows) == pytest.approx(300 + 80, abs=3)
     assert len([row for row in rows if row["started_on"].month >= 3]) == found.days < len(rows)
     one = max(rows, key=lambda row: row["scores"])
@@ -113,7 +112,7 @@ def test_scores_are_held_against_sessions_that_the_version_had_not_learnt_from(j
     assert (one["brier"], one["average_precision"]) == pytest.approx((again["brier"], again["average_precision"]))
 
 
-def test_a_score_that_was_given_when_the_session_was_over_does_not_count(job):
+def test_a_score_given_after_the_session_was_over_is_left_out(job):
     given = job.lake.read(LOG).localCheckpoint()
     job.lake.overwrite(LOG, given.withColumn("scored_at", F.expr("cut_at + INTERVAL 1 HOUR")))
     assert run_evaluate(job) == []
@@ -127,7 +126,7 @@ def test_nothing_new_writes_nothing(job):
     assert job.lake.version(METRICS) == before
 
 
-def test_a_champion_that_has_become_wrong_is_said_so_with_exit_code_1(job, monkeypatch, capsys):
+def test_a_champion_that_became_wrong_is_an_error_with_exit_code_1(job, monkeypatch, capsys):
     before = job.lake.read(EXAMPLES).localCheckpoint()
     rows = [tuple(row) for row in before.collect()]
     place, keen = EXAMPLES.column_names.index("bought_later"), EXAMPLES.column_names.index("cart_adds")
@@ -135,23 +134,27 @@ def test_a_champion_that_has_become_wrong_is_said_so_with_exit_code_1(job, monke
         (*row[:place], not row[place], *row[place + 1 :]) if SHIFT in row[0] and row[keen] > 0 else row for row in rows
     ]
     put(job, turned)
-    monkeypatch.setattr(evaluate, "open_job", lambda *_: job)
+    monkeypatch.setattr("pipelines.runtime.job.open_job", lambda *_: job)
+    monkeypatch.setattr("pipelines.evaluate.load_settings", lambda: job.settings)
     with pytest.raises(DataError, match=r"ranks worse than it did.*Run `clickstream train`") as failed:
-        evaluate.evaluate(as_json=True)
+        evaluate(as_json=True)
     assert failed.value.exit_code == 1
-    assert "off by" in str(failed.value)
-    assert json.loads(capsys.readouterr().out)["versions"][0]["trouble"]
+    assert "has a calibration error of" in str(failed.value)
+    (version,) = json.loads(capsys.readouterr().out)["versions"]
+    keys = ["model_version", "is_champion", "days", "sessions", "scores", "metrics", "intervals", "drift", "trouble"]
+    assert [*version] == keys
+    assert version["trouble"]
 
 
-def test_visits_unlike_those_it_learnt_from_are_said_to_be(job):
+def test_sessions_unlike_the_training_rows_are_warned_about(job):
     rows = [tuple(row) for row in job.lake.read(EXAMPLES).localCheckpoint().collect()]
     keen = EXAMPLES.column_names.index("cart_adds")
     put(job, [(*row[:keen], 5.0, *row[keen + 1 :]) if SHIFT in row[0] else row for row in rows])
     (found,) = run_evaluate(job)
-    assert any("most in cart_adds" in sentence for sentence in found.trouble)
+    assert any("most in cart_adds" in sentence for sentence in found.warnings)
 
 
-def test_without_scores_there_is_nothing_to_hold_to_account(spark, tmp_path):
+def test_without_predictions_there_is_nothing_to_evaluate(spark, tmp_path):
     fresh = Job(load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state"), spark)
     with pytest.raises(DataError, match="clickstream train"):
         run_evaluate(fresh)

@@ -1,10 +1,16 @@
-"""Scoring: every session once, at its newest cut, by the champion."""
+"""Scoring: every session once, at its newest cutoff, by the champion."""
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import subprocess
+import sys
 import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -16,24 +22,27 @@ from gold.training_examples import TABLE
 from gold.user_history import TABLE as USER_HISTORY
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop
-from lakehouse.storage import spark_schema
 from pipelines.aggregate import run_aggregate
+from pipelines.ml.promotion import roll_back
 from pipelines.ml.registry import Registry, open_registry
+from pipelines.ml.scoring import Scorer, features_hash
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
-from pipelines.score import _Scorer, features_hash, run_score
+from pipelines.score import ScoreResult, run_score
 from silver.events import SILVER
-from tests.pipelines.test_train import train_live
 from tests.support.gold_events import at, keep, view
 from tests.support.gold_sessions import ANNA_BUYS
 from tests.support.polling import until
+from tests.support.training import fill, train_live
 
 pytestmark = pytest.mark.spark
+
+ROOT = Path(__file__).parents[2]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def example(user, cut, *, keen, bought, category="shoes", session="visit"):
+def example(user, cut, *, keen, bought, category="shoes", session="first"):
     at = START + timedelta(hours=user)
     numbers = {one.name: 1.0 for one in NUMBERS} | {"cart_adds": float(keen), "price_last": None}
     known_at = None if bought is None else at + timedelta(minutes=40)
@@ -49,7 +58,7 @@ def _taught():
 
 
 TAUGHT = [*_taught()]
-"""Visits that a model can learn from."""
+"""Sessions that a model can learn from."""
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +72,6 @@ def job(spark, tmp_path_factory):
     return job
 
 
-def fill(job, rows):
-    """Makes the rows all that training_examples holds."""
-    job.lake.ensure(TABLE)
-    job.lake.overwrite(TABLE, job.spark.createDataFrame(rows, spark_schema(TABLE)))
-
-
 @pytest.fixture(autouse=True)
 def _no_scores(job):
     for table in (LOG, PREDICTIONS):
@@ -80,7 +83,7 @@ def rows_of(job, table):
     return sorted(job.lake.read(table).collect(), key=str)
 
 
-def test_each_session_is_scored_at_its_newest_cut_open_or_closed(job):
+def test_each_session_is_scored_at_its_newest_cutoff(job):
     fill(
         job,
         [
@@ -95,10 +98,10 @@ def test_each_session_is_scored_at_its_newest_cut_open_or_closed(job):
 
     found = rows_of(job, PREDICTIONS)
     assert [(row["user_id"], row["session_id"], row["cut"], row["prediction"]) for row in found] == [
-        ("user00001", "visit", 2, True),
-        ("user00002", "visit", 1, False),
+        ("user00001", "first", 2, True),
+        ("user00002", "first", 1, False),
         ("user00003", "another", 1, True),
-        ("user00003", "visit", 1, False),
+        ("user00003", "first", 1, False),
     ]
     assert (result.scored, result.buyers) == (4, 2)
     assert rows_of(job, LOG) == found
@@ -118,7 +121,7 @@ def test_a_second_run_writes_nothing(job):
     assert [job.lake.version(table) for table in (LOG, PREDICTIONS)] == before
 
 
-def test_a_later_cut_and_a_correction_are_scored_anew(job):
+def test_a_later_cutoff_and_a_correction_are_scored_again(job):
     fill(job, [example(1, 1, keen=False, bought=None), example(2, 1, keen=False, bought=None)])
     run_score(job)
     fill(
@@ -149,7 +152,7 @@ def test_a_session_that_is_over_keeps_its_score(job):
     assert [row["cut"] for row in rows_of(job, PREDICTIONS)] == [1]
 
 
-def test_a_score_says_what_it_was_given_for(job):
+def test_a_score_names_the_path_that_led_to_it(job):
     fill(job, [example(1, 1, keen=True, bought=None), example(2, 1, keen=False, bought=None)])
     run_score(job)
     assert [row["path"].split(", ")[0] for row in rows_of(job, PREDICTIONS)] == ["cart adds 1", "cart adds 0"]
@@ -165,7 +168,7 @@ def test_a_session_whose_first_day_moved_keeps_one_row(job):
     assert [row["started_on"] for row in rows_of(job, PREDICTIONS)] == [START.date()]
 
 
-def test_a_run_that_died_between_the_two_tables_is_completed(job):
+def test_a_run_that_died_between_two_tables_is_completed(job):
     fill(job, [example(1, 1, keen=True, bought=None), example(2, 1, keen=False, bought=None)])
     run_score(job)
     log = rows_of(job, LOG)
@@ -175,43 +178,103 @@ def test_a_run_that_died_between_the_two_tables_is_completed(job):
     assert rows_of(job, PREDICTIONS) == log
 
 
-def test_changes_are_scored_as_they_come(job, monkeypatch):
-    fill(job, [example(1, 1, keen=False, bought=None)])
-    stop = Stop()
+@pytest.fixture
+def stop(monkeypatch):
+    """What tells a continuous job of this test to stop."""
+    told = Stop()
 
-    class Stopping:
-        def __enter__(self):
-            return stop
+    @contextmanager
+    def stopping():
+        yield told
 
-        def __exit__(self, *_):
-            return None
+    monkeypatch.setattr("lakehouse.streams.stopping", stopping)
+    monkeypatch.setattr("pipelines.score.stopping", stopping)
+    return told
 
-    monkeypatch.setattr("lakehouse.streams.stopping", Stopping)
+
+@contextmanager
+def scoring_continuously(job, stop):
+    """Within, the job scores in a thread; gives a list that has the result afterwards."""
     results = []
     thread = threading.Thread(target=lambda: results.append(run_score(job, continuous=True)))
     thread.start()
     try:
-        until(lambda: len(rows_of(job, PREDICTIONS)) == 1, "the first score", limit=90)
-        fill(job, [example(1, 1, keen=False, bought=None), example(2, 3, keen=True, bought=None)])
-        until(lambda: len(rows_of(job, PREDICTIONS)) == 2, "the second score", limit=90)
+        yield results
     finally:
         stop.set()
         thread.join(60)
+
+
+def test_changes_are_scored_as_they_come(job, stop):
+    fill(job, [example(1, 1, keen=False, bought=None)])
+    with scoring_continuously(job, stop) as results:
+        until(lambda: len(rows_of(job, PREDICTIONS)) == 1, "the first score", limit=90)
+        fill(job, [example(1, 1, keen=False, bought=None), example(2, 3, keen=True, bought=None)])
+        until(lambda: len(rows_of(job, PREDICTIONS)) == 2, "the second score", limit=90)
     assert results[0].scored == 2
     assert not list(job.settings.checkpoints.glob("score-*"))
 
 
-def test_scoring_goes_on_while_the_store_is_broken_and_then_takes_up_another_champion(job, capsys):
+@pytest.fixture
+def untrained(spark, tmp_path):
+    """An installation without a model."""
+    settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state", stream={"trigger_seconds": 0.2})
+    return Job(settings, spark)
+
+
+def all_scored(job):
+    return job.lake.exists(PREDICTIONS) and len(rows_of(job, PREDICTIONS)) == 150
+
+
+def reminders(said):
+    return "".join(said).count("score: waits for")
+
+
+def test_continuous_scoring_waits_for_a_champion_and_says_so(untrained, stop, capsys):
+    fill(untrained, TAUGHT)
+    with scoring_continuously(untrained, stop) as results:
+        assert not untrained.lake.exists(LOG)
+        result = train_live(untrained, max_depth=2)
+        until(lambda: all_scored(untrained), "scores by the champion", limit=90)
+    assert (results[0].scored, results[0].model_version) == (150, result.version.number)
+    assert capsys.readouterr().err.count("waits for a version of purchase_in_session to become champion") == 1
+
+
+def test_it_says_again_now_and_then_that_it_waits(untrained, stop, capsys, monkeypatch):
+    monkeypatch.setattr("pipelines.score.REMINDER_SECONDS", 0.0)
+    said = []
+    with scoring_continuously(untrained, stop) as results:
+        until(lambda: said.append(capsys.readouterr().err) or reminders(said) >= 2, "a reminder", limit=90)
+    assert results == [ScoreResult(0, 0, "purchase_in_session", None)]
+    assert not (untrained.settings.state_root / "mlflow").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_wait_for_a_champion_cleanly(tmp_path, number):
+    places = {"CLICKSTREAM_LAKE": str(tmp_path / "lake"), "CLICKSTREAM_STATE": str(tmp_path / "state")}
+    command = [sys.executable, "-m", "pipelines.score", "--continuous"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=os.environ | places, cwd=ROOT, **pipes) as process:
+        lines = iter(process.stderr.readline, "")
+        assert any("waits for a version" in line for line in lines)
+        process.send_signal(number)
+        printed, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "no version of purchase_in_session was champion" in printed
+    assert not (tmp_path / "lake").exists()
+
+
+def test_scoring_survives_a_broken_store_and_follows_the_champion(job, capsys):
     fill(job, [example(1, 1, keen=True, bought=None)])
     registry = open_registry(job.settings)
     first = registry.live()
-    scorer = _Scorer(job, registry, first)
+    scorer = Scorer(job, registry, first)
     store = job.settings.mlflow_home / "mlflow.db"
     whole = store.read_bytes()
     store.write_bytes(b"no database" * 1_000)
     try:
         for _ in range(2):
-            scorer.take(job.lake.read(TABLE))
+            scorer.score_changes(job.lake.read(TABLE))
     finally:
         store.write_bytes(whole)
     assert (scorer.scored, scorer.version) == (1, first)
@@ -220,13 +283,13 @@ def test_scoring_goes_on_while_the_store_is_broken_and_then_takes_up_another_cha
     fill(job, TAUGHT)
     second = train_live(job, max_depth=1)
     fill(job, [example(1, 1, keen=True, bought=None), example(2, 1, keen=True, bought=None)])
-    scorer.take(job.lake.read(TABLE))
-    assert scorer.version.number == second.model_version
-    assert {row["model_version"] for row in rows_of(job, PREDICTIONS)} == {second.model_version}
-    registry.roll_back("As it was.")
+    scorer.score_changes(job.lake.read(TABLE))
+    assert scorer.version.number == second.version.number
+    assert {row["model_version"] for row in rows_of(job, PREDICTIONS)} == {second.version.number}
+    roll_back(registry, "As it was.")
 
 
-def test_a_closed_session_has_the_features_that_it_was_scored_on_while_it_was_open(job, gold_of):
+def test_a_closed_session_keeps_the_features_it_was_scored_on(job, gold_of):
     gold_of(SESSIONS, USER_HISTORY, TABLE)
     for table in SILVER.values():
         job.lake.ensure(table)
@@ -242,18 +305,16 @@ def test_a_closed_session_has_the_features_that_it_was_scored_on_while_it_was_op
     assert given["features_hash"] == known[-1]
 
 
-def test_without_a_champion_nothing_is_scored(spark, tmp_path):
-    settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state")
-    fresh = Job(settings, spark)
+def test_without_a_champion_nothing_is_scored(untrained, tmp_path):
     with pytest.raises(DataError, match="clickstream train"):
-        run_score(fresh)
+        run_score(untrained)
     assert not (tmp_path / "lake").exists()
-    Registry(settings)  # a store without models
+    Registry(untrained.settings)  # a store without models
     with pytest.raises(DataError, match="has the alias champion"):
-        run_score(fresh)
+        run_score(untrained)
 
 
-def test_a_champion_whose_files_are_gone_is_said_so(job):
+def test_a_champion_without_its_files_is_an_error(job):
     fill(job, [example(1, 1, keen=True, bought=None)])
     home = job.settings.mlflow_home
     (home / "artifacts").rename(home / "elsewhere")

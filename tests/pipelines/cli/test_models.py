@@ -1,4 +1,4 @@
-"""The registered versions: shown, made live by hand, taken back, compared; and what a tree is and says."""
+"""The registered versions are listed, promoted by hand, rolled back and compared."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from gold.training_examples import TABLE
 from lakehouse.errors import DataError, UsageError
 from pipelines.cli import models
-from pipelines.ml.explanation import read_tree, rules, with_path
-from pipelines.ml.model import Shape, fit_tree, learn_encoding, with_probability
+from pipelines.ml.promotion import roll_back
 from pipelines.ml.registry import Registry
-from pipelines.ml.targets import IN_SESSION, QUESTIONS, QuestionName
+from pipelines.ml.targets import TARGETS, TargetName
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from pipelines.train import run_train
-from tests.pipelines.test_train import examples, fill, noisy, train_live
+from tests.support.training import examples, fill, noisy, train_live
 
 pytestmark = pytest.mark.spark
 
@@ -36,7 +34,7 @@ def generations(spark, tmp_path_factory):
 def command(generations, monkeypatch):
     job, _ = generations
     monkeypatch.setattr(models, "load_settings", lambda: job.settings)
-    monkeypatch.setattr(models, "open_job", lambda *_: job)
+    monkeypatch.setattr("pipelines.runtime.job.open_job", lambda *_: job)
 
     def run(*words):
         result = CliRunner().invoke(models.app, [*words])
@@ -47,20 +45,20 @@ def command(generations, monkeypatch):
     return run
 
 
-def test_each_version_is_shown_with_what_decided(command, generations):
+def test_the_list_says_why_each_version_is_or_is_not_live(command, generations):
     _, second = generations
     shown = json.loads(command("list", "--json"))
     assert [one["number"] for one in shown] == ["2", "1"]
-    assert shown[0]["tags"]["reason"] == second.reason
+    assert shown[0]["tags"]["reason"] == second.decision.reason
     assert [one["aliases"] for one in shown] == (
-        [["champion"], []] if second.promoted else [["challenger"], ["champion"]]
+        [["champion"], []] if second.decision.promoted else [["challenger"], ["champion"]]
     )
     table = command("list")
     assert "Will this open session end in a purchase?" in table
     assert "champion" in table
 
 
-def test_a_version_is_made_live_by_hand_and_taken_back(command, generations):
+def test_a_version_is_promoted_by_hand_and_rolled_back(command, generations):
     registry = Registry(generations[0].settings)
     command("promote", "1")
     assert command("promote", "2", "--reason", "I say so.") == (
@@ -75,12 +73,12 @@ def test_a_version_is_made_live_by_hand_and_taken_back(command, generations):
     assert "Taken back" not in registry.live().why
 
 
-def test_what_replaced_nothing_cannot_be_taken_back(command, job):
+def test_what_replaced_nothing_cannot_be_rolled_back(command, job):
     fill(job, examples(buys=noisy))
     train_live(job, max_depth=1)
     registry = Registry(job.settings)
     with pytest.raises(DataError, match="replaced no other"):
-        registry.roll_back("Why not.")
+        roll_back(registry, "Why not.")
     with pytest.raises(UsageError, match=r"no version '7'. It has 2, 1"):
         command("promote", "7")
 
@@ -97,61 +95,12 @@ def test_two_versions_are_compared_on_the_same_rows(command):
         command("compare", "2", "2")
 
 
-def test_the_questions_are_those_that_can_be_asked():
-    assert [*QUESTIONS] == [one.value for one in QuestionName]
+def test_question_goes_on_working_as_the_name_of_target(command):
+    assert json.loads(command("list", "--question", "in_session", "--json")) == json.loads(command("list", "--json"))
+    listed = command("list", "--target", "next_session")
+    assert listed == command("list", "--question", "next_session")
+    assert "Will this user's next session bring a purchase?" in listed
 
 
-@pytest.fixture
-def tree(job):
-    """A tree of two levels on rows with a signal, and the rows."""
-    fill(job, examples(400, buys=noisy))
-    rows = job.lake.read(TABLE)
-    encoding = learn_encoding(rows, IN_SESSION)
-    return fit_tree(rows, encoding, Shape(2, 20, "gini"), seed=1), rows
-
-
-def test_leaves_of_the_same_majority_stay_apart(tree):
-    model, rows = tree
-    given = {row["probability"] for row in with_probability(model, rows).select("probability").distinct().collect()}
-    leaves = [*read_tree(model, IN_SESSION).leaves()]
-    assert len(leaves) == 4
-    assert len(given) == 4
-    assert sum(one < 0.5 for one in given) >= 2
-
-
-def test_a_path_names_what_was_asked_and_leads_to_the_probability(tree):
-    model, rows = tree
-    root = read_tree(model, IN_SESSION)
-    words = rules(root, IN_SESSION)
-    assert root.rows == rows.count()
-    found = (
-        with_path(model, [*root.leaves()], IN_SESSION, rows)
-        .select("probability", "path", "cart_adds")
-        .distinct()
-        .collect()
-    )
-    for row in found:
-        assert f"{row['probability']:.1%} buy" in words
-        assert row["path"].startswith(f"cart adds {row['cart_adds']:g}")
-
-
-def test_a_path_has_words_for_texts_and_for_what_is_not_known(job):
-    rows = [list(row) for row in examples(400, buys=lambda *_: False)]
-    names = TABLE.column_names
-    for number, row in enumerate(rows):
-        row[names.index("last_category")] = (None, "shoes")[number % 2]
-        row[names.index("price_last")] = (None, 19.5)[number // 2 % 2]
-        row[names.index("bought_later")] = number % 4 == 3
-    fill(job, [tuple(row) for row in rows])
-    examples_ = job.lake.read(TABLE)
-    model = fit_tree(examples_, learn_encoding(examples_, IN_SESSION), Shape(2, 20, "gini"), seed=1)
-    paths = {
-        row["path"]
-        for row in with_path(model, [*read_tree(model, IN_SESSION).leaves()], IN_SESSION, examples_)
-        .select("path")
-        .distinct()
-        .collect()
-    }
-    told = {phrase for path in paths for phrase in path.split(", ")}
-    assert {"price last 19.5", "no price last yet", "last category shoes", "no last category yet"} >= told
-    assert len(told) >= 3
+def test_the_option_names_every_target():
+    assert [*TARGETS] == [name.value for name in TargetName]

@@ -1,0 +1,104 @@
+"""Resample whole users, to say how far chance moves a metric and whether one model beats another by more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.ml.metrics import WeightedMetrics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPLICATES = 200
+"""How often the users of the test period are resampled."""
+
+
+def user_numbers(users: pd.Series) -> NDArray[np.int64]:
+    """The rows' users as numbers from 0."""
+    return np.unique(users.to_numpy(dtype=str), return_inverse=True)[1]
+
+
+def resample_users(users: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.float64]]:
+    """The weight of each row in each of REPLICATES draws of users, with replacement.
+
+    ``users`` numbers each row's user from 0. Whole users are drawn, because the rows of one user are
+    alike.
+    """
+    rng = np.random.default_rng(seed)
+    count = int(users.max()) + 1
+    for _ in range(REPLICATES):
+        yield np.bincount(rng.integers(0, count, count), minlength=count)[users].astype(float)
+
+
+def intervals(
+    labels: NDArray[np.bool_], probabilities: NDArray[np.float64], users: NDArray[np.int64], seed: int
+) -> dict[str, tuple[float, float]]:
+    """The 95 % intervals of average precision, ROC AUC, Brier score and calibration error, by bootstrap over users."""
+    weighted = WeightedMetrics(labels, probabilities)
+    metrics = {
+        "average_precision": weighted.average_precision,
+        "roc_auc": weighted.roc_auc,
+        "brier": weighted.brier,
+        "calibration_error": weighted.expected_calibration_error,
+    }
+    draws = [weights for weights in resample_users(users, seed) if _has_both_classes(labels, weights)]
+    return {name: _middle_95([metric(weights) for weights in draws]) for name, metric in metrics.items() if draws}
+
+
+def _has_both_classes(labels: NDArray[np.bool_], weights: NDArray[np.float64]) -> bool:
+    return bool((weights[labels] > 0).any() and (weights[~labels] > 0).any())
+
+
+def _middle_95(values: list[float]) -> tuple[float, float]:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same rows: the metrics of each, and the first one's less the second one's.
+
+    ``*_interval`` are 95 % intervals of the difference by paired bootstrap: both models are measured
+    on the same draws of users.
+    """
+
+    average_precisions: tuple[float, float]
+    calibration_errors: tuple[float, float]
+    precision_interval: tuple[float, float]
+    calibration_interval: tuple[float, float]
+
+    @property
+    def is_more_precise(self) -> bool:
+        """Whether the first model's average precision is higher by more than chance explains."""
+        return self.precision_interval[0] > 0
+
+    @property
+    def is_worse_calibrated(self) -> bool:
+        """Whether the first model's calibration error is higher by more than chance explains."""
+        return self.calibration_interval[0] > 0
+
+
+def compare(
+    labels: NDArray[np.bool_],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    users: NDArray[np.int64],
+    seed: int,
+) -> Comparison:
+    """Compares the probabilities that two models give the same rows. Needs rows of both classes."""
+    one, other = WeightedMetrics(labels, first), WeightedMetrics(labels, second)
+    draws = [weights for weights in resample_users(users, seed) if _has_both_classes(labels, weights)]
+    once = np.ones(len(labels))
+    return Comparison(
+        (one.average_precision(once), other.average_precision(once)),
+        (one.expected_calibration_error(once), other.expected_calibration_error(once)),
+        _middle_95([one.average_precision(weights) - other.average_precision(weights) for weights in draws]),
+        _middle_95(
+            [one.expected_calibration_error(weights) - other.expected_calibration_error(weights) for weights in draws]
+        ),
+    )
