@@ -13,6 +13,7 @@ from rich.table import Table as Grid
 from lakehouse.errors import UsageError
 from pipelines.ml.options import TargetOption
 from pipelines.ml.targets import TARGETS, TargetName
+from pipelines.ml.version_list import list_versions as read_versions
 from pipelines.runtime.console import call, out, print_json, progress_bar
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import load_settings
@@ -36,10 +37,10 @@ def _registry(target: TargetName) -> Registry:
 @app.command("list")
 def list_versions(target: TargetOption = TargetName.in_session, as_json: AsJson = False) -> None:
     """List the versions, newest first: which is live, its average precision, and why it is or is not live."""
-    registry = _registry(target)
-    versions = registry.versions()
+    predicted = TARGETS[target.value]
+    versions = read_versions(load_settings(), predicted)
     if as_json:
-        print_json([{"model": registry.model, **asdict(version)} for version in versions])
+        print_json([{"model": predicted.model, **asdict(version)} for version in versions])
         return
     grid = Grid("version", "alias", "made", "average precision", "why", box=None, padding=(0, 2))
     for version in versions:
@@ -47,7 +48,7 @@ def list_versions(target: TargetOption = TargetName.in_session, as_json: AsJson 
         precision = version.tags.get("average_precision", "")
         shown = f"{float(precision):.3f}" if precision else ""
         grid.add_row(version.number, ", ".join(version.aliases), made, shown, escape(version.why))
-    out.print(f"{registry.model}: {registry.target.description}")
+    out.print(f"{predicted.model}: {predicted.description}")
     out.print(grid)
 
 
