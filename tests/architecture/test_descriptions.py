@@ -16,7 +16,7 @@ from pipelines.bi.html.render import Report
 from pipelines.bi.powerbi.project import project_files
 from pipelines.bi.powerbi.sources import SourceKind, gold_source
 from pipelines.ml import explanation
-from pipelines.ml.targets import QUESTIONS
+from pipelines.ml.targets import TARGETS
 from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.settings import load_settings
 from tests.pipelines.bi.html.made_gold import made_gold, no_gold, write_gold
@@ -79,7 +79,7 @@ def conditions_on(inputs):
 
 
 @pytest.mark.parametrize("words", OTHER_WORDS)
-@pytest.mark.parametrize("target", QUESTIONS.values(), ids=QUESTIONS)
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 def test_the_tree_is_explained_the_same_whatever_the_words(target, words):
     assert conditions_on([described(column, words) for column in target.numbers]) == conditions_on(target.numbers)
 
