@@ -100,16 +100,17 @@ def said(installation):
 
 
 def test_the_first_notebook_counts_visits_as_other_tables_do(installation, said):
-    visits, buyers, revenue, days = ask(
+    sessions, buyers, revenue, days = ask(
         installation,
         "SELECT sum(sessions), sum(purchase_sessions), sum(revenue), count(DISTINCT started_on) FROM gold_daily_funnel",
     )
-    (visitors,) = ask(installation, "SELECT count(*) FROM gold_users")
+    (users,) = ask(installation, "SELECT count(*) FROM gold_users")
     (events,) = ask(installation, "SELECT sum(events) FROM gold_hourly_activity")
+    share = f"{buyers / sessions:.1%}"
     assert said["01_explore_sessions"] == (
-        f"{visits:,} visits of {visitors:,} visitors on {days:,} days, with {events:,} events in all.\n"
-        f"{buyers:,} visits ended in a purchase, which is {buyers / visits:.1%}, and brought {revenue:,.2f} in all.\n"
-        f"A visitor comes {visits / visitors:.2f} times, and a visit has {events / visits:.1f} events, on average.\n"
+        f"{sessions:,} sessions of {users:,} users on {days:,} days, with {events:,} events in all.\n"
+        f"{buyers:,} sessions ended in a purchase, which is {share}, and brought {revenue:,.2f} in all.\n"
+        f"A user has {sessions / users:.2f} sessions, and a session has {events / sessions:.1f} events, on average.\n"
     )
 
 
@@ -135,14 +136,14 @@ def test_the_third_notebook_measures_what_the_tables_hold(installation, said):
     )
     (types,) = ask(installation, "SELECT count(DISTINCT interaction_type) FROM silver_interactions")
     (waiting,) = ask(installation, "SELECT count(*) FROM silver_quarantine")
-    (again,) = ask(installation, "SELECT count(*) FROM silver_duplicates")
-    visits, bought, revenue = ask(installation, "SELECT count(*), avg(bought::INT), sum(revenue) FROM gold_sessions")
+    (duplicates,) = ask(installation, "SELECT count(*) FROM silver_duplicates")
+    sessions, bought, revenue = ask(installation, "SELECT count(*), avg(bought::INT), sum(revenue) FROM gold_sessions")
     assert said["03_five_vs"] == (
         f"Volume: {records:,} records.\n"
         f"Velocity: {busiest:,} records in the busiest second.\n"
         f"Variety: 3 kinds of events, {types} types of interactions.\n"
-        f"Veracity: {waiting / records:.2%} in quarantine, {again / records:.2%} came again.\n"
-        f"Value: {visits:,} visits, {bought:.2%} bought, {revenue:,.2f} in revenue.\n"
+        f"Veracity: {waiting / records:.2%} in quarantine, {duplicates / records:.2%} duplicates.\n"
+        f"Value: {sessions:,} sessions, {bought:.2%} bought, {revenue:,.2f} in revenue.\n"
     )
 
 
