@@ -19,11 +19,13 @@ COMMANDS = {
     "demo": Lazy(
         "pipelines.cli.demo:demo", "Run everything once, small: Kafka, all tables, a model, predictions, and a summary."
     ),
-    "doctor": Lazy("pipelines.operations.doctor:doctor", "Look what is missing on this machine, and name the cure."),
+    "doctor": Lazy("pipelines.operations.doctor:doctor", "Show what is missing on this machine, with a hint for each."),
     "broker": Lazy("pipelines.cli.broker:app", "The embedded Kafka: start it, stop it, look at it."),
     "produce": Lazy("pipelines.cli.produce:app", "Events into Kafka: simulated shoppers, or a real export."),
     "ingest": Lazy("pipelines.ingest:ingest", "Land Kafka's records in bronze, as they are."),
-    "refine": Lazy("pipelines.refine:refine", "Judge bronze's records and give each its one fate in silver."),
+    "refine": Lazy(
+        "pipelines.refine:refine", "Validate bronze's records and write each to silver, quarantine or duplicates."
+    ),
     "aggregate": Lazy("pipelines.aggregate:aggregate", "Keep gold up with silver."),
     "train": Lazy(
         "pipelines.train:train",
@@ -45,23 +47,23 @@ COMMANDS = {
     ),
     "verify": Lazy(
         "pipelines.operations.verify:verify",
-        "Prove that every record is in bronze once, has one fate, and that gold equals a rebuild.",
+        "Prove that every record is in bronze once and accounted for, that tables keep their rules, and gold is right.",
     ),
     "quality": Lazy(
         "pipelines.operations.quality:quality",
-        "Hold each day's share of quarantined records against the settings; fails where it is too high.",
+        "Compare each day's share of quarantined records with the settings; fail where it is too high.",
     ),
     "rebuild": Lazy("pipelines.rebuild:rebuild", "Make a layer's tables anew from the layer below, to the same rows."),
     "recover": Lazy(
         "pipelines.operations.recover:recover",
-        "Say what is wrong with each stream, and with --apply go on from what the tables hold.",
+        "Show what is wrong with each stream; with --apply, continue from what the tables hold.",
     ),
     "maintain": Lazy(
         "pipelines.operations.maintain:maintain",
-        "Put small files together, and remove those that nothing needs any more; the streams may run meanwhile.",
+        "Compact small files, and remove those that nothing needs any more; the streams may run meanwhile.",
     ),
     "quarantine": Lazy(
-        "pipelines.operations.quarantine:app", "What broke the contract: look at it, and send it through again."
+        "pipelines.cli.quarantine:app", "What broke the contract: look at it, and send it through again."
     ),
     "contract": Lazy(
         "pipelines.cli.contract:contract", "Print what an event has to look like: its fields, and the rules they keep."

@@ -1,22 +1,19 @@
-"""The quarantine on the command line: what waits and why, and its way back."""
+"""Replay or discard the records that wait in quarantine; both write silver's tables, by Spark."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from rich.markup import escape
-from rich.table import Table as Grid
 
 from bronze.raw_events import COORDINATE_NAMES
 from lakehouse.dataframes import union
-from lakehouse.errors import DataError, UsageError
-from pipelines.runtime.completion import complete_event
+from lakehouse.errors import UsageError
+from pipelines.operations.quarantine_list import Event, Rule, Since, since_instant
 from pipelines.runtime.console import out, print_json
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
@@ -26,15 +23,6 @@ from producers.events import EVENTS, event_named
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER, validate_records
 from silver.quarantine import QUARANTINE, waiting
-
-app = typer.Typer(no_args_is_help=True, help="What broke the contract: look at it, and send it through again.")
-
-Event = Annotated[
-    str,
-    typer.Option("--event", metavar="EVENT", autocompletion=complete_event, help="Only records of this kind of event."),
-]
-Rule = Annotated[str, typer.Option("--rule", help="Only records that break this rule.")]
-Since = Annotated[str, typer.Option("--since", help="Only records that arrived at this ISO 8601 time (UTC) or later.")]
 
 
 @dataclass(frozen=True)
@@ -64,134 +52,11 @@ def chosen(job: Job, event: str = "", rule: str = "", since: str = "") -> DataFr
         rows = rows.where(F.col("topic") == event)
     if rule:
         rows = rows.where(F.array_contains("rules", rule))
-    if since:
-        try:
-            instant = datetime.fromisoformat(since)
-        except ValueError as error:
-            raise UsageError(
-                f"--since {since!r} is not a time.", "Write it as 2026-10-15 or 2026-10-15T12:00:00Z."
-            ) from error
+    if instant := since_instant(since):
         rows = rows.where(F.col("arrived_at") >= F.lit(instant.isoformat()).cast("TIMESTAMP"))
     return rows
 
 
-@app.command("list")
-def list_(event: Event = "", rule: Rule = "", since: Since = "", as_json: AsJson = False) -> None:
-    """What waits, grouped by the rule it breaks, with counts and an example."""
-    job = open_job("quarantine")
-    groups = grouped(chosen(job, event, rule, since), rule)
-    if as_json:
-        print_json(groups)
-        return
-    if not groups:
-        out.print("Nothing waits in quarantine.")
-        return
-    titles = ("event", "rule", "records", "first arrived", "last arrived", "example at", "what is wrong with it")
-    grid = Grid(*titles, box=None, padding=(0, 2))
-    for group in groups:
-        example = group["example"]
-        where = f"{example['partition']} {example['offset']}"
-        grid.add_row(
-            group["event"],
-            group["rule"],
-            f"{group['records']:,}",
-            group["first_arrived_at"][:19],
-            group["last_arrived_at"][:19],
-            where,
-            escape(example["sentence"]),
-        )
-    out.print(grid)
-    first = groups[0]
-    place = f"{first['event']} {first['example']['partition']} {first['example']['offset']}"
-    out.print(
-        f"`clickstream quarantine show {place}` prints the first example; `replay` judges all again. Times are UTC."
-    )
-
-
-def grouped(rows: DataFrame, rule: str = "") -> list[dict[str, Any]]:
-    """The rows by event and broken rule: how many, since when, and the first one as an example."""
-    broken = rows.select(
-        *COORDINATE_NAMES, "arrived_at", F.explode(F.arrays_zip("rules", "sentences")).alias("one")
-    ).select(*COORDINATE_NAMES, "arrived_at", "one.rules", "one.sentences")
-    if rule:
-        broken = broken.where(F.col("rules") == rule)
-    found = (
-        broken.groupBy("topic", "rules")
-        .agg(
-            F.countDistinct("topic_id", "partition", "offset").alias("records"),
-            F.min("arrived_at").cast("STRING").alias("first"),
-            F.max("arrived_at").cast("STRING").alias("last"),
-            F.min_by(
-                F.struct("topic_id", "partition", "offset", "sentences"), F.struct("arrived_at", "partition", "offset")
-            ).alias("example"),
-        )
-        .orderBy(F.desc("records"), "topic", "rules")
-        .collect()
-    )
-    return [
-        {
-            "event": row["topic"],
-            "rule": row["rules"],
-            "records": row["records"],
-            "first_arrived_at": row["first"],
-            "last_arrived_at": row["last"],
-            "example": {
-                "topic_id": row["example"]["topic_id"],
-                "partition": row["example"]["partition"],
-                "offset": row["example"]["offset"],
-                "sentence": row["example"]["sentences"],
-            },
-        }
-        for row in found
-    ]
-
-
-@app.command()
-def show(
-    event: Annotated[str, typer.Argument(metavar="EVENT", autocompletion=complete_event, help="The kind of event.")],
-    partition: Annotated[int, typer.Argument(help="The record's partition.")],
-    offset: Annotated[int, typer.Argument(help="The record's offset.")],
-    as_json: AsJson = False,
-) -> None:
-    """Print one record readably: its reasons, and its bytes escaped."""
-    job = open_job("quarantine")
-    event_named(event)
-    job.lake.ensure(QUARANTINE)
-    rows = (
-        job.lake.read(QUARANTINE)
-        .where((F.col("topic") == event) & (F.col("partition") == partition) & (F.col("offset") == offset))
-        .orderBy("arrived_at")
-        .withColumns({name: F.col(name).cast("STRING") for name in ("arrived_at", "first_judged_at", "last_judged_at")})
-        .collect()
-    )
-    if not rows:
-        raise DataError(
-            f"The record {event}/{partition}/{offset} is not in quarantine.",
-            "`clickstream quarantine list` has examples.",
-        )
-    records = [{**row.asDict(), "value": escaped(row["value"])} for row in rows]
-    if as_json:
-        print_json(records)
-        return
-    for record in records:
-        for name in (*COORDINATE_NAMES, "status", "discard_reason", "arrived_at", "first_judged_at", "last_judged_at"):
-            if record[name] is not None:
-                out.print(f"{name:16} {record[name]}", markup=False)
-        out.print(f"{'contract':16} {record['contract_version']}", markup=False)
-        for rule, sentence in zip(record["rules"], record["sentences"], strict=True):
-            out.print(f"{'breaks':16} {rule}: {sentence}", markup=False, soft_wrap=True)
-        out.print(f"{'value':16} {record['value']}", markup=False, soft_wrap=True)
-
-
-def escaped(value: bytes | bytearray | None) -> str:
-    """Bytes as text in which nothing can be mistaken: what is not printable UTF-8 is escaped."""
-    if value is None:
-        return "null (a tombstone)"
-    text = bytes(value).decode("utf-8", "backslashreplace")
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-
-
-@app.command()
 def replay(
     event: Event = "",
     rule: Rule = "",
@@ -199,7 +64,7 @@ def replay(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge the waiting records again under the current contract: the good ones enter silver."""
+    """Validate the waiting records again under the current contract: the good ones enter silver."""
     result = run_replay(open_job("quarantine"), event=event, rule=rule, since=since, dry_run=dry_run)
     if as_json:
         print_json({"judged": result.judged, "good": result.good, "still_bad": result.still_bad, "dry_run": dry_run})
@@ -286,7 +151,6 @@ def finish_replay(job: Job) -> None:
         job.lake.merge(QUARANTINE, replayed_halfway(job).withColumns(done))
 
 
-@app.command()
 def discard(
     reason: Annotated[str, typer.Option("--reason", help="Why these records stay out for good.")],
     event: Event = "",

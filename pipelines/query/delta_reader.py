@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lakehouse.errors import OutsideError
 from lakehouse.table import Column, Table
@@ -14,11 +15,22 @@ from pipelines.runtime.settings import Settings
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
-    from duckdb import DuckDBPyConnection
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 
 _DUCKDB_TYPES = {"STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
 """Spark's types in gold that DuckDB calls otherwise."""
+
+_DUCKDB_NAMES = {
+    "string": "VARCHAR",
+    "long": "BIGINT",
+    "short": "SMALLINT",
+    "byte": "TINYINT",
+    "binary": "BLOB",
+    "timestamp": "TIMESTAMPTZ",
+    "timestamp_ntz": "TIMESTAMP",
+}
+"""Delta's types that DuckDB calls otherwise."""
 
 
 def opened(table: Table, root: str) -> DeltaTable | None:
@@ -60,8 +72,45 @@ def add_views(connection: DuckDBPyConnection, tables: Mapping[str, DeltaTable]) 
         connection.execute(f"CREATE SCHEMA {layer}")
     for name, table in tables.items():
         connection.execute(f"SET schema = '{TABLES[name].layer}'")
-        connection.from_arrow(table.to_pyarrow_dataset()).create_view(TABLES[name].short_name)
+        relation(connection, table).create_view(TABLES[name].short_name)
     connection.execute("SET schema = 'main'")
+
+
+def relation(connection: DuckDBPyConnection, table: DeltaTable) -> DuckDBPyRelation:
+    """The rows of a table's version, for SQL; a column that a file has not yet is NULL there.
+
+    DuckDB reads the files of a folder itself. Arrow's datasets import pandas, which takes half a second; they
+    read what lies in an object store, for which DuckDB would have to fetch an extension.
+    """
+    files = table.file_uris()
+    if any("://" in file for file in files) or table.metadata().partition_columns:
+        return connection.from_arrow(table.to_pyarrow_dataset())
+    fields = json.loads(table.schema().to_json())["fields"]
+    columns = [(_quoted(field["name"]), _duckdb_type(field["type"])) for field in fields]
+    rows = connection.sql(f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in columns)} WHERE false")
+    if files:
+        names = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        rows = connection.sql(
+            f"{rows.sql_query()} UNION ALL BY NAME "
+            f"FROM read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
+        )
+    return rows.project(", ".join(f"{name}::{kind} AS {name}" for name, kind in columns))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _duckdb_type(kind: Any) -> str:
+    """DuckDB's name of a type as Delta's log writes it."""
+    if isinstance(kind, str):
+        return _DUCKDB_NAMES.get(kind, kind.upper())
+    if kind["type"] == "array":
+        return f"{_duckdb_type(kind['elementType'])}[]"
+    if kind["type"] == "map":
+        return f"MAP({_duckdb_type(kind['keyType'])}, {_duckdb_type(kind['valueType'])})"
+    fields = (f"{_quoted(field['name'])} {_duckdb_type(field['type'])}" for field in kind["fields"])
+    return f"STRUCT({', '.join(fields)})"
 
 
 def empty_table(name: str, columns: Iterable[Column]) -> str:

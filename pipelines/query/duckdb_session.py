@@ -57,6 +57,9 @@ def lake_connection(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyCon
         # The bar would stand among the rows.
         connection.execute("SET enable_progress_bar = false")
         add_views(connection, found)
+        connection.execute(
+            "SET allowed_paths = $files", {"files": [file for one in found.values() for file in one.file_uris()]}
+        )
         for setting in (f"SET schema = '{SCHEMA}'", *_LOCKED):
             connection.execute(setting)
         yield connection

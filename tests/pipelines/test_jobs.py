@@ -15,9 +15,11 @@ from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.locks import WriterLock
 from pipelines.aggregate import run_aggregate
+from pipelines.cli.quarantine import app as quarantine_app
 from pipelines.gold_builder import STREAM
 from pipelines.operations import quality, quarantine, recover
 from pipelines.operations.checks_gold import check_gold
+from pipelines.operations.quarantine_list import waiting_groups
 from pipelines.operations.status import run_status
 from pipelines.rebuild import Layer, content_hash, run_rebuild
 from pipelines.refine import run_refine
@@ -40,12 +42,12 @@ def test_what_waits_enters_silver_once_the_list_has_grown_and_a_rebuild_gives_th
         record("interactions", 3, b"not json"),
     ])  # fmt: skip
     run_refine(job)
-    assert [row["rule"] for row in quarantine.grouped(quarantine.chosen(job))] == [
+    assert [row["rule"] for row in waiting_groups(job.settings)] == [
         "interaction_type_unknown", "json_invalid", "user_id_missing",
     ]  # fmt: skip
 
-    monkeypatch.setattr(quarantine, "open_job", lambda _: job)
-    shown = CliRunner().invoke(quarantine.app, ["show", "interactions", "0", "3"])
+    monkeypatch.setattr("pipelines.operations.quarantine_list.load_settings", lambda: job.settings)
+    shown = CliRunner().invoke(quarantine_app, ["show", "interactions", "0", "3"])
     assert "breaks           json_invalid: " in shown.stdout
     assert "value            not json" in shown.stdout
 

@@ -13,6 +13,7 @@ import pytest
 from pipelines.cli import main
 from pipelines.cli.main import app
 from pipelines.runtime.commands import command_of
+from tests.pipelines.bi.html.made_gold import made_gold, write_gold
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,6 +55,21 @@ def test_a_command_without_data_loads_no_data_library(command):
         loaded(*command.split()) & {*HEAVY, "confluent_kafka", "duckdb", "deltalake", "pyarrow", "pydantic_settings"}
         == set()
     )
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    """A small lake of gold, and an empty silver."""
+    root = tmp_path_factory.mktemp("lake")
+    write_gold(root, made_gold(visits=20))
+    return str(root)
+
+
+@pytest.mark.parametrize("command", ["sql FROM~sessions", "quarantine list"])
+def test_a_command_that_reads_tables_loads_no_spark(lake, tmp_path, command):
+    words = [word.replace("~", " ") for word in command.split()]
+    environment = {"CLICKSTREAM_LAKE": lake, "CLICKSTREAM_STATE": str(tmp_path / "state")}
+    assert loaded(*words, **environment) & {*HEAVY, "confluent_kafka", "pyarrow"} == set()
 
 
 def _silent(command: Any, path: str) -> Iterator[str]:

@@ -39,6 +39,45 @@ def test_a_table_of_gold_that_is_not_there_yet_is_empty(installation):
         assert found.columns == list(METRICS.column_names)
 
 
+def test_a_file_without_a_column_has_it_as_null(installation):
+    place = f"{installation.lake_root}/silver/quarantine"
+    write_deltalake(place, pa.table({"offset": pa.array([1], pa.int64())}))
+    later = {
+        "offset": pa.array([2], pa.int32()),
+        "rules": [["a", "b"]],
+        "value": [b"\xff"],
+        "on": [AT.date()],
+        "at": [AT],
+    }
+    write_deltalake(place, pa.table(later), mode="append", schema_mode="merge")
+    with open_sql(installation) as lake:
+        rows = lake.sql('SELECT "offset", rules, value, "on", epoch_us("at") FROM silver.quarantine ORDER BY 1')
+        assert rows.fetchall() == [
+            (1, None, None, None, None),
+            (2, ["a", "b"], b"\xff", AT.date(), int(AT.timestamp()) * 1_000_000),
+        ]
+        assert lake.sql("FROM silver.quarantine").types[0] == "BIGINT"
+
+
+def test_a_table_without_files_has_its_columns(installation):
+    empty = pa.table({"user_id": pa.array([], pa.string()), "seen_at": pa.array([], pa.timestamp("us", "UTC"))})
+    write_deltalake(f"{installation.lake_root}/silver/clicks", empty)
+    with open_sql(installation) as lake:
+        relation = lake.sql("FROM silver.clicks")
+        assert relation.fetchall() == []
+        assert list(map(str, relation.types)) == ["VARCHAR", "TIMESTAMP WITH TIME ZONE"]
+
+
+def test_nested_types_are_read(installation):
+    rows = pa.table({
+        "headers": [[{"key": "a", "value": b"1"}]],
+        "counts": pa.array([[("x", 1)]], pa.map_(pa.string(), pa.int64())),
+    })  # fmt: skip
+    write_deltalake(f"{installation.lake_root}/bronze/clicks", rows)
+    with open_sql(installation) as lake:
+        assert lake.sql("FROM bronze.clicks").fetchall() == [([{"key": "a", "value": b"1"}], {"x": 1})]
+
+
 def test_where_no_table_is_the_cure_is_named(installation):
     with pytest.raises(OutsideError, match="Run `make demo`"):
         open_sql(installation)

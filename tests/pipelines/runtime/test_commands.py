@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from pipelines.cli.main import app
-from pipelines.operations.quarantine import app as quarantine
+from pipelines.cli.quarantine import app as quarantine
 from pipelines.runtime.commands import Lazy, command_of, lazy_app
 
 APPS = {"clickstream": app, "clickstream quarantine": quarantine}
