@@ -1,4 +1,4 @@
-"""A real Apache Kafka on this machine: one node, reached from this machine only, kept between its starts."""
+"""Run a real Apache Kafka on this machine: one node on the loopback, whose records outlive its process."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import re
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import psutil
 
 from lakehouse.atomic_files import write_json
+from lakehouse.embedded_kafka.cluster import cluster_id_at
 from lakehouse.embedded_kafka.config import (
     HOST,
     LOGGING,
@@ -26,23 +28,23 @@ from lakehouse.embedded_kafka.config import (
     server_settings,
     tail,
 )
-from lakehouse.embedded_kafka.kafka_wire import cluster_at
-from lakehouse.embedded_kafka.processes import born, end
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.jvm import Java, find_java, resolve_jars
 from lakehouse.locks import exclusive
+from lakehouse.processes import end_group, running
 
 KAFKA = "org.apache.kafka:kafka_2.13:4.3.1"
 LOG_BINDING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
-"""What Kafka's own archive adds to its artifact so that it logs; the version is that of its log4j-core."""
+"""Kafka's archive has this jar beside its artifact, for its log; the version is that of its log4j-core."""
 
 _HEAP = re.compile(r"[1-9]\d*[kmgKMG]")
+_MAIN = "kafka.Kafka"
 _TRIES = 3
 
 
 @dataclass(frozen=True)
 class BrokerStatus:
-    """What the broker does now. ``running`` is that it answers; a ``pid`` without it is still starting."""
+    """The state of the broker. ``running`` means that it answers; one with a ``pid`` that does not is starting."""
 
     running: bool
     bootstrap_servers: str | None
@@ -50,11 +52,17 @@ class BrokerStatus:
     data_dir: str | None
 
 
+@dataclass(frozen=True)
+class _RunningBroker:
+    process: psutil.Process
+    port: int
+
+
 class Broker:
-    """The broker that lives in ``home``; everything it has is in there.
+    """The broker whose records, settings and logs are in the folder ``home``.
 
     ``port`` 0 takes a free one and keeps it. ``heap`` is as Java writes it, ``start_timeout`` in
-    seconds, without downloads. ``say`` hears what a person wants to know meanwhile.
+    seconds, without downloads. ``say`` is called with messages for a person.
 
     Every method may be called from several processes at once.
     """
@@ -76,17 +84,17 @@ class Broker:
 
     @property
     def data_dir(self) -> Path:
-        """Where the records are."""
+        """The folder of the records."""
         return self.home / "data"
 
     @property
     def log(self) -> Path:
-        """Where Kafka writes what it has to say."""
+        """The file of Kafka's log."""
         return self.home / "logs" / "broker.log"
 
     @property
     def class_path_file(self) -> Path:
-        """The jars that the last start used: with them, the next needs no network."""
+        """The file that lists the jars of the last start: with it, the next start needs no network."""
         return self.home / "classpath.json"
 
     @property
@@ -99,27 +107,27 @@ class Broker:
 
     def status(self) -> BrokerStatus:
         """Whether it runs and where; changes nothing."""
-        process = self._process()
-        if process is None:
+        broker = self._running()
+        if broker is None:
             return BrokerStatus(False, None, None, str(self.data_dir))
-        running = self._answers(process["port"])
+        answers = self._answers(broker.port)
         return BrokerStatus(
-            running, f"{HOST}:{process['port']}" if running else None, process["pid"], str(self.data_dir)
+            answers, f"{HOST}:{broker.port}" if answers else None, broker.process.pid, str(self.data_dir)
         )
 
     def start(self) -> BrokerStatus:
         """Starts it, if it does not run, and returns once it answers.
 
-        Raises UsageError for a port that is taken or a heap that is none, OutsideError where Java
-        or the jars are missing, or Kafka dies or does not answer in time.
+        Raises UsageError for a port that is taken or an invalid heap size, OutsideError where Java
+        or the jars are missing, or where Kafka ends or does not answer in time.
         """
         if not _HEAP.fullmatch(self.heap):
-            raise UsageError(f"{self.heap!r} is no size of a heap.", "Write kafka.heap as 512m or 1g.")
+            raise UsageError(f"Invalid heap size {self.heap!r}.", "Write kafka.heap as 512m or 1g.")
         with self._lock():
-            process = self._process()
-            if process is not None:
-                self._await(process, int(process["port"]), ours=False)
-                self.say(f"It runs already, at {HOST}:{process['port']} (pid {process['pid']}).")
+            broker = self._running()
+            if broker is not None:
+                self._await_answer(broker, ours=False)
+                self.say(f"It runs already, at {HOST}:{broker.port} (pid {broker.process.pid}).")
                 return self.status()
             if self._pid_file.exists():
                 self.say("It did not stop properly the last time; what it acknowledged is kept.")
@@ -128,14 +136,14 @@ class Broker:
                 raise _PortTakenError(self.port)
             java = find_java()
             class_path = self._class_path()
-            for left in reversed(range(_TRIES)):
+            for tries_left in reversed(range(_TRIES)):
                 port = self._configure()
                 self._format(java, class_path)
                 try:
                     self._launch(java, class_path, port)
                     break
                 except _PortTakenError:  # by someone quicker, after it was found free
-                    if self.port or not left:
+                    if self.port or not tries_left:
                         raise
             return self.status()
 
@@ -144,15 +152,15 @@ class Broker:
         if not self.home.is_dir():
             return False
         with self._lock():
-            process = self._process()
-            if process is not None and not end(process["pid"], process["started"], timeout):
+            broker = self._running()
+            if broker is not None and not end_group(broker.process.pid, timeout):
                 self.say(f"It did not stop within {timeout:g} seconds and was killed; what it acknowledged is kept.")
-            if process is None and self._pid_file.exists():
+            if broker is None and self._pid_file.exists():
                 self.say("Its last process has ended without being stopped.")
             self._pid_file.unlink(missing_ok=True)
             if self._child is not None:
-                self._child.poll()  # collects what is left of it
-            return process is not None
+                self._child.poll()  # collects the zombie
+            return broker is not None
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -170,14 +178,23 @@ class Broker:
         with exclusive(self.home, "broker"):
             yield
 
-    def _process(self) -> dict[str, Any] | None:
-        """What the pid file says, if that very process still lives."""
-        process = read_note(self._pid_file)
+    def _running(self) -> _RunningBroker | None:
+        """The process of the pid file, if it is this broker: its command line names this folder.
+
+        A start time would tell less: it shifts with the machine's clock.
+        """
+        note = read_note(self._pid_file)
         try:
-            alive = born(int(process["pid"])) == process["started"] and int(process["port"]) > 0
-        except (KeyError, TypeError, ValueError):
+            process, port = running(int(note["pid"])), int(note["port"])
+            command = process.cmdline() if process else []
+        except (KeyError, TypeError, ValueError, OverflowError, psutil.Error):
             return None
-        return process if alive else None
+        ours = _MAIN in command and self._home_option in command and port > 0
+        return _RunningBroker(process, port) if process and ours else None
+
+    @property
+    def _home_option(self) -> str:
+        return f"-Dbroker.home={self.home}"
 
     def _class_path(self) -> str:
         wanted = [KAFKA, LOG_BINDING]
@@ -216,9 +233,9 @@ class Broker:
             stdin=subprocess.DEVNULL,
         )
         if done.returncode:
-            said = reason((done.stdout + done.stderr).splitlines())
+            why = reason((done.stdout + done.stderr).splitlines())
             raise OutsideError(
-                f"The broker's folder {self.data_dir} cannot be formatted: {said}",
+                f"The broker's folder {self.data_dir} cannot be formatted: {why}",
                 f"Look into {self.log}, whether the disk is full and whether the folder can be written.",
             )
 
@@ -230,7 +247,7 @@ class Broker:
             "-XX:+ExitOnOutOfMemoryError",
             "-Djava.awt.headless=true",
             "-Dlog4j2.configurationFile=log4j2.properties",
-            f"-Dbroker.home={self.home}",  # for whoever looks at the list of processes
+            self._home_option,  # tells this broker from other processes
             "-cp",
             class_path,
             main,
@@ -240,40 +257,34 @@ class Broker:
         before = self.log.stat().st_size if self.log.exists() else 0
         with self._output.open("wb") as output:
             self._child = subprocess.Popen(
-                [*self._java(java, class_path, "kafka.Kafka"), "server.properties"],
+                [*self._java(java, class_path, _MAIN), "server.properties"],
                 cwd=self.home,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C in the starter's terminal is none of its business
+                start_new_session=True,  # Ctrl-C in the starter's terminal does not reach it
             )
-        process = {
-            "pid": self._child.pid,
-            "port": port,
-            "started": born(self._child.pid) or "",
-            "data_dir": str(self.data_dir),
-        }
         try:
-            write_json(self._pid_file, process)
-            self._await(process, port, ours=True, log_from=before)
+            write_json(self._pid_file, {"pid": self._child.pid, "port": port, "data_dir": str(self.data_dir)})
+            self._await_answer(_RunningBroker(psutil.Process(self._child.pid), port), ours=True, log_from=before)
         except BaseException:
-            end(self._child.pid, str(process["started"]), timeout=5)
+            end_group(self._child.pid, timeout=5)
             self._child.wait()
             self._pid_file.unlink(missing_ok=True)
             raise
 
-    def _await(self, process: Mapping[str, Any], port: int, *, ours: bool, log_from: int = 0) -> None:
+    def _await_answer(self, broker: _RunningBroker, *, ours: bool, log_from: int = 0) -> None:
         until = time.monotonic() + self.start_timeout
-        while not self._answers(port):
-            if born(process["pid"]) != process["started"]:
-                said = self._last_words(log_from)
-                if ours and "already in use" in said:
-                    raise _PortTakenError(port)
-                raise OutsideError(f"Kafka ended while it started: {said}", f"Look into {self.log}.")
+        while not self._answers(broker.port):
+            if running(broker.process.pid) != broker.process:
+                why = self._last_words(log_from)
+                if ours and "already in use" in why:
+                    raise _PortTakenError(broker.port)
+                raise OutsideError(f"Kafka ended while it started: {why}", f"Look into {self.log}.")
             if time.monotonic() > until:
                 raise OutsideError(
-                    f"Kafka (pid {process['pid']}) does not answer after {self.start_timeout:g} seconds: "
+                    f"Kafka (pid {broker.process.pid}) does not answer after {self.start_timeout:g} seconds: "
                     f"{self._last_words(log_from)}",
                     f"Look into {self.log}; "
                     + ("raise kafka.start_timeout_seconds." if ours else "stop the broker and start it again."),
@@ -281,8 +292,8 @@ class Broker:
             time.sleep(0.05)
 
     def _answers(self, port: int) -> bool:
-        """Whether this very Kafka answers there, and not one that took the port before it could."""
-        cluster = cluster_at(HOST, port)
+        """Whether this broker answers there, and not another one that took the port first."""
+        cluster = cluster_id_at(HOST, port)
         return cluster is not None and f"cluster.id={cluster}" in tail(self.data_dir / "meta.properties")
 
     def _last_words(self, log_from: int) -> str:
@@ -290,7 +301,7 @@ class Broker:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "LC_ALL": "C.UTF-8"}  # else Java cannot read a folder's name that is not plain ASCII
+    return {**os.environ, "LC_ALL": "C.UTF-8"}  # Java cannot read a folder's name beyond ASCII otherwise
 
 
 class _PortTakenError(UsageError):

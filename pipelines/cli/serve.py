@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from typing import Annotated
@@ -11,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lakehouse.errors import OutsideError
+from lakehouse.processes import end_group
 from lakehouse.signals import stopping
 from pipelines.ml.registry import Registry, tracking_uri
 from pipelines.query.thrift_endpoint import sql
@@ -42,20 +41,7 @@ def mlflow(port: Annotated[int, typer.Option(help="The port on this machine.")] 
             if not stop.is_set():
                 raise OutsideError(f"The MLflow server ended by itself (code {server.returncode}).", f"{log} says why.")
         finally:
-            end_group(server)
-
-
-def end_group(process: subprocess.Popen[bytes], seconds: float = 10) -> None:
-    """Ends a process and all that it started: asked first, then made to."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            continue
+            end_group(server.pid, timeout=10)
 
 
 app.command()(sql)

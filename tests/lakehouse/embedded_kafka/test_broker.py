@@ -4,26 +4,27 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from typer.testing import CliRunner
 
+from lakehouse.atomic_files import write_json
 from lakehouse.embedded_kafka import broker as module
 from lakehouse.embedded_kafka.broker import Broker, BrokerStatus
 from lakehouse.embedded_kafka.config import free_port, is_taken
-from lakehouse.embedded_kafka.processes import born
-from lakehouse.errors import OutsideError
+from lakehouse.errors import OutsideError, UsageError
+from lakehouse.processes import running as process_of
 from pipelines.cli.broker import app
 from tests.support.polling import until
-
-pytestmark = pytest.mark.kafka
 
 LIMIT = 30
 
@@ -73,10 +74,11 @@ def create(servers: str | None, topic: str) -> None:
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(LIMIT)
 
 
-def wait_until_dead(pid: int, started: str) -> None:
-    until(lambda: born(pid) != started, f"the end of process {pid}", limit=LIMIT, step=0.02)
+def wait_until_dead(pid: int) -> None:
+    until(lambda: process_of(pid) is None, f"the end of process {pid}", limit=LIMIT, step=0.02)
 
 
+@pytest.mark.kafka
 def test_records_topics_and_address_survive_a_stop_and_a_kill(home: Path, running: BrokerStatus) -> None:
     create(running.bootstrap_servers, "kept")
     produce(running.bootstrap_servers, "kept", "first")
@@ -88,10 +90,8 @@ def test_records_topics_and_address_survive_a_stop_and_a_kill(home: Path, runnin
     assert again.pid != running.pid
     produce(again.bootstrap_servers, "kept", "second")
     assert again.pid is not None
-    started = born(again.pid)
-    assert started
     os.kill(again.pid, signal.SIGKILL)
-    wait_until_dead(again.pid, started)
+    wait_until_dead(again.pid)
     assert not Broker(home).status().running
 
     said: list[str] = []
@@ -101,12 +101,14 @@ def test_records_topics_and_address_survive_a_stop_and_a_kill(home: Path, runnin
     assert consume(after.bootstrap_servers, "kept", 2) == ["first", "second"]
 
 
+@pytest.mark.kafka
 def test_a_second_start_says_that_it_runs_and_changes_nothing(home: Path, running: BrokerStatus) -> None:
     said: list[str] = []
     assert Broker(home, say=said.append).start() == running
     assert "runs already" in said[0]
 
 
+@pytest.mark.kafka
 def test_two_starts_at_once_start_one_which_outlives_them(home: Path) -> None:
     Broker(home).stop()
     code = (
@@ -123,6 +125,7 @@ def test_two_starts_at_once_start_one_which_outlives_them(home: Path) -> None:
     assert os.getsid(status.pid or 0) == status.pid  # a Ctrl-C in the starter's terminal does not reach it
 
 
+@pytest.mark.kafka
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads Linux's own list of sockets")
 def test_it_listens_on_the_loopback_only(running: BrokerStatus) -> None:
     links = [str(link.readlink()) for link in Path(f"/proc/{running.pid}/fd").iterdir() if link.is_symlink()]
@@ -133,7 +136,8 @@ def test_it_listens_on_the_loopback_only(running: BrokerStatus) -> None:
     assert listening <= {"0100007F", "0000000000000000FFFF00000100007F"}
 
 
-def test_topics_are_made_on_purpose_keep_everything_and_carry_the_brokers_time(running: BrokerStatus) -> None:
+@pytest.mark.kafka
+def test_topics_are_explicit_keep_all_and_have_broker_time(running: BrokerStatus) -> None:
     admin = AdminClient({"bootstrap.servers": running.bootstrap_servers})
     producer = Producer({"bootstrap.servers": running.bootstrap_servers, "message.timeout.ms": 3000})
     failed: list[KafkaError] = []
@@ -148,6 +152,7 @@ def test_topics_are_made_on_purpose_keep_everything_and_carry_the_brokers_time(r
     assert config["message.timestamp.type"].value == "LogAppendTime"
 
 
+@pytest.mark.kafka
 def test_the_next_start_resolves_nothing(home: Path, running: BrokerStatus, monkeypatch: pytest.MonkeyPatch) -> None:
     assert running.running
     Broker(home).stop()
@@ -155,6 +160,7 @@ def test_the_next_start_resolves_nothing(home: Path, running: BrokerStatus, monk
     assert Broker(home).start().running
 
 
+@pytest.mark.kafka
 def test_a_port_lost_to_someone_quicker_is_replaced(home: Path, broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Broker(home).stop()
     theirs = int(broker.rpartition(":")[2])
@@ -166,6 +172,7 @@ def test_a_port_lost_to_someone_quicker_is_replaced(home: Path, broker: str, mon
     assert is_taken(theirs)
 
 
+@pytest.mark.kafka
 def test_why_it_died_is_in_the_error(tmp_path: Path) -> None:
     kafka = Broker(tmp_path)
     kafka.data_dir.mkdir()
@@ -176,11 +183,13 @@ def test_why_it_died_is_in_the_error(tmp_path: Path) -> None:
     assert kafka.status() == BrokerStatus(False, None, None, str(kafka.data_dir))
 
 
+@pytest.mark.kafka
 def test_a_heap_that_java_refuses_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutsideError, match=r"[Hh]eap|memory"):
         Broker(tmp_path, heap="1k").start()
 
 
+@pytest.mark.kafka
 def test_the_command_line_starts_shows_and_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKSTREAM_STATE", str(tmp_path))
     monkeypatch.delenv("CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS", raising=False)
@@ -201,7 +210,88 @@ def test_the_command_line_starts_shows_and_stops_it(tmp_path: Path, monkeypatch:
     assert "not running" in again.stdout
 
 
+@pytest.mark.kafka
 def test_the_session_broker_answers(broker: str) -> None:
     create(broker, "session-check")
     produce(broker, "session-check", "here")
     assert consume(broker, "session-check", 1) == ["here"]
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    """A port of the loopback that another program listens on, and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_configured_port_that_is_taken_is_refused_with_a_hint(tmp_path: Path, listener: int) -> None:
+    with pytest.raises(UsageError, match=rf"Port {listener} .* is taken") as raised:
+        Broker(tmp_path, port=listener).start()
+    assert "kafka.port" in raised.value.hint
+
+
+def test_a_heap_that_is_no_size_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'much'"):
+        Broker(tmp_path, heap="much").start()
+
+
+def test_a_pid_that_another_process_has_now_is_not_the_broker(tmp_path: Path) -> None:
+    write_json(tmp_path / "broker.json", {"pid": os.getpid(), "port": 1, "started": "before the last boot"})
+    said: list[str] = []
+    broker = Broker(tmp_path, say=said.append)
+    assert broker.status() == BrokerStatus(False, None, None, str(tmp_path / "data"))
+    assert broker.stop() is False  # and this very process still lives
+    assert not (tmp_path / "broker.json").exists()
+    assert "ended without being stopped" in said[0]
+
+
+@pytest.mark.parametrize(
+    "note", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1}', '{"pid": 1, "started": null, "port": 1}']
+)
+def test_a_broken_pid_file_means_that_nothing_runs(tmp_path: Path, note: str) -> None:
+    (tmp_path / "broker.json").write_text(note)
+    assert Broker(tmp_path).status().running is False
+    assert Broker(tmp_path).status().pid is None
+
+
+def test_status_and_stop_make_no_folder(tmp_path: Path) -> None:
+    home = tmp_path / "kafka"
+    assert Broker(home).status().pid is None
+    assert Broker(home).stop() is False
+    assert not home.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutsideError, match="cannot be made"):
+        Broker(tmp_path / "file" / "kafka").start()
+
+
+@pytest.mark.kafka
+def test_a_note_of_an_older_version_names_the_running_broker(home: Path, running: BrokerStatus) -> None:
+    note = json.loads((home / "broker.json").read_text())
+    write_json(home / "broker.json", {**note, "started": "6f1f0c8e-8d0c-4b8e-9d0e-2f5a2b1f0c11 4711"})
+    assert Broker(home).status() == running
+    assert Broker(home).start() == running
+
+
+@pytest.mark.kafka
+def test_a_broker_of_another_folder_is_never_stopped(tmp_path: Path, home: Path, running: BrokerStatus) -> None:
+    note = json.loads((home / "broker.json").read_text())
+    other = Broker(tmp_path)
+    write_json(tmp_path / "broker.json", note)
+    assert other.status().pid is None
+    assert other.stop() is False
+    assert running.pid is not None
+    assert psutil.Process(running.pid).is_running()
+    assert Broker(home).status() == running
+
+
+@pytest.mark.kafka
+def test_a_broker_that_starts_leaves_standard_error_empty(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from lakehouse.embedded_kafka.broker import Broker; "
+        "kafka = Broker(Path(sys.argv[1])); kafka.start(); kafka.stop()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
