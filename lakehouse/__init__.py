@@ -1,1 +1,1 @@
-"""How tables are kept: declarations, storage, streams and sessions. Knows nothing of shops."""
+"""Tables on Delta Lake: declarations, storage, streams, incremental refresh. Knows no business and no command."""

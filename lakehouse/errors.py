@@ -1,4 +1,11 @@
-"""Errors whose text is for the person who meets them: what happened, and the cure."""
+"""Errors whose text is for a person: what happened, and a hint what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class LakehouseError(Exception):
@@ -7,10 +14,17 @@ class LakehouseError(Exception):
     The tree, split by whose fault it is::
 
         LakehouseError
-        ├── DataError          1  the data is not as promised
-        ├── UsageError         2  wrong use or wrong settings
-        │   └── DeclarationError  a declared table, event or rule contradicts itself
-        └── OutsideError       3  Kafka, a disk, the MLflow store or Java failed
+        ├── DataError            1  the data is not as promised
+        ├── UsageError           2  wrong use or wrong settings
+        │   ├── DeclarationError    a declared table, event or rule contradicts itself
+        │   └── ColumnTypeError     a stored column has another type than declared
+        └── OutsideError         3  Kafka, a disk, the MLflow store or Java failed
+            ├── MissingTableError   a table was never written
+            ├── CheckpointError     a stream's checkpoint is lost, damaged or another one's
+            ├── SparkStartError     Spark did not start
+            └── EndpointStartError  Spark's SQL endpoint did not start
+
+    ``hint`` says what to do in general. A program may replace it by one that names its own commands.
     """
 
     exit_code = 3
@@ -44,11 +58,53 @@ class DeclarationError(UsageError):
     """A declaration contradicts itself; raised while it is imported."""
 
 
+class ColumnTypeError(UsageError):
+    """A stored column has another type than its declaration says."""
+
+    def __init__(self, table: str, column: str, *, stored: str, declared: str, path: str) -> None:
+        super().__init__(
+            f"{table} has {column} as {stored}, but it is declared as {declared}.",
+            f"Move {path} away and rebuild the table.",
+        )
+        self.table = table
+        self.path = path
+
+
 class OutsideError(LakehouseError):
     """Something that this program depends on failed: a broker, a disk, a store."""
 
     exit_code = 3
 
 
+class MissingTableError(OutsideError):
+    """A table that was never written is read."""
+
+    def __init__(self, table: str, root: str) -> None:
+        super().__init__(f"There is no table {table} in {root}.", "Run the job that writes it first.")
+        self.table = table
+
+
+class CheckpointError(OutsideError):
+    """A stream cannot go on from its checkpoint: it is lost, damaged, or belongs to something else."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "Make a new checkpoint that goes on after what the table holds.")
+
+
+class SparkStartError(OutsideError):
+    """Spark did not start; its log says why."""
+
+    def __init__(self, reason: str, log: Path) -> None:
+        super().__init__(f"Spark did not start: {reason}.", f"The whole story is in {log}.")
+        self.log = log
+
+
+class EndpointStartError(OutsideError):
+    """Spark's SQL endpoint did not start."""
+
+    def __init__(self) -> None:
+        super().__init__("Spark's SQL endpoint did not start.", "Spark's log says why; try another port.")
+
+
 class StoppedError(BaseException):
-    """Told to stop where nobody looks for it; no error that anyone may catch in passing."""
+    """The process was asked to stop where nothing polls for it; not an error that code may catch in passing."""

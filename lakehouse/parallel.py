@@ -1,46 +1,52 @@
-"""Tables worked on side by side, each after those that it reads."""
+"""Work on several tables in parallel, each after those that it reads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from threading import Event, Semaphore
+from queue import SimpleQueue
 
 from pyspark import InheritableThread
 from pyspark.sql import SparkSession
 
-from lakehouse.table import Table
+from lakehouse.table import Table, dependency_sorter
 
 MAX_PARALLEL_TABLES = 3
-"""How many tables: what small queries take is planning, which Spark does in one thread for each query."""
+"""How many tables: small queries mostly cost planning, which Spark does in one thread for each query."""
 
 
 def run_in_parallel(spark: SparkSession, tables: Sequence[Table], work: Callable[[Table], None]) -> None:
-    """Does the work for each table once it is done for those that the table reads.
+    """Does the work for each table once it is done for those that the table reads; earlier ones first.
 
-    Where it fails for one, it is begun for no other; what had begun ends before the first error is raised.
+    After an error no further table is started. The first error is raised once the tables at work are done.
     """
-    done = {table.name: Event() for table in tables}
-    turns = Semaphore(MAX_PARALLEL_TABLES)
+    by_name = {table.name: table for table in tables}
+    order, names = dependency_sorter(tables), [table.name for table in tables]
+    results: SimpleQueue[tuple[str, BaseException | None]] = SimpleQueue()
+    waiting: list[str] = []
     errors: list[BaseException] = []
+    at_work = 0
 
-    def take(table: Table) -> None:
+    def run(table: Table) -> None:
         try:
-            for source in table.reads.values():
-                if source.name in done:
-                    done[source.name].wait()
-            with turns:
-                if not errors:
-                    work(table)
+            work(table)
         except BaseException as error:  # noqa: BLE001
-            errors.append(error)
-        finally:
-            done[table.name].set()
+            results.put((table.name, error))
+        else:
+            results.put((table.name, None))
 
-    # As daemons, for a process that is told to end does not wait for them.
-    threads = [InheritableThread(target=take, args=(table,), session=spark, daemon=True) for table in tables]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    while order.is_active():
+        waiting = sorted([*waiting, *order.get_ready()], key=names.index)
+        while waiting and at_work < MAX_PARALLEL_TABLES and not errors:
+            # A daemon, as a process that is told to end does not wait for it.
+            InheritableThread(target=run, args=(by_name[waiting.pop(0)],), session=spark, daemon=True).start()
+            at_work += 1
+        if not at_work:
+            break
+        name, error = results.get()
+        at_work -= 1
+        if error is not None:
+            errors.append(error)
+        else:
+            order.done(name)
     if errors:
         raise errors[0]

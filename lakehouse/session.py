@@ -15,7 +15,7 @@ from typing import Any
 from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 
-from lakehouse.errors import OutsideError, UsageError
+from lakehouse.errors import SparkStartError, UsageError
 
 _EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 
@@ -45,7 +45,7 @@ def start_session(
     The JVM's standard error goes to ``log``, and so does what Python's libraries log: a person sees
     sentences, not chatter.
 
-    Raises OutsideError where Java or the jars cannot be had, UsageError where spark-submit
+    Raises SparkStartError where Java or the jars cannot be had, UsageError where spark-submit
     brought no Delta.
     """
     conf = {**read_defaults(defaults), **(settings or {})}
@@ -67,10 +67,7 @@ def start_session(
         with _standard_error_into(log):
             spark = builder.getOrCreate()
     except Exception as error:
-        raise OutsideError(
-            f"Spark did not start: {_last_words(log) or str(error).rstrip('.')}.",
-            f"`clickstream doctor` says what is missing; the whole story is in {log}.",
-        ) from error
+        raise SparkStartError(_last_words(log) or str(error).rstrip("."), log) from error
     try:
         jvm: Any = spark._jvm  # noqa: SLF001
         jvm.java.lang.Thread.currentThread().getContextClassLoader().loadClass(_EXTENSION)

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from lakehouse.delta_log import remove_uncommitted
-from lakehouse.errors import DeclarationError, OutsideError, UsageError
+from lakehouse.errors import ColumnTypeError, DeclarationError, MissingTableError
 from lakehouse.locks import exclusive
 from lakehouse.table import Source, Table
 
@@ -51,7 +51,7 @@ class Lake:
     def ensure(self, table: Table) -> None:
         """Creates the table as declared, or adds the columns that it lacks.
 
-        Raises UsageError where it has a column of another type.
+        Raises ColumnTypeError where it has a column of another type.
         """
         with self.writing(table):
             if folder := self.folder(table):
@@ -64,10 +64,12 @@ class Lake:
             want = spark_schema(table)
             for column in want:
                 if column.name in have and have[column.name] != column.dataType:
-                    raise UsageError(
-                        f"{table.name} has {column.name} as {have[column.name].simpleString()}, "
-                        f"but it is declared as {column.dataType.simpleString()}.",
-                        f"Move {self.path(table)} away and run `clickstream rebuild {table.layer}`.",
+                    raise ColumnTypeError(
+                        table.name,
+                        column.name,
+                        stored=have[column.name].simpleString(),
+                        declared=column.dataType.simpleString(),
+                        path=self.path(table),
                     )
             new = [column for column in table.columns if column.name not in have]
             if new:
@@ -77,13 +79,10 @@ class Lake:
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """The table's rows, now or at a version.
 
-        Raises OutsideError where there is no such table.
+        Raises MissingTableError where there is no such table.
         """
         if not self.exists(table):
-            raise OutsideError(
-                f"There is no table {table.name} in {self.root}.",
-                f"Run the job that writes it first: `clickstream tables {table.name}` names it.",
-            )
+            raise MissingTableError(table.name, self.root)
         return self._frame(table, version)
 
     def empty(self, source: Source) -> DataFrame:

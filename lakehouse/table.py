@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -154,21 +155,29 @@ class Table(Source):
         return self.name.partition(".")[2]
 
 
+def dependency_sorter(tables: Iterable[Table]) -> TopologicalSorter[str]:
+    """Sorts the names of tables: each is ready once those of ``tables`` that it reads are done.
+
+    Raises DeclarationError where tables read each other in a circle.
+    """
+    reads = {table.name: {source.name for source in table.reads.values()} for table in tables}
+    sorter = TopologicalSorter({name: sources & reads.keys() for name, sources in reads.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise DeclarationError(f"These tables read each other in a circle: {circle}.") from error
+    return sorter
+
+
 def topological_order(tables: Mapping[str, Table]) -> tuple[Table, ...]:
     """The tables so that each one comes after those that it reads; otherwise by name.
 
     Raises DeclarationError where tables read each other in a circle.
     """
-    done: dict[str, Table] = {}
-    waiting = dict(sorted(tables.items()))
-    while waiting:
-        ready = [
-            table
-            for table in waiting.values()
-            if all(source.name in done or source.name not in tables for source in table.reads.values())
-        ]
-        if not ready:
-            raise DeclarationError(f"These tables read each other in a circle: {', '.join(waiting)}.")
-        for table in ready:
-            done[table.name] = waiting.pop(table.name)
-    return tuple(done.values())
+    sorter, order = dependency_sorter(tables.values()), list[Table]()
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        order += [tables[name] for name in ready]
+        sorter.done(*ready)
+    return tuple(order)

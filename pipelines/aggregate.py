@@ -13,9 +13,10 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
+from lakehouse.checkpoints import resume_from, resumes_at
 from lakehouse.incremental import refresh
 from lakehouse.signals import stopping
-from lakehouse.streams import Progress, Stream, resume_from, resumes_at, with_batch_metrics
+from lakehouse.streams import Progress, Stream, with_batch_metrics
 from lakehouse.table import Table
 from pipelines import gold_builder
 from pipelines.gold_builder import SPAN, STREAM

@@ -15,12 +15,12 @@ from pyspark.sql import functions as F
 from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
 from gold.training_examples import TABLE as EXAMPLES
+from lakehouse.checkpoints import committed_offsets, resumes_at
 from lakehouse.dataframes import union
 from lakehouse.errors import DeclarationError, OutsideError
 from lakehouse.incremental import Span, localize_small
 from lakehouse.parallel import run_in_parallel
 from lakehouse.storage import spark_schema
-from lakehouse.streams import committed_offsets, resumes_at
 from lakehouse.table import Source, Table
 from pipelines.runtime.catalog import GOLD, TABLES
 from pipelines.runtime.job import Job

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bronze.raw_events import BRONZE, raw_events
+from lakehouse.checkpoints import has_planned_batch, resumes_at
 from lakehouse.signals import stopping
-from lakehouse.streams import Progress, Stream, current_query_id, has_planned_batch, resumes_at, with_batch_metrics
+from lakehouse.streams import Progress, Stream, current_query_id, with_batch_metrics
 from lakehouse.table import Table
 from pipelines.runtime.console import call
 from pipelines.runtime.job import Job, open_job

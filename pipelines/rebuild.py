@@ -12,9 +12,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.raw_events import BRONZE, COORDINATE_NAMES
+from lakehouse.checkpoints import bind_checkpoint
 from lakehouse.dataframes import union
 from lakehouse.locks import WriterLock
-from lakehouse.streams import bind_checkpoint
 from lakehouse.table import Table
 from pipelines import aggregate, gold_builder, refine
 from pipelines.runtime.console import call, out, print_json

@@ -10,8 +10,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from bronze.raw_events import BRONZE
+from lakehouse.checkpoints import committed_offsets
 from lakehouse.signals import stopping
-from lakehouse.streams import Progress, Stream, committed_offsets, with_batch_metrics
+from lakehouse.streams import Progress, Stream, with_batch_metrics
 from pipelines.runtime.console import call
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous

@@ -11,7 +11,7 @@ from typing import Any
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from lakehouse.errors import OutsideError
+from lakehouse.errors import EndpointStartError
 
 
 def endpoint_settings(host: str, port: int, folder: Path) -> dict[str, str]:
@@ -47,16 +47,14 @@ def java_options(folder: Path) -> str:
 def serving(spark: SparkSession) -> Iterator[None]:
     """Within, the session's tables are served to SQL clients.
 
-    Raises OutsideError where the server does not start.
+    Raises EndpointStartError where the server does not start.
     """
     jvm: Any = spark._jvm  # noqa: SLF001
     start = jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2.startWithSparkSession
     try:
         server = start(spark._jsparkSession, False)  # noqa: SLF001
     except Py4JError as error:
-        raise OutsideError(
-            "Spark's SQL endpoint did not start.", "logs/spark.log of the state folder says why; try another --port."
-        ) from error
+        raise EndpointStartError from error
     try:
         yield
     finally:

@@ -11,9 +11,10 @@ import typer
 from rich.markup import escape
 
 from bronze.raw_events import BRONZE
+from lakehouse.checkpoints import bind_checkpoint, check_checkpoint, resume_from
 from lakehouse.errors import LakehouseError, UsageError
 from lakehouse.locks import WriterLock
-from lakehouse.streams import Stream, bind_checkpoint, check_checkpoint, resume_from
+from lakehouse.streams import Stream
 from pipelines import aggregate, ingest, refine
 from pipelines.operations import quarantine
 from pipelines.runtime.console import call, out, print_json

@@ -13,8 +13,8 @@ from rich.table import Table as Grid
 
 from bronze.raw_events import BRONZE
 from gold.sessions import TABLE as SESSIONS
+from lakehouse.checkpoints import committed_offsets
 from lakehouse.errors import LakehouseError, OutsideError
-from lakehouse.streams import committed_offsets
 from pipelines import gold_builder, refine
 from pipelines.operations import five_vs
 from pipelines.query.delta_reader import newest, no_lake, open_tables

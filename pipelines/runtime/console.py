@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from lakehouse.errors import LakehouseError, OutsideError, StoppedError
 from lakehouse.signals import ignore_repeated_signals
 from pipelines.runtime.commands import command_of
+from pipelines.runtime.hints import with_command_hint
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 """For results; where no terminal says how wide it is, wide enough for a table."""
@@ -69,12 +70,12 @@ def fail(error: BaseException) -> NoReturn:
     if isinstance(error, KeyboardInterrupt | StoppedError):
         err.print("stopped")
         raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 143)
-    said = in_words(error)
+    said = describe_error(error)
     err.print(f"[bold red]error:[/] {escape(str(said))}", soft_wrap=True)
     raise SystemExit(said.exit_code)
 
 
-def in_words(error: BaseException) -> LakehouseError:
+def describe_error(error: BaseException) -> LakehouseError:
     """An error as a sentence with its cure."""
     if "pyspark" in sys.modules and _java_is_gone(error):
         return OutsideError(
@@ -83,7 +84,7 @@ def in_words(error: BaseException) -> LakehouseError:
             "Its last words are in logs/spark.log of the state folder.",
         )
     if isinstance(error, LakehouseError):
-        return error
+        return with_command_hint(error)
     first = (str(error).strip().splitlines() or [""])[0][:500].rstrip(".")
     return OutsideError(f"{type(error).__name__}: {first}.", "Run it again with --debug for the whole story.")
 

@@ -1,4 +1,4 @@
-"""What a job works with: the settings, the Spark session and the lake."""
+"""Open a job: start Spark by the settings, and hand over the lake."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from lakehouse.session import start_session
 from lakehouse.signals import stopping
 from lakehouse.storage import Lake
 from lakehouse.table import Table
+from pipelines.runtime.hints import command_hints
 from pipelines.runtime.settings import Settings, conf_folder, load_settings
 
 COMPILE_QUICKLY = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
-"""What makes Java compile quickly rather than well, with the usual room for what it compiles."""
+"""Java's options to compile quickly rather than well, with the usual code cache."""
 
 NO_CODE_GENERATION = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-"""What makes Spark run its queries without compiling them."""
+"""Spark's settings to run queries without generating and compiling code."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every job is handed."""
+    """What every job works with."""
 
     settings: Settings
     spark: SparkSession
@@ -43,7 +44,7 @@ class Job:
 
 
 CLASS_ARCHIVE = Path(sys.prefix) / "share" / "clickstream" / "java-classes.jsa"
-"""The classes that Java has read before, which it starts from: `make setup` keeps them."""
+"""The archive of class data sharing that Java starts from; `make setup` writes it."""
 
 
 def open_job(
@@ -56,13 +57,13 @@ def open_job(
 ) -> Job:
     """Starts Spark, or takes the session that runs already.
 
-    ``short`` is for little data: Java then compiles quickly rather than well, and Spark does not
-    write and compile a program for each query, which costs more than running it. ``java_options``
-    are more of Java's, and ``more`` are settings of Spark that come after those of ``conf/``.
+    ``short`` is for little data: Java then compiles quickly rather than well, and Spark generates no
+    code for a query, which costs more than running it. ``java_options`` are further options of Java.
+    ``more`` are settings of Spark that override those of ``conf/``.
     """
     settings = settings or load_settings()
-    # A Java that is left while it starts would wait for ever for somebody to talk to it.
-    with stopping() as stop, stop.polled_by_caller():
+    # A signal must not end this in between: a Java left while it starts waits for its Python for ever.
+    with stopping() as stop, stop.polled_by_caller(), command_hints():
         spark = start_session(
             f"clickstream-{name}",
             conf_folder() / "spark-defaults.conf",

@@ -1,64 +1,83 @@
-"""Turn what a stream failed with into one sentence and its hint."""
+"""Turn the error that ended a stream into one sentence and its hint."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from lakehouse.errors import LakehouseError, OutsideError
-from lakehouse.streams import RECOVER
+from pipelines.runtime.hints import RECOVER
+
+
+class _Known(NamedTuple):
+    """A text by which an error is known, and what to say then; ``found`` is the text of the first group."""
+
+    pattern: str
+    sentence: str
+    hint: str
+
+
+_KNOWN = (
+    _Known(
+        r"(Partition \S+'s offset was changed from \d+ to \d+|KAFKA_DATA_LOSS\S*|OffsetOutOfRange\w*|"
+        r"data may have been lost)",
+        "Kafka no longer has records that {stream} has not read: {found}.",
+        RECOVER,
+    ),
+    _Known(
+        r"(UnknownTopicOrPartition\w*)",
+        "A topic that {stream} reads does not exist any more ({found}).",
+        RECOVER,
+    ),
+    _Known(
+        r"(TimeoutException[^\n]{0,160}|Failed to (?:construct|create new) Kafka\w*|DisconnectException)",
+        "Kafka did not answer {stream}: {found}.",
+        "Start it again with `clickstream broker start`, then run the job again.",
+    ),
+    _Known(
+        r"(STREAMING_CHECKPOINT\w*|Incomplete log file|Malformed log file|checkpoint\S* is corrupt\w*|"
+        r"Failed to read log file \S+)",
+        "The checkpoint of {stream} is damaged: {found}.",
+        RECOVER,
+    ),
+    _Known(
+        r"(OutOfMemoryError\S*|Out of space in CodeCache|StackOverflowError)",
+        "Java had too little memory for {stream} ({found}).",
+        "Raise spark.driver_memory or lower stream.bytes_per_batch and records_per_batch, and run it again.",
+    ),
+    _Known(
+        r"(No space left on device)",
+        "The disk is full: {stream} stopped with nothing lost ({found}).",
+        "Make room and run the job again.",
+    ),
+)
 
 
 def explain(stream: str, error: BaseException) -> LakehouseError:
-    """A sentence for what a stream died of."""
-    ours = error
-    while ours is not None:
-        if isinstance(ours, LakehouseError):
-            return ours
-        ours = ours.__cause__ or ours.__context__  # type: ignore[assignment]
+    """The error that ended a stream, as a sentence: our own one where it caused this, else a known one of Spark."""
+    if ours := _own_error(error):
+        return ours
     text = str(error)
-    for pattern, sentence, cure in (
-        (
-            (
-                r"(Partition \S+'s offset was changed from \d+ to \d+|KAFKA_DATA_LOSS\S*|OffsetOutOfRange\w*|"
-                r"data may have been lost)"
-            ),
-            "Kafka no longer has records that {stream} has not read: {found}.",
-            RECOVER,
-        ),
-        (
-            r"(UnknownTopicOrPartition\w*)",
-            "A topic that {stream} reads does not exist any more ({found}).",
-            RECOVER,
-        ),
-        (
-            r"(TimeoutException[^\n]{0,160}|Failed to (?:construct|create new) Kafka\w*|DisconnectException)",
-            "Kafka did not answer {stream}: {found}.",
-            "Start it again with `clickstream broker start`, then run the job again.",
-        ),
-        (
-            (
-                r"(STREAMING_CHECKPOINT\w*|Incomplete log file|Malformed log file|checkpoint\S* is corrupt\w*|"
-                r"Failed to read log file \S+)"
-            ),
-            "The checkpoint of {stream} is damaged: {found}.",
-            RECOVER,
-        ),
-        (
-            r"(OutOfMemoryError\S*|Out of space in CodeCache|StackOverflowError)",
-            "Java had too little memory for {stream} ({found}).",
-            "Raise spark.driver_memory or lower stream.bytes_per_batch and records_per_batch, and run it again.",
-        ),
-        (
-            r"(No space left on device)",
-            "The disk is full: {stream} stopped with nothing lost ({found}).",
-            "Make room and run the job again.",
-        ),
-    ):
-        if match := re.search(pattern, text):
-            return OutsideError(sentence.format(stream=stream, found=match.group(1).strip()), cure)
-    # Behind the wall of a Python function's stack trace, its last line says what went wrong, or Java's first one.
-    last = re.findall(r"^: (?:[\w.$]+\.)?(\w+(?:Error|Exception)\b.*)$", text, re.MULTILINE) or re.findall(
-        r"^(?:[\w.]+\.)?(\w+(?:Error|Exception)(?:: .*)?)$", text, re.MULTILINE
+    for known in _KNOWN:
+        if match := re.search(known.pattern, text):
+            return OutsideError(known.sentence.format(stream=stream, found=match.group(1).strip()), known.hint)
+    reason = _reason(text) or type(error).__name__
+    return OutsideError(f"{stream} stopped: {reason.rstrip('.')}.", "Run it again; with --debug for the whole story.")
+
+
+def _own_error(error: BaseException | None) -> LakehouseError | None:
+    while error is not None:
+        if isinstance(error, LakehouseError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _reason(text: str) -> str:
+    """The line of a stack trace that says what went wrong: Java's last one, else Python's last, else the first."""
+    lines = (
+        re.findall(r"^: (?:[\w.$]+\.)?(\w+(?:Error|Exception)\b.*)$", text, re.MULTILINE)
+        or re.findall(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception)(?:: .*)?)$", text, re.MULTILINE)
+        or text.strip().splitlines()[:1]
     )
-    first = last[-1][:300] if last else (text.strip().splitlines() or [type(error).__name__])[0][:300]
-    return OutsideError(f"{stream} stopped: {first.rstrip('.')}.", "Run it again; with --debug for the whole story.")
+    return lines[-1][:300] if lines else ""

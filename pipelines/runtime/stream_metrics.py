@@ -20,10 +20,11 @@ from uuid import uuid4
 
 from gold.pipeline_metrics import TABLE
 from lakehouse.atomic_files import write_json
+from lakehouse.checkpoints import batch_times, checkpoint_query_id, completed_batches
 from lakehouse.errors import OutsideError
 from lakehouse.locks import WriterLock
-from lakehouse.streams import BATCH_METRICS, Stream, batch_times, checkpoint_query_id, completed_batches
-from pipelines.runtime.console import in_words
+from lakehouse.streams import BATCH_METRICS, Stream
+from pipelines.runtime.console import describe_error
 from pipelines.runtime.job import Job
 
 FLUSH_INTERVAL_SECONDS = 60.0
@@ -134,7 +135,7 @@ class MetricsRecorder:
     def on_failure(self, stream: Stream, error: Exception) -> None:
         """Writes down a failure."""
         with _never_failing():
-            said, now = in_words(error), time.time()
+            said, now = describe_error(error), time.time()
             batch = max(completed_batches(stream.checkpoint), default=-1) + 1
             row = self._row(
                 stream, checkpoint_query_id(stream.checkpoint), batch, now, now, error=said.message, cure=said.hint

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakehouse.streams import checkpoint_query_id
+from lakehouse.checkpoints import checkpoint_query_id
 from producers.contract.event_type import EventType
 from producers.contract.identity import identity
 from producers.contract.validation import validate_record

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from lakehouse.checkpoints import check_checkpoint
 from lakehouse.errors import OutsideError
-from lakehouse.streams import check_checkpoint
 from pipelines import refine
 from pipelines.operations.recover import run_recover
 from pipelines.runtime.job import Job
@@ -117,7 +117,7 @@ def test_a_driver_killed_before_its_first_batch_restarts(job, tables):
 
 def test_a_deleted_table_with_a_live_checkpoint_stops_the_job(lost):
     shutil.rmtree(lost.lake.path(SILVER["page_views"]))
-    with pytest.raises(OutsideError, match=r"silver.page_views.*a table that is gone.*clickstream recover"):
+    with pytest.raises(OutsideError, match=r"silver.page_views.*a table that was deleted.*clickstream recover"):
         refine_only(lost, EVENT)
     run_recover(lost, apply=True)
     assert refine_only(lost, EVENT) == [0, 1, 2, 3]

@@ -13,10 +13,18 @@ from lakehouse.locks import WriterLock, exclusive
 
 
 def test_the_thread_that_holds_a_lock_may_take_it_again(tmp_path):
-    with exclusive(tmp_path, "a"), exclusive(tmp_path, "a"), exclusive(tmp_path, "b"):
-        pass
-    with exclusive(tmp_path, "a"):
-        pass
+    reached = []
+
+    def take_twice():
+        for _ in range(2):
+            with exclusive(tmp_path, "a"), exclusive(tmp_path, "a"), exclusive(tmp_path, "b"):
+                reached.append("inside")
+
+    # A thread of its own: where it waited for itself, this test would fail and not hang.
+    thread = threading.Thread(target=take_twice, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert reached == ["inside", "inside"]
 
 
 def test_another_thread_waits(tmp_path):
@@ -48,7 +56,7 @@ sys.stdin.read()
 """
 
 
-def test_a_second_process_is_refused_and_told_who_writes_until_the_first_is_killed(tmp_path):
+def test_a_second_writer_is_refused_until_the_first_is_killed(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as first:

@@ -1,0 +1,128 @@
+"""A checkpoint is refused where it is lost, damaged, or belongs to something else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from lakehouse.checkpoints import (
+    batch_times,
+    bind_checkpoint,
+    check_checkpoint,
+    checkpoint_query_id,
+    committed_offsets,
+    completed_batches,
+    has_planned_batch,
+    prepare_checkpoint,
+    resume_from,
+    resumes_at,
+)
+from lakehouse.errors import CheckpointError
+from lakehouse.streams import Stream
+
+METADATA = json.dumps({"id": "q1"})
+
+
+@pytest.fixture
+def stream(tmp_path):
+    """A stream with two completed micro-batches and a planned one."""
+    made = Stream(
+        name="silver.things",
+        checkpoint=tmp_path / "checkpoint",
+        prepare=lambda: None,
+        source_id="source-1",
+        target_id="target-1",
+        target_has_rows=lambda: True,
+    )
+    bind_checkpoint(made)
+    (made.checkpoint / "metadata").write_text(METADATA)
+    for folder, batches in (("offsets", 3), ("commits", 2)):
+        (made.checkpoint / folder).mkdir()
+        for number in range(batches):
+            progress = "\n".join(["v1", json.dumps({"batchTimestampMs": 1_000 * number}), json.dumps({"at": number})])
+            (made.checkpoint / folder / str(number)).write_text(progress)
+    return made
+
+
+def test_a_checkpoint_of_its_source_and_table_is_right(stream):
+    check_checkpoint(stream)
+    prepare_checkpoint(stream)
+    assert has_planned_batch(stream.checkpoint)
+    assert completed_batches(stream.checkpoint) == [0, 1]
+    assert committed_offsets(stream.checkpoint) == [{"at": 1}]
+    assert checkpoint_query_id(stream.checkpoint) == "q1"
+    assert batch_times(stream.checkpoint, 1)[0] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"name": "silver.others"}, "belongs to another stream"),
+        ({"target_id": "target-2"}, "belongs to a table that was deleted"),
+        ({"source_id": "source-2"}, "belongs to a source that was deleted"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_refused(stream, change, says):
+    with pytest.raises(CheckpointError, match=says):
+        check_checkpoint(replace(stream, **change))
+    bind_checkpoint(replace(stream, **change))
+    check_checkpoint(replace(stream, **change))
+
+
+@pytest.mark.parametrize("name", ["metadata", "stream.json", "offsets/1"])
+@pytest.mark.parametrize("content", [None, "", "{"])
+def test_a_damaged_checkpoint_is_refused(stream, name, content):
+    path = stream.checkpoint / name
+    path.unlink()
+    if content is not None:
+        path.write_text("v1\n{}\n{" if name == "offsets/1" else content)
+    with pytest.raises(CheckpointError, match="is damaged"):
+        check_checkpoint(stream)
+
+
+def test_a_lost_checkpoint_is_refused_unless_it_may_resume(stream, tmp_path):
+    lost = replace(stream, checkpoint=tmp_path / "another")
+    with pytest.raises(CheckpointError, match="is lost"):
+        check_checkpoint(lost)
+    assert resumes_at(lost.checkpoint) is None
+    resume_from(lost.checkpoint, "here")
+    assert resumes_at(lost.checkpoint) == "here"
+    check_checkpoint(lost)
+    check_checkpoint(replace(stream, checkpoint=tmp_path / "a third", target_has_rows=lambda: False))
+
+
+def test_a_position_that_cannot_be_read_is_refused(stream):
+    (stream.checkpoint / "resume.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        resumes_at(stream.checkpoint)
+
+
+def test_commits_without_offsets_are_refused(stream):
+    for path in (stream.checkpoint / "offsets").iterdir():
+        path.unlink()
+    (stream.checkpoint / "commits" / "1").unlink()
+    (stream.checkpoint / "commits" / "0").unlink()
+    (stream.checkpoint / "offsets" / "0").write_text("v1\n{}\n{}")
+    (stream.checkpoint / "commits" / "0").write_text("v1\n{}")
+    check_checkpoint(stream)
+    (stream.checkpoint / "offsets" / "0").rename(stream.checkpoint / "offsets" / "x")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        check_checkpoint(stream)
+
+
+def test_what_a_killed_driver_left_is_cleared_before_the_start(stream, tmp_path):
+    fresh = replace(stream, checkpoint=tmp_path / "fresh", target_has_rows=lambda: False)
+    (fresh.checkpoint / "sources" / "0").mkdir(parents=True)
+    prepare_checkpoint(fresh)
+    assert [path.name for path in fresh.checkpoint.iterdir()] == ["stream.json"]
+
+
+def test_the_checksum_of_a_deleted_file_is_removed(stream):
+    kept, left = (stream.checkpoint / "commits" / f".{number}.crc" for number in (1, 2))
+    kept.write_text("")
+    left.write_text("")
+    prepare_checkpoint(stream)
+    assert kept.exists()
+    assert not left.exists()
