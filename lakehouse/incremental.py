@@ -1,4 +1,4 @@
-"""Tables kept up by recomputing just what a change touches, so that they always equal a full rebuild."""
+"""Incremental refresh: recompute just the rows that a change touches, so that tables equal a full rebuild."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from lakehouse.table import Source, Table
 _DAY_OF = re.compile(r"to_date\((\w+)\)")
 
 MAX_LISTED_DAYS = 400
-"""Up to how many days a filter names each one; beyond, it names the first and the last."""
+"""A filter lists up to so many days; of more it names the first and the last."""
 
 MAX_DRIVER_ROWS = 20_000
-"""Up to how many rows the driver holds itself: a query that begins with them needs no plan that makes them."""
+"""The driver collects up to so many rows: a query on them does not carry the plan that made them."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """How to tell on which days a scope has input rows, without reading all of them.
+    """Where to find the days on which a scope has input rows, without reading all of them.
 
     ``table`` has one row per scope, with the days of its first and its last input row in
     ``first`` and ``last``. An input row has its day in the column ``day``.
@@ -55,67 +55,104 @@ def refresh(
     span: Span,
     journal: Path,
 ) -> None:
-    """Recomputes, in each of the tables, the rows whose input has changed.
+    """Recomputes, in each of the tables, the rows whose input has changed. It is idempotent.
 
     ``tables`` stand in order, each after those that it reads. ``changes`` has, by the name of an
-    input table, its rows that came, went or changed (as they were and as they are), or of these just
-    what the tables' scopes say, in columns named by the scopes' SQL. ``also`` has,
-    by the name of a table, scopes to recompute although no input row changed. ``sources`` has
-    what is read and is no table of the lake. Doing it again changes nothing.
+    input table, its rows that were added, deleted or changed (as they were and as they are). Columns
+    named by the SQL of the tables' scopes are enough. ``also`` has, by the name of a table, scopes to
+    recompute although no input row changed. ``sources`` has what is read and is no table of the lake.
 
-    ``journal`` is a file that is there while tables are written. The next refresh finds it where
-    this one was interrupted, and tells from it which rows the finished tables had before: what is
-    made from those tables has yet to follow.
+    ``journal`` is a file that exists while tables are written. Where a refresh was interrupted, the
+    next one reads from it which rows the finished tables had before: the tables that read those have
+    yet to follow.
     """
-    changed = dict(changes)
-    begun = _read_journal(journal)
-    writing = Lock()
-    inputs = _Inputs(lake, span)
+    run = _Refresh(lake, tables, changes, also=also, sources=sources, span=span, journal=journal)
+    run_in_parallel(lake.spark, tables, run.refresh_table)
+    journal.unlink(missing_ok=True)
 
-    def refresh_table(table: Table) -> None:
-        if table.name in begun and begun[table.name] != lake.version(table):
-            before, now = lake.read(table, begun[table.name]), lake.read(table)
-            changed[table.name] = _computed(_row_changes(table, before, now)).frame
-        known = changes_for(table, span.table, changed)
-        scopes = _touched_scopes(table, known, also)
+
+class _Refresh:
+    """One refresh. Its tables are refreshed in parallel, and each one's changes are input of the next."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        tables: Sequence[Table],
+        changes: Mapping[str, DataFrame],
+        *,
+        also: Mapping[str, DataFrame],
+        sources: Mapping[str, DataFrame],
+        span: Span,
+        journal: Path,
+    ) -> None:
+        self._lake = lake
+        self._tables = tables
+        self._changed = dict(changes)
+        self._also = also
+        self._sources = sources
+        self._span = span
+        self._inputs = _Inputs(lake, span)
+        self._journal = journal
+        self._journal_lock = Lock()
+        self._interrupted = _read_journal(journal)
+
+    def refresh_table(self, table: Table) -> None:
+        """Recomputes the touched scopes of a table, and upserts the rows that differ."""
+        self._add_interrupted_changes(table)
+        known = changes_for(table, self._span.table, self._changed)
+        scopes = _touched_scopes(table, known, self._also)
         if scopes is None:
             return
         touched = _computed(scopes.distinct())
         if touched.is_empty:
             return
-        within = _touched_days(lake, touched.frame, known, span) if table.scope == span.table.scope else None
-        limits = _limits(table, touched)
-        frames = {
-            name: sources[source.name]
-            if source.name in sources
-            else inputs.part(source, table, touched, limits, within)
-            for name, source in table.reads.items()
-        }
-        there = _current_rows(lake, table, touched.frame, limits, within)
-        rewritten = _computed(_row_changes(table, there, table.make(frames)))
+        rewritten = self._recompute(table, touched, known)
         if rewritten.is_empty:
             return
-        with writing:
-            if not journal.exists():
-                write_json(journal, {one.name: lake.version(one) for one in tables})
-        _apply_changes(lake, table, rewritten)
-        earlier = [changed[table.name]] if table.name in changed else []
-        changed[table.name] = union([rewritten.frame, *earlier])
+        self._write_journal()
+        _apply_changes(self._lake, table, rewritten)
+        earlier = [self._changed[table.name]] if table.name in self._changed else []
+        self._changed[table.name] = union([rewritten.frame, *earlier])
 
-    run_in_parallel(lake.spark, tables, refresh_table)
-    journal.unlink(missing_ok=True)
+    def _add_interrupted_changes(self, table: Table) -> None:
+        """Where an interrupted refresh has written the table, its changes are input of the tables that read it."""
+        before = self._interrupted.get(table.name)
+        if before is not None and before != self._lake.version(table):
+            rows = _row_changes(table, self._lake.read(table, before), self._lake.read(table))
+            self._changed[table.name] = _computed(rows).frame
+
+    def _recompute(self, table: Table, touched: _Rows, known: Mapping[str, DataFrame]) -> _Rows:
+        """The rows of the touched scopes that differ from those that the table has."""
+        days = None
+        if table.scope == self._span.table.scope:
+            days = _touched_days(self._lake, touched.frame, known, self._span)
+        limits = _limits(table, touched)
+        frames = {
+            name: self._sources[source.name]
+            if source.name in self._sources
+            else self._inputs.part(source, table, touched, limits, days)
+            for name, source in table.reads.items()
+        }
+        current = _current_rows(self._lake, table, touched.frame, limits, days)
+        return _computed(_row_changes(table, current, table.make(frames)))
+
+    def _write_journal(self) -> None:
+        """Keeps the versions of all tables before the first of them is written."""
+        with self._journal_lock:
+            if not self._journal.exists():
+                write_json(self._journal, {table.name: self._lake.version(table) for table in self._tables})
 
 
 @dataclass(frozen=True)
 class Days:
-    """Some days: ``named`` has each one, or, where they are many, the first and the last."""
+    """Some days: ``named`` has each of them, or the first and the last where ``are_many``."""
 
     named: tuple[date, ...]
     are_many: bool = False
 
     @classmethod
     def of(cls, rows: DataFrame, column: str) -> Days:
-        """Those in a column of some rows."""
+        """The days in a column of some rows."""
         days = rows.select(F.col(column).alias("day")).where("day IS NOT NULL").distinct()
         found = {row["day"] for row in days.limit(MAX_LISTED_DAYS + 1).collect()}
         if len(found) <= MAX_LISTED_DAYS:
@@ -123,16 +160,16 @@ class Days:
         return cls(tuple(days.agg(F.min("day"), F.max("day")).first()), are_many=True)  # type: ignore[arg-type]
 
     def hold(self, column: str) -> str:
-        """SQL that holds where a column is one of these days, and on few others: files of other days are not read."""
+        """SQL that is true where a column is one of these days, and on few others: other files are skipped."""
         literals = [f"DATE'{day.isoformat()}'" for day in self.named]
         if self.are_many:
             return f"{column} BETWEEN {literals[0]} AND {literals[1]}"
         return f"{column} IN ({', '.join(literals)})" if literals else "false"
 
     def hold_instant(self, column: str) -> str:
-        """SQL that holds where an instant is not before the first of these days and not after the last.
+        """SQL that is true where an instant is from the first of these days to the last.
 
-        Files are skipped by what the log knows of an instant, not by the day that is made from it.
+        Delta skips files by the statistics of the instant, not by the day that SQL makes of it.
         """
         if not self.named:
             return "false"
@@ -142,7 +179,7 @@ class Days:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows that are computed; ``few`` has them on the driver too, where they are no more than MAX_DRIVER_ROWS."""
+    """Computed rows; ``local`` has them on the driver where they are no more than MAX_DRIVER_ROWS."""
 
     frame: DataFrame
     local: pa.Table | None
@@ -171,13 +208,13 @@ class _Rows:
             return union([new, old.join(new.select(*key), list(key), "left_anti")])
         is_new = self.local["_is_new"].to_pylist()
         keys = list(zip(*(self.local[name].to_pylist() for name in key), strict=True))
-        replaced = {one for one, new in zip(keys, is_new, strict=True) if new}
-        last = pa.array([new or one not in replaced for one, new in zip(keys, is_new, strict=True)])
+        replaced = {key_values for key_values, new in zip(keys, is_new, strict=True) if new}
+        last = pa.array([new or key_values not in replaced for key_values, new in zip(keys, is_new, strict=True)])
         return self.frame.sparkSession.createDataFrame(self.local.filter(last), schema=self.frame.schema)
 
 
 def _collect_small(rows: DataFrame) -> _Rows:
-    """The rows, on the driver too where they are few; the frame then begins with those."""
+    """The rows, collected on the driver where they are few; the frame then reads those."""
     few = rows.limit(MAX_DRIVER_ROWS + 1).toArrow()
     if few.num_rows > MAX_DRIVER_ROWS:
         return _Rows(rows, None)
@@ -185,21 +222,21 @@ def _collect_small(rows: DataFrame) -> _Rows:
 
 
 def localize_small(rows: DataFrame) -> DataFrame:
-    """The rows, on the driver where they are few: each time that Spark looks up what a table holds is dear."""
+    """The rows, held by the driver where they are few: each time that Spark plans a read of Delta is slow."""
     return _collect_small(rows).frame
 
 
 def _computed(rows: DataFrame) -> _Rows:
     """The rows, computed now and kept without the plan that made them.
 
-    A write to what they were made from does not change them, and what is made from them, table
-    after table, does not carry their plans along.
+    A later write to their input does not change them, and what is made from them, table after table,
+    does not carry their plans along.
     """
     return _collect_small(rows.localCheckpoint(eager=False))
 
 
 def _read_journal(journal: Path) -> dict[str, int]:
-    """The versions of the tables before a refresh that was interrupted; none if none was."""
+    """The versions of the tables before an interrupted refresh; none where none was interrupted."""
     try:
         return json.loads(journal.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     except FileNotFoundError:
@@ -207,9 +244,9 @@ def _read_journal(journal: Path) -> dict[str, int]:
 
 
 def changes_for(table: Table, also: Table, changed: Mapping[str, DataFrame]) -> dict[str, DataFrame]:
-    """What changed in the tables that a table reads, in itself and in one more.
+    """What changed in the tables that a table reads, in itself, and in ``also``.
 
-    Each is looked up by its name: other tables, made side by side with this one, add theirs meanwhile.
+    Each is looked up by its name, as tables refreshed in parallel add theirs meanwhile.
     """
     names = dict.fromkeys(source.name for source in (*table.reads.values(), table, also))
     return {name: changed[name] for name in names if name in changed}
@@ -254,7 +291,7 @@ def _limits(table: Table, touched: _Rows) -> dict[str, Days]:
 
 
 class _Inputs:
-    """What one refresh reads. Few rows that several tables ask for are read once: each read of Delta is dear."""
+    """The inputs of one refresh. Few rows that several tables need are read once: each read of Delta is slow."""
 
     def __init__(self, lake: Lake, span: Span) -> None:
         self._lake = lake
@@ -281,7 +318,7 @@ class _Inputs:
         return _rows_in_scopes(self._localize_small(source, conditions), table, touched.frame, table.scope)
 
     def _localize_small(self, source: Table, conditions: Sequence[str]) -> DataFrame:
-        """The rows on which the conditions hold; where there are no conditions, they would be too many to ask."""
+        """The rows that fulfil the conditions, held by the driver where they are few; all where there are none."""
         if not conditions:
             return self._lake.read(source)
         asked = (source.name, *conditions)
@@ -294,7 +331,7 @@ class _Inputs:
 def _current_rows(
     lake: Lake, table: Table, touched: DataFrame, limits: Mapping[str, Days], within: Days | None
 ) -> DataFrame:
-    """Those rows of a table itself that belong to touched scopes."""
+    """The rows that a table has of the touched scopes."""
     rows = lake.read(table)
     for name, days in limits.items():
         rows = rows.where(days.hold(f"`{name}`"))
@@ -304,7 +341,7 @@ def _current_rows(
 
 
 def _rows_in_scopes(rows: DataFrame, table: Table, touched: DataFrame, scope: Mapping[str, str]) -> DataFrame:
-    """The rows whose scope is a touched one; ``scope`` has the SQL that gives it."""
+    """The rows whose scope is touched; ``scope`` has the SQL of its parts."""
     wanted = touched.select(*(F.col(name).alias(f"_touched_{name}") for name in table.scope))
     required = {column.name for column in table.columns if column.required}
     conditions = [
@@ -317,13 +354,13 @@ def _rows_in_scopes(rows: DataFrame, table: Table, touched: DataFrame, scope: Ma
 
 
 def _row_changes(table: Table, before: DataFrame, after: DataFrame) -> DataFrame:
-    """The rows that only one of the two has; ``_is_new`` says of each whether it is the later one."""
+    """The rows that only one of the two has; ``_is_new`` is true for those of ``after``."""
     columns = table.column_names
     return row_differences(before, after, columns).select(*columns, (F.col("_more") > 0).alias("_is_new"))
 
 
 def _apply_changes(lake: Lake, table: Table, changes: _Rows) -> None:
-    """Puts the new rows in place of the old ones; an old one whose key no new one has goes."""
+    """Upserts the new rows by key, and deletes each old row whose key no new one has."""
     with lake.writing(table):
         if not changes.has_old:
             lake.append(table, changes.frame.drop("_is_new"))
@@ -331,5 +368,5 @@ def _apply_changes(lake: Lake, table: Table, changes: _Rows) -> None:
         within = ""
         if table.cluster_by and dict(changes.frame.dtypes)[table.cluster_by[0]] == "date":
             within = changes.days(table.cluster_by[0]).hold(f"t.`{table.cluster_by[0]}`")
-        rows = changes.last_of(table.key).withColumn("_gone", ~F.col("_is_new"))
-        lake.merge(table, rows, gone="_gone", within=within)
+        rows = changes.last_of(table.key).withColumn("_is_deleted", ~F.col("_is_new"))
+        lake.upsert(table, rows, deleted="_is_deleted", within=within)

@@ -1,4 +1,4 @@
-"""Where tables are kept: Delta tables under one root, a folder or a URI."""
+"""Create, read and write Delta tables under one root, a folder or a URI."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Lake:
         return None if "://" in self.root else Path(self.path(table))
 
     def exists(self, table: Table) -> bool:
-        """Whether the table is there."""
+        """Whether the table exists."""
         return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
 
     @contextmanager
@@ -92,8 +92,8 @@ class Lake:
     def append(self, table: Table, rows: DataFrame, *, batch: tuple[str, int] | None = None) -> None:
         """Adds rows. The caller holds the table's lock where others write it too.
 
-        ``batch`` is a stream's own id, new with each checkpoint, and the number of one of its
-        batches: the same batch again adds nothing.
+        ``batch`` makes it idempotent: it is a query's id, new with each checkpoint, and the number of
+        a micro-batch. The same micro-batch again adds nothing.
         """
         writing = conform(table, rows).write.format("delta").mode("append")
         if batch is not None:
@@ -101,33 +101,33 @@ class Lake:
         writing.save(self.path(table))
 
     def overwrite(self, table: Table, rows: DataFrame) -> None:
-        """All rows anew, in one commit: readers see the old ones until then."""
+        """Replaces all rows in one commit: readers see the old ones until then."""
         conform(table, rows).write.format("delta").mode("overwrite").save(self.path(table))
 
-    def merge(self, table: Table, rows: DataFrame, *, gone: str = "", within: str = "") -> None:
-        """Puts rows in place of those with the same key, and adds those whose key is new.
+    def upsert(self, table: Table, rows: DataFrame, *, deleted: str = "", within: str = "") -> None:
+        """Replaces the rows with the same key, and adds those whose key is new (Delta's MERGE). It is idempotent.
 
-        ``gone`` is the name of a boolean column of ``rows``: where it is true, the row is deleted.
-        ``within`` is a condition on the rows that are there (``t``), known to hold for all that
-        are concerned; files without such rows are not read.
+        ``deleted`` is the name of a boolean column of ``rows``: where it is true, the row is deleted.
+        ``within`` is a condition on the table's rows (``t``), known to hold for all that are concerned;
+        files without such rows are not read.
         """
         on = " AND ".join([f"t.`{column}` <=> s.`{column}`" for column in table.key] + ([within] if within else []))
         values = {f"`{name}`": f"s.`{name}`" for name in table.column_names}
         merging = self._delta(table).alias("t").merge(rows.alias("s"), on)
-        if gone:
-            merging = merging.whenMatchedDelete(f"s.`{gone}`")
+        if deleted:
+            merging = merging.whenMatchedDelete(f"s.`{deleted}`")
         merging = merging.whenMatchedUpdate(set=values)
-        merging = merging.whenNotMatchedInsert(condition=f"NOT s.`{gone}`" if gone else None, values=values)
+        merging = merging.whenNotMatchedInsert(condition=f"NOT s.`{deleted}`" if deleted else None, values=values)
         merging.execute()
 
     def compact(self, table: Table) -> None:
-        """Puts small files together, clustered where the table is. The caller holds the table's lock."""
+        """Merges small files, clustered where the table is. The caller holds the table's lock."""
         self._delta(table).optimize().executeCompaction()
 
     def vacuum(self, table: Table, hours: float) -> None:
-        """Removes the files that no version of the last ``hours`` needs; no commit.
+        """Deletes the files that no version of the last ``hours`` needs; it is no commit.
 
-        Fewer hours than a writer may take need the table's lock.
+        With fewer hours than a writer may take, the caller holds the table's lock.
         """
         self._delta(table).vacuum(hours)
 
@@ -145,14 +145,14 @@ class Lake:
         return int(self._snapshot(table).version())
 
     def table_id(self, table: Table) -> str:
-        """Delta's own id of the table, which a table made anew does not share."""
+        """Delta's id of the table; a table that is deleted and created again has another."""
         return str(self._snapshot(table).metadata().id())
 
     def _delta(self, table: Table) -> DeltaTable:
         return DeltaTable.forPath(self.spark, self.path(table))
 
     def _snapshot(self, table: Table) -> Any:
-        """Delta's own view of the newest version: DESCRIBE DETAIL and HISTORY run Spark jobs to say the same."""
+        """Delta's snapshot of the newest version: DESCRIBE DETAIL and HISTORY would run Spark jobs for the same."""
         java: Any = self.spark._jvm  # noqa: SLF001
         log = java.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))  # noqa: SLF001
         return log.update(False, java.scala.Option.empty(), java.scala.Option.empty())
@@ -195,5 +195,5 @@ def conform(table: Table, rows: DataFrame) -> DataFrame:
         if name in have and have[name].simpleString() != kind.simpleString()
     ]
     if wrong:
-        raise DeclarationError(f"The function that builds {table.name} {'; '.join(wrong)}.", "Mend one of the two.")
+        raise DeclarationError(f"The function that builds {table.name} {'; '.join(wrong)}.", "Fix one of the two.")
     return rows.select(*table.column_names)

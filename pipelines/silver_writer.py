@@ -133,7 +133,7 @@ def _keep_firsts(lake: Lake, table: Table, good: DataFrame, past: DataFrame) -> 
         _write_duplicates(lake, table, later, ousted)
     if ousted.num_rows:
         firsts = ranked.filter(pc.field("was_kept") & pc.field("is_first") & ~pc.field("in_silver"))
-        lake.merge(table, good.join(F.broadcast(_frame(lake, firsts)), _PLACE, "left_semi"))
+        lake.upsert(table, good.join(F.broadcast(_frame(lake, firsts)), _PLACE, "left_semi"))
     known = ranked.filter(pc.field("is_new") & (~pc.field("is_first") | pc.field("was_kept")))
     lake.append(table, good.join(F.broadcast(_frame(lake, known)), _PLACE, "left_anti"))
     return int(dropped.num_rows)
@@ -201,5 +201,5 @@ def _write_duplicates(lake: Lake, table: Table, rows: pa.Table, ousted: pa.Table
                 .join(F.broadcast(lake.spark.createDataFrame(moves)), [f"kept_{name}" for name in _PLACE])
                 .withColumns({f"kept_{name}": F.col(f"_first_{name}") for name in _PLACE})
             )
-            lake.merge(DUPLICATES, pointing.select(*DUPLICATES.column_names))
+            lake.upsert(DUPLICATES, pointing.select(*DUPLICATES.column_names))
         lake.append(DUPLICATES, new)

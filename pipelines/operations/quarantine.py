@@ -133,7 +133,7 @@ def _write_down(job: Job, event: EventType, judged: DataFrame) -> None:
             )
             .select(*QUARANTINE.column_names)
         )
-        job.lake.merge(QUARANTINE, rows)
+        job.lake.upsert(QUARANTINE, rows)
 
 
 def replayed_halfway(job: Job) -> DataFrame:
@@ -148,7 +148,7 @@ def finish_replay(job: Job) -> None:
     """Says of such rows that they were replayed."""
     with job.lake.writing(QUARANTINE):
         done = {"status": F.lit("replayed"), "last_judged_at": F.current_timestamp()}
-        job.lake.merge(QUARANTINE, replayed_halfway(job).withColumns(done))
+        job.lake.upsert(QUARANTINE, replayed_halfway(job).withColumns(done))
 
 
 def discard(
@@ -181,5 +181,5 @@ def run_discard(job: Job, *, reason: str, event: str = "", rule: str = "", since
         )
         count = rows.count()
         if count:
-            job.lake.merge(QUARANTINE, rows)
+            job.lake.upsert(QUARANTINE, rows)
         return count

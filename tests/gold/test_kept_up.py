@@ -61,9 +61,9 @@ class PowerCut(Lake):
         self._dies(table)
         super().append(table, rows, **options)
 
-    def merge(self, table, rows, **options):
+    def upsert(self, table, rows, **options):
         self._dies(table)
-        super().merge(table, rows, **options)
+        super().upsert(table, rows, **options)
 
     def _dies(self, table):
         if table.name == self._table:
