@@ -1,15 +1,16 @@
-"""Fixtures for all tests: one Spark session for the whole run, started when the first test asks for it."""
+"""Fixtures for all tests: one Spark session and one broker for the whole run, started when first needed."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+from lakehouse.embedded_kafka.broker import Broker
 from lakehouse.jvm import shared_archive_options
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
@@ -94,3 +95,15 @@ def tables(lake, no_rows) -> Lake:
     """A lake in which every table is there and empty."""
     shutil.copytree(no_rows, lake.root)
     return lake
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The bootstrap servers of a running embedded broker that belongs to this test run alone."""
+    kafka = Broker(tmp_path_factory.mktemp("kafka"))
+    try:
+        servers = kafka.start().bootstrap_servers
+        assert servers
+        yield servers
+    finally:
+        kafka.stop(timeout=10)

@@ -1,25 +1,12 @@
-"""One real broker for the whole test run, and its topics without a record."""
+"""The broker's topics without a record."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
 from bronze.raw_events import BRONZE
-from lakehouse.embedded_kafka.broker import Broker
 from producers.kafka import ensure_topics
-
-
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The bootstrap servers of a running embedded broker that belongs to this test run alone."""
-    kafka = Broker(tmp_path_factory.mktemp("kafka"))
-    try:
-        servers = kafka.start().bootstrap_servers
-        assert servers
-        yield servers
-    finally:
-        kafka.stop(timeout=10)
 
 
 @pytest.fixture(scope="session")
