@@ -1,4 +1,4 @@
-"""Signals: told to stop, a job ends cleanly, once."""
+"""Handle SIGTERM and SIGINT: a job that is asked to stop ends cleanly, once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lakehouse.errors import StoppedError
 
 
 class Stop:
-    """Whether to stop, told by a signal.
+    """Whether a signal has asked the process to stop.
 
-    A signal's handler runs in the midst of whatever the main thread does, so it may take no lock
-    that the main thread can hold: threading.Event has one, and would wait for itself for ever.
+    A signal's handler runs in the middle of whatever the main thread does, so it must not take a lock
+    that the main thread may hold: threading.Event has one, and would wait for itself for ever.
     """
 
     def __init__(self) -> None:
@@ -24,9 +24,9 @@ class Stop:
         self._polled = False
 
     @contextmanager
-    def polled_by_caller(self, *, polled_by_caller: bool = True) -> Iterator[None]:
-        """Within, someone looks whether it is time to stop; elsewhere a signal ends what is being done."""
-        before, self._polled = self._polled, polled_by_caller
+    def polled_by_caller(self, *, polled: bool = True) -> Iterator[None]:
+        """Within, the caller polls ``is_set``; elsewhere a signal interrupts what is being done."""
+        before, self._polled = self._polled, polled
         try:
             yield
         finally:
@@ -34,23 +34,23 @@ class Stop:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Within, a signal ends what is being done, though someone further out looks, as it may take long.
+        """Within, a signal interrupts what is being done, though an outer caller polls: for long steps.
 
         Raises StoppedError where it is time to stop already.
         """
         if self._requested:
             raise StoppedError
-        with self.polled_by_caller(polled_by_caller=False):
+        with self.polled_by_caller(polled=False):
             yield
 
     def on_signal(self) -> None:
-        """What a signal does. Raises StoppedError where nobody looks."""
+        """The handler of a signal. Raises StoppedError where no caller polls."""
         first, self._requested = not self._requested, True
         if first and not self._polled:
             raise StoppedError
 
     def set(self) -> None:
-        """Says that it is time to stop."""
+        """Asks to stop."""
         self._requested = True
 
     def is_set(self) -> bool:
@@ -58,21 +58,21 @@ class Stop:
         return self._requested
 
     def wait(self, seconds: float) -> bool:
-        """Waits for so long, or until it is time to stop; says whether it is."""
+        """Waits so many seconds, or until it is time to stop; returns whether it is."""
         end = time.monotonic() + seconds
         while not self._requested and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, 0.1))
         return self._requested
 
 
-_stops: list[Stop] = []  # what SIGTERM tells now, if anything
-_ignores_repeated_signals = False  # whether being told to stop is the last thing that this process does
+_stops: list[Stop] = []  # those that a signal sets; blocks within each other share one
+_ignores_repeated_signals = False  # whether this process ends once it was asked to stop
 
 
 def ignore_repeated_signals() -> None:
-    """Says that this process is a program, which ends once it was told to stop: telling it again changes nothing.
+    """From now on this process is a program that ends once it was asked to stop: further signals are ignored.
 
-    Anywhere else (in a notebook, in tests) a second signal is for somebody else.
+    Anywhere else (in a notebook, in tests) a second signal has another handler.
     """
     global _ignores_repeated_signals  # noqa: PLW0603 - the process has one end
     _ignores_repeated_signals = True
@@ -80,29 +80,29 @@ def ignore_repeated_signals() -> None:
 
 @contextmanager
 def handle_signals(handler: Callable[[int, FrameType | None], object], stopped: Callable[[], bool]) -> Iterator[None]:
-    """Within, this is what handles SIGTERM and SIGINT; only in the main thread, as signals are no other one's.
+    """Within, ``handler`` handles SIGTERM and SIGINT; only in the main thread, which alone receives signals.
 
-    Afterwards what was in place before handles them again, unless the process was ``told`` to stop
-    and ends: Python itself takes time to end, and a second signal would then end it with a code
-    that says that it was killed. Signals that are ignored stay so until the very end.
+    Afterwards the earlier handlers are back, unless the process has ``stopped`` and ends: Python itself
+    takes time to end, and a second signal would then end it with the exit code of a killed process.
+    Signals that are ignored stay ignored until the end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {one: signal.signal(one, handler) for one in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        for one, was in before.items():
-            signal.signal(one, signal.SIG_IGN if stopped() and _ignores_repeated_signals else was)
+        for number, earlier in before.items():
+            signal.signal(number, signal.SIG_IGN if stopped() and _ignores_repeated_signals else earlier)
 
 
 @contextmanager
 def stopping() -> Iterator[Stop]:
-    """SIGTERM and SIGINT tell it to stop, in place of ending the process at once; within another, that one's.
+    """Within, SIGTERM and SIGINT ask to stop, and do not end the process at once; inner blocks share the Stop.
 
-    A signal while nobody heeds it ends the outermost block. That is a clean end too: what was
-    under way is done again by the next start, as after a kill.
+    A signal while no caller polls ends the outermost block. That is a clean end too: the next start
+    repeats what was under way, as after a kill.
     """
     if threading.current_thread() is not threading.main_thread():
         yield Stop()
@@ -115,13 +115,13 @@ def stopping() -> Iterator[Stop]:
         try:
             yield stop
         except KeyboardInterrupt:
-            # From a handler of SIGINT that someone put in the place of ours: Spark does, while it starts.
+            # From another handler of SIGINT: Spark puts its own in place while it starts.
             stop.set()
             if not outermost:
                 raise
         except (Exception, StoppedError):
-            # Whatever it dies of once it is told to stop (a signal to the whole group ends Java as well), the next
-            # start does it again.
+            # Any error once it was asked to stop (a signal to the whole group ends Java as well): the next start
+            # repeats what was under way.
             if not (outermost and stop.is_set()):
                 raise
         finally:

@@ -1,10 +1,12 @@
-"""Silver to gold: what a batch touches is computed anew from silver, so gold always equals a full rebuild."""
+"""Aggregate: refresh in gold what a micro-batch of silver touches, so that gold equals a full rebuild."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property, reduce
 from threading import Lock
 
 from pyspark.sql import DataFrame
@@ -28,53 +30,108 @@ from pipelines.runtime.stream_runner import report, run_streams
 
 
 def aggregate(continuous: Continuous = False, as_json: AsJson = False) -> None:
-    """Keep gold up with silver."""
+    """Keep gold up to date with silver."""
     began = time.monotonic()
     with stopping():
         report("aggregate", run_aggregate(open_job("aggregate"), continuous=continuous), began, as_json=as_json)
 
 
 def run_aggregate(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
-    """Brings gold up to what silver holds; on and on if ``continuous``."""
-    gold, before = _Gold(job), gold_builder.base_versions(job.settings)
+    """Brings gold up to what silver holds; goes on with what changes where ``continuous``."""
+    before, gold = gold_builder.base_versions(job.settings), GoldStream(job)
     with stopping() as stop:
-        result = run_streams(
-            job, "aggregate", [stream(job, gold.take)], continuous=continuous, on_idle=gold.close_sessions
-        )
+        result = run_streams(job, "aggregate", [gold.stream()], continuous=continuous, on_idle=gold.close_sessions)
         if not stop.is_set():
             gold.close_sessions()
     built = {} if before else gold_builder.base_versions(job.settings)
-    # What gold was built from as a whole has not come by the stream.
+    # The rows of a backfill did not come by the stream.
     result[STREAM].rows += sum(
         job.lake.read(table, built[table.name]).count() for table in gold_builder.upstream_tables() if built
     )
     return result
 
 
-class _Gold:
-    """Refreshes gold, one refresh at a time."""
+def streams(job: Job) -> list[Stream]:
+    """The one stream that feeds all of gold."""
+    return [GoldStream(job).stream()]
+
+
+class GoldStream:
+    """The stream of silver's changes that keeps gold up to date by incremental refresh, one refresh at a time."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._one_at_a_time = Lock()
-        self._now = gold_builder.broker_clock(job)
+        self._tables = gold_builder.upstream_tables()
+        for table in (*self._tables, *GOLD.values()):
+            job.lake.ensure(table)
+        self._checkpoint = gold_builder.gold_checkpoint(job.settings)
+        self._refresh_lock = Lock()
 
-    def take(self, changes: DataFrame) -> None:
-        """Refreshes what a batch of changed silver rows touches, and closes sessions that are due."""
+    def stream(self) -> Stream:
+        """The stream as it is run. Its first start builds gold from all of silver (the backfill)."""
+        lake = self._job.lake
+        return Stream(
+            name=STREAM,
+            checkpoint=self._checkpoint,
+            prepare=self._prepare,
+            source_id="+".join(lake.table_id(table) for table in self._tables),
+            target_id=lake.table_id(SESSIONS),
+            target_has_rows=lambda: False,
+        )
+
+    def _prepare(self) -> DataStreamWriter:
+        if not resumes_at(self._checkpoint):
+            # Gold does not count before its backfill is complete: a stop in between repeats it at the next start.
+            with stopping() as stop, stop.interruptible():
+                built = gold_builder.build_all(self._job)
+            resume_from(self._checkpoint, json.dumps(built))
+        return self.source().writeStream.foreachBatch(self.write_batch)
+
+    def source(self) -> DataFrame:
+        """What changed in silver since the backfill: the table of each changed row, and the scopes it touches."""
+        built = gold_builder.base_versions(self._job.settings)
+        scopes = {table.name: gold_builder.touched_scopes(table) for table in self._tables}
+        columns = sorted(set().union(*scopes.values()))
+        first, *others = (
+            self._changes(table, built[table.name], [sql for sql in columns if sql in scopes[table.name]])
+            for table in self._tables
+        )
+        return reduce(lambda rows, more: rows.unionByName(more, allowMissingColumns=True), others, first)
+
+    def _changes(self, table: Table, built: int, scopes: list[str]) -> DataFrame:
+        rows = (
+            self._job.spark.readStream.format("delta")
+            .option("readChangeFeed", "true")
+            # A version that exists; its own changes are part of the backfill.
+            .option("startingVersion", built)
+            .option("maxBytesPerTrigger", self._job.settings.stream.bytes_per_batch)
+            .load(self._job.lake.path(table))
+            .where(F.col("_commit_version") > built)
+        )
+        # A row that is deleted or replaced may have arrived long ago.
+        arrived = F.when(F.col("_change_type") == "insert", F.col("arrived_at"))
+        return with_batch_metrics(rows, table.short_name, arrived_at=arrived).select(
+            F.lit(table.name).alias("_table"), *(F.expr(sql).alias(sql) for sql in scopes)
+        )
+
+    @cached_property
+    def _now(self) -> Callable[[], datetime]:
+        return gold_builder.broker_clock(self._job)
+
+    def write_batch(self, changes: DataFrame, _: int) -> None:
+        """Refreshes what a micro-batch of changed silver rows touches, and closes sessions that are due. Idempotent."""
         changes = changes.distinct().persist()
         try:
-            self._refresh(
-                {table.name: changes.where(F.col("_table") == table.name) for table in gold_builder.upstream_tables()}
-            )
+            self._refresh({table.name: changes.where(F.col("_table") == table.name) for table in self._tables})
         finally:
             changes.unpersist()
 
     def close_sessions(self) -> None:
-        """Closes the sessions that have rested long enough, though nothing new came."""
+        """Closes the sessions without an event for long enough, though nothing new came."""
         self._refresh({})
 
     def _refresh(self, changes: dict[str, DataFrame]) -> None:
-        with self._one_at_a_time:
+        with self._refresh_lock:
             as_of = self._now()
             due = self._job.lake.read(SESSIONS).where(~F.col("is_closed") & (F.col("closes_at") <= F.lit(as_of)))
             refresh(
@@ -86,55 +143,6 @@ class _Gold:
                 span=SPAN,
                 journal=gold_builder.refresh_journal(self._job),
             )
-
-
-def stream(job: Job, take: Callable[[DataFrame], None] = lambda _: None) -> Stream:
-    """The stream of what changes in silver; ``take`` is handed each batch of it."""
-    lake = job.lake
-    tables = gold_builder.upstream_tables()
-    for table in (*tables, *GOLD.values()):
-        lake.ensure(table)
-    scopes = {table.name: gold_builder.touched_scopes(table) for table in tables}
-    everything = sorted(set().union(*scopes.values()))
-
-    def changes(table: Table, built: int) -> DataFrame:
-        rows = (
-            job.spark.readStream.format("delta")
-            .option("readChangeFeed", "true")
-            # A version that is there, though what it changed is in what was built already.
-            .option("startingVersion", built)
-            .option("maxBytesPerTrigger", job.settings.stream.bytes_per_batch)
-            .load(lake.path(table))
-            .where(F.col("_commit_version") > built)
-        )
-        # A row that goes, or that another takes the place of, may have come long ago.
-        arrived = F.when(F.col("_change_type") == "insert", F.col("arrived_at"))
-        return with_batch_metrics(rows, table.short_name, arrived_at=arrived).select(
-            F.lit(table.name).alias("_table"),
-            *(F.expr(sql).alias(sql) for sql in everything if sql in scopes[table.name]),
-        )
-
-    def prepare() -> DataStreamWriter:
-        if not resumes_at(made.checkpoint):
-            # Nothing of gold counts before it is built as a whole: told to stop, it is begun again at the next start.
-            with stopping() as stop, stop.interruptible():
-                built = gold_builder.build_all(job)
-            resume_from(made.checkpoint, json.dumps(built))
-        built = gold_builder.base_versions(job.settings)
-        rows = changes(tables[0], built[tables[0].name])
-        for table in tables[1:]:
-            rows = rows.unionByName(changes(table, built[table.name]), allowMissingColumns=True)
-        return rows.writeStream.foreachBatch(lambda batch, _: take(batch))
-
-    made = Stream(
-        name=STREAM,
-        checkpoint=gold_builder.gold_checkpoint(job.settings),
-        prepare=prepare,
-        source_id="+".join(lake.table_id(table) for table in tables),
-        target_id=lake.table_id(SESSIONS),
-        target_has_rows=lambda: False,
-    )
-    return made
 
 
 if __name__ == "__main__":

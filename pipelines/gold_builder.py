@@ -1,4 +1,4 @@
-"""Build gold tables from silver: as a whole for the first time and for a rebuild, one by one for an audit."""
+"""Build gold from silver as a whole (the backfill of the first start, and the rebuild), or one table for an audit."""
 
 from __future__ import annotations
 
@@ -36,12 +36,14 @@ SPAN = Span(SESSIONS, first="started_on", last="ended_on", day="event_on")
 
 
 def incremental_tables() -> list[Table]:
-    """The gold tables that this job keeps up: those that a function builds from other tables.
+    """The gold tables with incremental refresh: those that a function builds from other tables.
 
-    Each stands after those that it reads, and what scoring waits for before the others.
+    Each stands after those that it reads; what scoring waits for stands before the others.
     """
     first = _upstream_names(EXAMPLES)
-    return sorted((table for table in GOLD.values() if table.build is not None), key=lambda one: one.name not in first)
+    return sorted(
+        (table for table in GOLD.values() if table.build is not None), key=lambda table: table.name not in first
+    )
 
 
 def _upstream_names(table: Source) -> set[str]:
@@ -51,21 +53,21 @@ def _upstream_names(table: Source) -> set[str]:
 
 
 def upstream_tables() -> list[Table]:
-    """The silver tables that they read."""
+    """The silver tables that the gold tables read."""
     names = {source.name for table in incremental_tables() for source in table.reads.values()}
     return [table for name, table in TABLES.items() if name in names and table.layer == "silver"]
 
 
 def clock_frame(job: Job, as_of: datetime) -> DataFrame:
-    """The one row by which sessions close."""
+    """The clock as one row: by it sessions close."""
     row = (as_of, job.settings.sessions.closes_after_minutes * 60.0)
     return job.spark.createDataFrame([row], spark_schema(CLOCK))
 
 
 def broker_clock(job: Job) -> Callable[[], datetime]:
-    """The broker's time; where no broker answers, the arrival of the newest event that silver has.
+    """A function that gives the broker's time; where no broker answers, the arrival of the newest event in silver.
 
-    This machine's own clock is asked for nothing.
+    The clock of this machine is not used.
     """
     try:
         servers = bootstrap_servers(job.settings)
@@ -90,7 +92,7 @@ def _instant(microseconds: int) -> datetime:
 
 
 def touched_scopes(table: Table) -> set[str]:
-    """What a changed row of a silver table says of what it touches, as SQL on the row."""
+    """The SQL on a changed row of a silver table that gives the scopes it touches."""
     used = {sql for one in incremental_tables() if table in one.reads.values() for sql in one.scope.values()}
     return used | ({SPAN.day} if SPAN.day in table.column_names else set())
 
@@ -113,7 +115,7 @@ def gold_checkpoint(settings: Settings) -> Path:
 
 
 def read_offsets(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Where the stream stands in each of silver's tables, as Delta's source writes it; none before its first batch."""
+    """The stream's offset in each silver table, in the terms of Delta's source; none before its first batch."""
     return dict(
         zip(
             (table.name for table in upstream_tables()),
@@ -124,14 +126,15 @@ def read_offsets(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def refresh_journal(job: Job) -> Path:
-    """The file that tells of a refresh that was interrupted."""
+    """The file that exists after an interrupted refresh."""
     return gold_checkpoint(job.settings) / "refresh.json"
 
 
 def build_all(job: Job) -> dict[str, int]:
-    """Makes gold anew from all that silver holds; gives the versions of silver's tables that it was made from.
+    """Builds gold from all of silver (backfill, rebuild); gives the versions of silver's tables that it read.
 
-    Each table is replaced in one commit. What changes in silver meanwhile is for the stream to take.
+    Each table is replaced in one commit, so it is idempotent. What changes in silver meanwhile is left to
+    the stream.
     """
     lake = job.lake
     versions = {table.name: lake.version(table) for table in upstream_tables()}
@@ -148,7 +151,7 @@ def build_all(job: Job) -> dict[str, int]:
 
 
 def build_table(job: Job, table: Table, given: Mapping[str, DataFrame]) -> DataFrame:
-    """A gold table as its declaration makes it, of what is given by name and of the gold tables that are there."""
+    """A gold table's rows by its declaration, from what is given by name and from the present gold tables."""
 
     def frame(source: Source) -> DataFrame:
         if source.name in given:
@@ -161,5 +164,5 @@ def build_table(job: Job, table: Table, given: Mapping[str, DataFrame]) -> DataF
 
 
 def base_versions(settings: Settings) -> dict[str, int]:
-    """The versions of silver's tables that gold was last built from as a whole; none before that."""
+    """The versions of silver's tables that the last build of all of gold has read; none before that."""
     return json.loads(resumes_at(gold_checkpoint(settings)) or "{}")  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Kafka to bronze: every record as it was heard, exactly once."""
+"""Ingest: append Kafka's records to bronze as they are, each exactly once."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def ingest(continuous: Continuous = False, as_json: AsJson = False) -> None:
-    """Land Kafka's records in bronze, as they are."""
+    """Append Kafka's records to bronze, as they are."""
     began = time.monotonic()
     with stopping():
         report("ingest", run_ingest(open_job("ingest"), continuous=continuous), began, as_json=as_json)
 
 
 def run_ingest(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
-    """Lands what Kafka holds in bronze; on and on if ``continuous``.
+    """Appends what Kafka holds to bronze; goes on with what comes where ``continuous``.
 
     Raises OutsideError where there is no Kafka or a topic is missing.
     """
@@ -42,11 +42,11 @@ def streams(job: Job) -> list[Stream]:
     """One stream for each topic."""
     servers = bootstrap_servers(job.settings)
     topics = kafka.topic_ids(servers, list(BRONZE), job.settings.kafka.client)
-    return [_stream(job, table, servers, topics[name]) for name, table in BRONZE.items()]
+    return [BronzeStream(job, table, servers, topics[name]).stream() for name, table in BRONZE.items()]
 
 
 def next_offsets(job: Job, table: Table, topic_id: str) -> dict[int, int]:
-    """The offset after the highest one that bronze holds, of each partition that it has a record of."""
+    """The offset after the highest one in bronze, for each partition that bronze has a record of."""
     from pyspark.sql import functions as F
 
     rows = job.lake.read(table).where(F.col("topic_id") == topic_id)
@@ -54,9 +54,9 @@ def next_offsets(job: Job, table: Table, topic_id: str) -> dict[int, int]:
 
 
 def offsets_after(job: Job, table: Table, topic: kafka.TopicInfo) -> dict[str, int]:
-    """From where each partition of a topic goes on after what bronze holds, as Spark's Kafka source wants it."""
+    """The offset after what bronze holds, for each partition of a topic, in the terms of Spark's Kafka source."""
     after = next_offsets(job, table, topic.topic_id)
-    # -2 is Kafka's word for the earliest offset that is still there.
+    # -2 stands for the earliest offset that Kafka still has.
     return {str(partition): after.get(partition, -2) for partition in range(topic.partitions)}
 
 
@@ -76,7 +76,7 @@ def java_settings(client: Mapping[str, str]) -> dict[str, str]:
 
 
 def _waits(patience_seconds: float) -> dict[str, str]:
-    """How long Spark's Kafka source waits, in all, for a broker that does not answer."""
+    """Options by which Spark's Kafka source waits so long in all for a broker that does not answer."""
     attempts, milliseconds = 3, int(patience_seconds * 1_000)
     each = milliseconds // attempts
     return {
@@ -90,50 +90,72 @@ def _waits(patience_seconds: float) -> dict[str, str]:
 _JAVA_NAMES = {"sasl.mechanisms": "sasl.mechanism", "ssl.ca.location": "ssl.truststore.location"}
 
 
-def _stream(job: Job, table: Table, servers: str, topic: kafka.TopicInfo) -> Stream:
-    from pyspark.sql import functions as F
-    from pyspark.sql.streaming.readwriter import DataStreamWriter
+class BronzeStream:
+    """The stream of one topic into its bronze table. Each record is appended exactly once."""
 
-    job.lake.ensure(table)
+    def __init__(self, job: Job, table: Table, servers: str, topic: kafka.TopicInfo) -> None:
+        job.lake.ensure(table)
+        self._job = job
+        self._table = table
+        self._servers = servers
+        self._topic = topic
+        self._checkpoint = job.checkpoint(table)
 
-    def prepare() -> DataStreamWriter:
-        start = "earliest"
-        if resumes_at(stream.checkpoint) is not None and not has_planned_batch(stream.checkpoint):
-            start = json.dumps({table.short_name: offsets_after(job, table, topic)})
+    def stream(self) -> Stream:
+        """The stream as it is run."""
+        return Stream(
+            name=self._table.name,
+            checkpoint=self._checkpoint,
+            prepare=lambda: self.source().writeStream.foreachBatch(self.write_batch),
+            source_id=self._topic.topic_id,
+            target_id=self._job.lake.table_id(self._table),
+            target_has_rows=lambda: not self._job.lake.read(self._table).isEmpty(),
+            rows_out=self.rows_written,
+        )
+
+    def source(self) -> DataFrame:
+        """The topic's records as rows of bronze."""
+        from pyspark.sql import functions as F
+
+        settings = self._job.settings
         reader = (
-            job.spark.readStream.format("kafka")
-            .option("kafka.bootstrap.servers", servers)
-            .option("subscribe", table.short_name)
-            .option("startingOffsets", start)
+            self._job.spark.readStream.format("kafka")
+            .option("kafka.bootstrap.servers", self._servers)
+            .option("subscribe", self._table.short_name)
+            .option("startingOffsets", self._starting_offsets())
             .option("failOnDataLoss", "true")
             .option("includeHeaders", "true")
             .option("kafka.isolation.level", "read_committed")
-            .option("maxOffsetsPerTrigger", job.settings.stream.records_per_batch)
+            .option("maxOffsetsPerTrigger", settings.stream.records_per_batch)
         )
-        own = {f"kafka.{name}": value for name, value in java_settings(job.settings.kafka.client).items()}
-        reader = reader.options(**{**_waits(job.settings.kafka.patience_seconds), **own})
-        # current_timestamp is the batch's own, written down in the checkpoint: a batch done again says the same.
-        heard = with_batch_metrics(
-            reader.load(), table.short_name, arrived_at=F.col("timestamp"), size=F.octet_length("value").cast("BIGINT")
+        own = {f"kafka.{name}": value for name, value in java_settings(settings.kafka.client).items()}
+        records = with_batch_metrics(
+            reader.options(**{**_waits(settings.kafka.patience_seconds), **own}).load(),
+            self._table.short_name,
+            arrived_at=F.col("timestamp"),
+            size=F.octet_length("value").cast("BIGINT"),
         )
-        records = heard.withColumns({"topic_id": F.lit(topic.topic_id), "ingested_at": F.current_timestamp()})
-        return raw_events(records).writeStream.foreachBatch(land)
+        # current_timestamp is the micro-batch's own, kept in the checkpoint: a batch done again has the same.
+        return raw_events(
+            records.withColumns({"topic_id": F.lit(self._topic.topic_id), "ingested_at": F.current_timestamp()})
+        )
 
-    def land(rows: DataFrame, batch: int) -> None:
+    def _starting_offsets(self) -> str:
+        """Where a stream without a micro-batch starts: the earliest offsets, or after what bronze holds."""
+        if resumes_at(self._checkpoint) is None or has_planned_batch(self._checkpoint):
+            return "earliest"
+        return json.dumps({self._table.short_name: offsets_after(self._job, self._table, self._topic)})
+
+    def write_batch(self, rows: DataFrame, batch: int) -> None:
+        """Appends a micro-batch; the same one again adds nothing."""
         # Under the table's lock, which Delta's own sink would not take: see lakehouse/locks.py.
-        with job.lake.writing(table):
-            job.lake.append(table, rows, batch=(current_query_id(job.spark), batch))
+        with self._job.lake.writing(self._table):
+            self._job.lake.append(self._table, rows, batch=(current_query_id(self._job.spark), batch))
 
-    stream = Stream(
-        name=table.name,
-        checkpoint=job.checkpoint(table),
-        prepare=prepare,
-        source_id=topic.topic_id,
-        target_id=job.lake.table_id(table),
-        target_has_rows=lambda: not job.lake.read(table).isEmpty(),
-        rows_out=lambda _, rows_in: rows_in,
-    )
-    return stream
+    @staticmethod
+    def rows_written(_: int, rows_in: int) -> int:
+        """Every record that was read is a row."""
+        return rows_in
 
 
 if __name__ == "__main__":

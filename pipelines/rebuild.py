@@ -1,4 +1,4 @@
-"""Silver and gold made anew from the layer below; readers see a table's old rows until the new ones are complete."""
+"""Rebuild silver or gold from the layer below; readers see a table's old rows until the new ones are complete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from silver.quarantine import QUARANTINE
 
 
 class Layer(enum.StrEnum):
-    """What can be made anew."""
+    """What can be rebuilt."""
 
     silver = "silver"
     gold = "gold"
@@ -35,7 +35,7 @@ class Layer(enum.StrEnum):
 def rebuild(
     layer: Annotated[Layer, typer.Argument(help="silver, from bronze; or gold, from silver.")], as_json: AsJson = False
 ) -> None:
-    """Make a layer's tables anew from the layer below, to the same rows."""
+    """Rebuild a layer's tables from the layer below, to the same rows."""
     hashes = run_rebuild(open_job("rebuild"), layer)
     if as_json:
         print_json(hashes)
@@ -47,26 +47,26 @@ def rebuild(
 
 
 def run_rebuild(job: Job, layer: Layer) -> dict[str, tuple[int, str]]:
-    """Makes a layer's tables anew, and gives each one's number of rows and hash.
+    """Rebuilds a layer's tables, and gives each one's number of rows and hash.
 
-    Each table is replaced in one commit, so readers never see half of it, and a rebuild that was
-    interrupted is done by doing it again. The layer's streams must not run meanwhile.
+    It is idempotent: each table is replaced in one commit, so readers never see half of it, and an
+    interrupted rebuild is completed by the next. The layer's streams must not run meanwhile.
 
     Raises OutsideError where one of them does.
     """
-    streams = refine.streams(job) if layer is Layer.silver else [aggregate.stream(job)]
+    streams = refine.streams(job) if layer is Layer.silver else aggregate.streams(job)
     with ExitStack() as held:
         for stream in streams:
             held.callback(WriterLock(job.settings.locks, stream.name, job.spark).release)
         if layer is Layer.silver:
             held.callback(WriterLock(job.settings.locks, gold_builder.STREAM, job.spark).release)
             tables = _silver(job)
-            # Every row of silver has just been written anew: gold does not follow that but is built anew as well.
+            # Every row of silver was just rewritten. Gold does not follow that change feed but is rebuilt as well.
             shutil.rmtree(gold_builder.gold_checkpoint(job.settings), ignore_errors=True)
         else:
             tables = _gold(job)
         for stream in streams:
-            # Those whose checkpoints are still there go on with the tables made anew.
+            # A stream whose checkpoint is still there goes on with the rebuilt table.
             bind_checkpoint(stream)
     return {table.name: content_hash(job.lake.read(table)) for table in tables}
 
@@ -82,19 +82,21 @@ def content_hash(rows: DataFrame) -> tuple[int, str]:
 
 def _silver(job: Job) -> list[Table]:
     lake = job.lake
-    heard = {name: lake.read(table) for name, table in BRONZE.items()}
+    records = {name: lake.read(table) for name, table in BRONZE.items()}
     tables = [*SILVER.values(), DUPLICATES]
     for table in tables:
         with lake.writing(table):
-            frames: dict[str, DataFrame] = {"records": heard[table.short_name]} if table is not DUPLICATES else heard
+            frames: dict[str, DataFrame] = (
+                {"records": records[table.short_name]} if table is not DUPLICATES else records
+            )
             lake.overwrite(table, table.make(frames))
     with lake.writing(QUARANTINE):
-        lake.overwrite(QUARANTINE, _quarantine(QUARANTINE.make(heard), lake.read(QUARANTINE)))
+        lake.overwrite(QUARANTINE, _quarantine(QUARANTINE.make(records), lake.read(QUARANTINE)))
     return [*tables, QUARANTINE]
 
 
 def _quarantine(bad: DataFrame, before: DataFrame) -> DataFrame:
-    """The bad records, with what people decided about them, and the history of those replayed since."""
+    """The bad records with what people decided about them, and the history of those replayed since."""
     decided = before.select(
         *COORDINATE_NAMES,
         *(F.col(name).alias(f"_{name}") for name in ("status", "discard_reason", "first_judged_at")),
@@ -108,11 +110,11 @@ def _quarantine(bad: DataFrame, before: DataFrame) -> DataFrame:
             "last_judged_at": now,
         }
     )
-    mended = before.join(bad, COORDINATE_NAMES, "left_anti").withColumns(
+    replayed = before.join(bad, COORDINATE_NAMES, "left_anti").withColumns(
         {"status": F.lit("replayed"), "discard_reason": F.lit(None).cast("STRING"), "last_judged_at": now}
     )
     names = list(QUARANTINE.column_names)
-    return union([still.select(names), mended.select(names)])
+    return union([still.select(names), replayed.select(names)])
 
 
 def _gold(job: Job) -> list[Table]:

@@ -98,7 +98,7 @@ def _replay(job: Job, *, apply: bool) -> Finding:
 
 def all_streams(job: Job) -> list[Stream]:
     """Every stream that has a checkpoint."""
-    return [*ingest.streams(job), *refine.streams(job), aggregate.stream(job)]
+    return [*ingest.streams(job), *refine.streams(job), *aggregate.streams(job)]
 
 
 def _problem(stream: Stream) -> str:
