@@ -1,4 +1,4 @@
-"""Small files that a killed process must never leave half written."""
+"""Write small files atomically: a killed process never leaves one half written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_json(path: Path, value: object) -> None:
-    """Writes a file whole or not at all, whenever the process or the machine dies, whoever else writes it."""
+    """Writes a file as a whole or not at all, even where the process dies or another one writes it too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     with draft.open("w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""What pure functions of DataFrames share."""
+"""Combine and compare DataFrames."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def union(frames: Iterable[DataFrame]) -> DataFrame:
-    """All rows of frames that have the same columns, whatever their order."""
-    return reduce(lambda one, other: one.unionByName(other), frames)
+    """All rows of frames with the same columns, in any order of the columns."""
+    return reduce(lambda rows, more: rows.unionByName(more), frames)
 
 
 def row_differences(before: DataFrame, after: DataFrame, columns: Sequence[str]) -> DataFrame:
-    """The rows of which one of the two has more, equal rows cancelling out one by one.
+    """The rows of which one of the two frames has more; equal rows cancel out one by one.
 
-    ``_more`` says how many more ``after`` has; it is negative where ``before`` has more. Each side is
-    made once, in one pass.
+    ``_more`` is how many more ``after`` has; it is negative where ``before`` has more. Each frame is
+    computed once.
     """
     from pyspark.sql import functions as F
 

@@ -1,4 +1,4 @@
-"""Declarations found by their files, never registered anywhere."""
+"""Discover declarations by their files, so that none has to be registered."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Java on this machine: find it, resolve Maven artifacts to jars, and start it fast by class data sharing.
+"""Find Java, resolve Maven artifacts to jars, and start Java fast by class data sharing.
 
-An archive of class data holds for one version of Java and one set of jars. A Java that it does not fit starts
-without it. A Spark that starts from an archive is up in two thirds of the time.
+A class data archive fits one version of Java and one set of jars. Another Java ignores it. A Spark that starts
+from an archive is up in two thirds of the time.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from lakehouse.errors import OutsideError
 from lakehouse.locks import exclusive
 
 OLDEST = 17
-"""The oldest major version of Java that will do."""
+"""The oldest supported major version of Java."""
 
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)[^"]*"')
-_CURE = f"Install Java {OLDEST} or newer, and set JAVA_HOME to it or put its `java` on the PATH."
+_HINT = f"Install Java {OLDEST} or newer, and set JAVA_HOME to it or put its `java` on the PATH."
 
 
 @dataclass(frozen=True)
 class Java:
-    """A Java that runs: its program, its major version, and what it says of itself."""
+    """A Java that runs: its program, its major version, and its full version."""
 
     path: Path
     version: int
@@ -42,23 +42,23 @@ def find_java() -> Java:
     home = os.environ.get("JAVA_HOME", "")
     path = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if not path:
-        raise OutsideError("There is no Java: JAVA_HOME is not set and the PATH has no `java`.", _CURE)
+        raise OutsideError("There is no Java: JAVA_HOME is not set and the PATH has no `java`.", _HINT)
     where = "JAVA_HOME" if home else "the PATH"
     try:
-        told = subprocess.run([path, "-version"], capture_output=True, text=True, check=False, timeout=60)
+        answer = subprocess.run([path, "-version"], capture_output=True, text=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise OutsideError(f"The Java of {where} does not run ({path}).", _CURE) from error
-    match = _VERSION.search(told.stderr + told.stdout)
-    if told.returncode or not match:  # as macOS answers where no Java is installed
-        raise OutsideError(f"The Java of {where} does not run ({path}).", _CURE)
+        raise OutsideError(f"The Java of {where} does not run ({path}).", _HINT) from error
+    match = _VERSION.search(answer.stderr + answer.stdout)
+    if answer.returncode or not match:  # as macOS answers where no Java is installed
+        raise OutsideError(f"The Java of {where} does not run ({path}).", _HINT)
     version = int(match[1])
     if version < OLDEST:
-        raise OutsideError(f"The Java of {where} is too old: {version} ({path}).", _CURE)
+        raise OutsideError(f"The Java of {where} is too old: {version} ({path}).", _HINT)
     return Java(Path(path).absolute(), version, match[0].removeprefix("version ").strip('"'))
 
 
 def resolve_jars(artifact: str, *alone: str) -> list[Path]:
-    """The jars of ``artifact`` with all that it needs to run, then those of ``alone`` without.
+    """The jars of ``artifact`` with its dependencies, then those of ``alone`` without.
 
     Artifacts are ``group:name:version``. What is not on this machine yet is downloaded, with the
     user's own settings of jgo (repositories, cache, M2_REPO) and of HTTP proxies.
@@ -85,11 +85,11 @@ def resolve_jars(artifact: str, *alone: str) -> list[Path]:
     except Exception as error:  # jgo raises whatever its parts raise
         network = isinstance(error, OSError) and error.errno is None  # as requests tells it, in a long line
         first = (str(error).splitlines() or [type(error).__name__])[0][:300]
-        said = "no Maven repository answers." if network else first
-        cure = "Look whether this machine reaches a Maven repository, then try again."
+        why = "no Maven repository answers." if network else first
+        hint = "Look whether this machine reaches a Maven repository, then try again."
         if not network and cache.is_relative_to(settings.cache_dir):
-            cure += f" If it does, delete {cache}: a download may have broken off."
-        raise OutsideError(f"The jars of {artifact} cannot be had: {said}", cure) from error
+            hint += f" If it does, delete {cache}: a download may have broken off."
+        raise OutsideError(f"The jars of {artifact} cannot be resolved: {why}", hint) from error
 
 
 def _whole(artifact: Any) -> Path:
@@ -102,11 +102,11 @@ def _whole(artifact: Any) -> Path:
 
 
 def shared_archive_options(archive: Path) -> str:
-    """Java's options to start from an archive; none where there is no such file."""
-    # Java would say on standard output that an archive does not fit, among what a program prints there.
+    """Java's options to share the classes of an archive; none where there is no such file."""
+    # Java would report on standard output that an archive does not fit, between a program's own lines.
     return f'-XX:SharedArchiveFile="{archive}" -Xlog:disable -Xlog:all=error:stderr' if archive.exists() else ""
 
 
 def archive_at_exit_options(archive: Path) -> str:
-    """Java's options to write an archive, when it ends, of the classes that it has used."""
+    """Java's options to write an archive of its loaded classes when it exits."""
     return f'-XX:ArchiveClassesAtExit="{archive}" -Xlog:disable -Xlog:all=error:stderr'

@@ -1,11 +1,11 @@
-"""Locks that survive nothing but their process: one writer for each stream and each table.
+"""Lock streams and tables for one writer; a lock ends with its process.
 
-Delta's log store for local files is not safe for several processes, so whoever writes a table
-holds its lock meanwhile. On an object store the store's own conditional writes do that, and the
-locks only keep two drivers of one machine apart.
+Delta's log store for local files is not safe for several processes, so a writer of a table holds
+its lock meanwhile. On an object store the store's conditional writes do that. There the locks only
+keep two drivers of one machine apart.
 
-A driver is two processes, Python and the Java that does the writing, and either can be killed
-while the other lives on. So both hold each lock, and it is free once both are gone.
+A driver is two processes, Python and the Java that writes, and either can be killed while the other
+lives on. So both hold each lock, and it is free once both have ended.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 DYING_SECONDS = 30.0
 """How long the Java of a driver that was killed may take to end."""
 
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
-class _Here:
-    """Who holds a lock among this process's threads, and whether the process has the file's."""
+class _ProcessLock:
+    """Which thread of this process holds a lock, and whether the process holds the file's."""
 
     def __init__(self) -> None:
         self.lock = RLock()
         self.held = False
 
 
-_here: dict[Path, _Here] = {}
+_process_locks: dict[Path, _ProcessLock] = {}
 _guard = Lock()
 
 
 def _java_holds(held: ExitStack, path: Path, spark: SparkSession, seconds: float = math.inf) -> bool:
-    """Has the Java of a session hold the lock too, until ``held`` ends; False if another had it for so long."""
+    """Lets the session's Java hold the lock too, until ``held`` ends; False where another held it for so long."""
     java: Any = spark._jvm  # noqa: SLF001
     # A file of its own: on some systems the two kinds of locks see each other.
     file = java.java.io.RandomAccessFile(f"{path}.java", "rw")
@@ -54,19 +54,19 @@ def _java_holds(held: ExitStack, path: Path, spark: SparkSession, seconds: float
     while channel.tryLock() is None:
         if time.monotonic() > end:
             return False
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     return True
 
 
 @contextmanager
 def exclusive(folder: Path, name: str, spark: SparkSession | None = None) -> Iterator[None]:
-    """Waits until no other thread and no other process holds ``name``, and holds it.
+    """Waits until no other thread and no other process holds the lock ``name``, and holds it.
 
-    The thread that holds it may take it again. With ``spark``, its Java holds it too.
+    It is reentrant: the thread that holds it may take it again. With ``spark``, its Java holds it too.
     """
     path = folder / f"{name}.lock"
     with _guard:
-        mine = _here.setdefault(path, _Here())
+        mine = _process_locks.setdefault(path, _ProcessLock())
     with mine.lock:
         if mine.held:
             yield
@@ -83,11 +83,10 @@ def exclusive(folder: Path, name: str, spark: SparkSession | None = None) -> Ite
 
 
 class WriterLock:
-    """A lock held for the life of a job.
+    """A lock for the life of a job.
 
-    With ``spark``, its Java holds it too; the Java of a driver that was killed may still be at
-    work, and is given some seconds to end. Raises OutsideError where another process holds the
-    lock, and says which one.
+    With ``spark``, its Java holds it too. The Java of a killed driver may still be at work; it gets
+    DYING_SECONDS to end. Raises OutsideError, which names the process, where another one holds the lock.
     """
 
     def __init__(self, folder: Path, name: str, spark: SparkSession | None = None) -> None:
@@ -100,13 +99,13 @@ class WriterLock:
             except BlockingIOError as error:
                 raise _taken(name, f"Another process{_holder(descriptor)}") from error
             if spark is not None and not _java_holds(held, path, spark, DYING_SECONDS):
-                raise _taken(name, f"The Java of a driver that is gone{_holder(descriptor)}")
+                raise _taken(name, f"The Java of a driver that was killed{_holder(descriptor)}")
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps({"pid": os.getpid()}).encode(), 0)
             self._held = held.pop_all()
 
     def release(self) -> None:
-        """Lets the next writer in."""
+        """Releases the lock."""
         self._held.close()
 
 

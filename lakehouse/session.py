@@ -1,4 +1,4 @@
-"""The Spark session: made once, at the top, from one file of settings."""
+"""Start and end the Spark session: once, at the top, from one file of settings."""
 
 from __future__ import annotations
 
@@ -42,21 +42,15 @@ def start_session(
 ) -> SparkSession:
     """A session with the settings of ``defaults``; under spark-submit, the one that it prepared.
 
-    The JVM's standard error goes to ``log``, and so does what Python's libraries log: a person sees
-    sentences, not chatter.
+    The JVM's standard error and the logs of Python's libraries go to ``log``: a person sees only sentences.
 
     Raises SparkStartError where Java or the jars cannot be had, UsageError where spark-submit
     brought no Delta.
     """
-    conf = {**read_defaults(defaults), **(settings or {})}
-    options = f"{conf.get('spark.driver.extraJavaOptions', '')} {java_options}".strip()
-    conf["spark.driver.extraJavaOptions"] = options.replace(
-        "log4j2.properties", (defaults.parent / "log4j2.properties").as_uri()
-    )
+    conf = _with_java_options({**read_defaults(defaults), **(settings or {})}, java_options, defaults.parent)
     builder = SparkSession.builder.appName(name)
-    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    if not submitted:
-        # The workers that judge records must be this Python, wherever PATH points.
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # which spark-submit sets
+        # The Python workers must be this Python, wherever PATH points.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = builder.master(master).config("spark.driver.memory", driver_memory)
     for key, value in conf.items():
@@ -68,6 +62,19 @@ def start_session(
             spark = builder.getOrCreate()
     except Exception as error:
         raise SparkStartError(_last_words(log) or str(error).rstrip("."), log) from error
+    _require_delta(spark, defaults)
+    _log_quietly(spark)
+    return spark
+
+
+def _with_java_options(conf: dict[str, str], java_options: str, folder: Path) -> dict[str, str]:
+    """The settings with further Java options; log4j2.properties is the file in ``folder``."""
+    options = f"{conf.get('spark.driver.extraJavaOptions', '')} {java_options}".strip()
+    options = options.replace("log4j2.properties", (folder / "log4j2.properties").as_uri())
+    return {**conf, "spark.driver.extraJavaOptions": options}
+
+
+def _require_delta(spark: SparkSession, defaults: Path) -> None:
     try:
         jvm: Any = spark._jvm  # noqa: SLF001
         jvm.java.lang.Thread.currentThread().getContextClassLoader().loadClass(_EXTENSION)
@@ -76,30 +83,32 @@ def start_session(
             "This Spark session has no Delta Lake.",
             f"Start the job with spark-submit --properties-file {defaults}.",
         ) from error
+
+
+def _log_quietly(spark: SparkSession) -> None:
     spark.sparkContext.setLogLevel("WARN")
-    # Where Java dies, this server would print a stack trace beside the one sentence that a person gets.
+    # Where Java dies, this server would print a stack trace beside the one sentence for a person.
     server: Any = spark.sparkContext._accumulatorServer  # noqa: SLF001
-    server.handle_error = _logged
-    return spark
+    server.handle_error = _log_error
 
 
 def end_session(spark: SparkSession, seconds: float = 10) -> None:
-    """Stops Spark, and the Java that runs it where this process started that: for programs that clean up after it."""
+    """Stops Spark, and its Java where this process started it: for programs that clean up afterwards."""
     gateway: Any = spark.sparkContext._gateway  # noqa: SLF001
     java = getattr(gateway, "proc", None)
     spark.stop()
     if java is not None:
-        java.stdin.close()  # which is how it knows that it is not needed any more
+        java.stdin.close()  # by which it knows to end
         with suppress(subprocess.TimeoutExpired):
             java.wait(seconds)
 
 
-def _logged(*_: Any) -> None:
-    logging.getLogger(__name__).error("Java tells nothing more.", exc_info=sys.exc_info())
+def _log_error(*_: Any) -> None:
+    logging.getLogger(__name__).error("The connection to Java is lost.", exc_info=sys.exc_info())
 
 
 def java_is_gone(error: BaseException | None) -> bool:
-    """Whether this was raised because the Java that runs Spark has died."""
+    """Whether the cause of an error is that the Java of Spark has died."""
     while error is not None:
         if isinstance(error, Py4JNetworkError) or "Answer from Java side is empty" in str(error):
             return True
@@ -113,7 +122,7 @@ def java_is_gone(error: BaseException | None) -> bool:
 
 @contextmanager
 def _standard_error_into(log: Path) -> Iterator[None]:
-    """Everything that a child started meanwhile writes to standard error goes to a file."""
+    """Within, a started child writes its standard error to a file."""
     sys.stderr.flush()
     saved = os.dup(2)
     with log.open("ab") as file:
@@ -127,7 +136,7 @@ def _standard_error_into(log: Path) -> Iterator[None]:
 
 
 def _last_words(log: Path) -> str:
-    """The last line of the log that says what went wrong."""
+    """The last line of the log that tells of an error."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     telling = [line.strip() for line in lines[-200:] if "rror" in line or "xception" in line or "not found" in line]
     return telling[-1].rstrip(".")[:300] if telling else ""

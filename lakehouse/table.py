@@ -1,4 +1,4 @@
-"""What a table is: a frozen declaration that holds a pure function from tables to a table."""
+"""Declare a table: a frozen dataclass that holds a pure function from tables to a table."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Source:
-    """Something that a table reads and that is no table of ours: its name, meaning and columns."""
+    """A named input with columns: what a table reads, whether it is a table or not."""
 
     name: str
     doc: str

@@ -1,4 +1,4 @@
-"""The one module that talks to Kafka: it sends records, makes topics, asks for offsets and the broker's clock."""
+"""Talk to Kafka, in this one module: send records, create topics, read offsets and the broker's clock."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetS
 from lakehouse.errors import OutsideError, UsageError
 
 WAIT_SECONDS = 30.0
-"""How long a broker may take to answer before it counts as not there."""
+"""How long a broker may take to answer before it counts as unreachable."""
 
 FLUSH_SECONDS = 20.0
-"""How long the end of a run waits for the last acknowledgements; what is open then counts as failed."""
+"""How long the end of a run waits for the last acknowledgements; a record without one then counts as failed."""
 
 CLOCK_TOPIC = "clickstream_clock"
 """A topic of one partition that ``broker_time`` writes to; its records live an hour."""
@@ -62,7 +62,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of the records sent: how many each topic acknowledged, and every one that failed."""
+    """The result of sending: how many records each topic acknowledged, and every record that failed."""
 
     acknowledged: dict[str, int] = field(default_factory=dict)
     failed: list[Failure] = field(default_factory=list)
@@ -81,14 +81,14 @@ class Delivery:
 
 
 class TopicInfo(NamedTuple):
-    """A topic's identity, which changes when it is deleted and made anew, and its partitions."""
+    """A topic's id, which is new when the topic is deleted and created again, and its partitions."""
 
     topic_id: str
     partitions: int
 
 
 class Sender:
-    """Sends records and knows of each whether Kafka acknowledged it.
+    """Sends records, and counts for each topic those that Kafka acknowledged.
 
     Only failures are reported back one by one (a Python callback per success would cost a third of the
     speed); a topic's acknowledged records are those that the local queue took, less those that failed.
@@ -185,13 +185,13 @@ class Sender:
 
     def _cannot_go_on(self) -> OutsideError:
         return OutsideError(
-            f"Kafka at {self.bootstrap} takes no more: {self._broken}.",
+            f"Kafka at {self.bootstrap} accepts no more records: {self._broken}.",
             "Look at the broker, then send again what is listed as failed.",
         )
 
     @property
     def delivery(self) -> Delivery:
-        """What became of the records; exact once the block is left, until then without those on their way."""
+        """The result so far; exact once the block is left, until then without records in flight."""
         acknowledged = dict(self._taken)
         for failure in self._failed:
             if failure.topic in acknowledged:
@@ -318,32 +318,38 @@ def records_between(
         "isolation.level": "read_committed",
     }
     consumer = _client(_Consumer, bootstrap, settings)
-    found: list[int] = []
-    deadline = time.monotonic() + wait_seconds
+    present: list[int] = []
     with _outside(bootstrap):
         consumer.assign([TopicPartition(name, partition, first)])
         try:
-            while time.monotonic() < deadline:
-                message = consumer.poll(0.5)
-                if message is None:
-                    continue
-                deadline = time.monotonic() + wait_seconds
-                if message.error():
-                    if message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                        return found
-                    raise KafkaException(message.error())
-                if message.offset() > last:
-                    return found
-                found.append(message.offset())
-                if message.offset() == last:
-                    return found
+            for offset in _offsets_until_end(consumer, bootstrap, wait_seconds):
+                if offset <= last:
+                    present.append(offset)
+                if offset >= last:
+                    break
         finally:
             consumer.close()
+    return present
+
+
+def _offsets_until_end(consumer: Any, bootstrap: str, wait_seconds: float) -> Iterator[int]:
+    """The offsets of the records that a consumer reads, up to the end of its partition."""
+    deadline = time.monotonic() + wait_seconds
+    while time.monotonic() < deadline:
+        message = consumer.poll(0.5)
+        if message is None:
+            continue
+        deadline = time.monotonic() + wait_seconds
+        if error := message.error():
+            if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                return
+            raise KafkaException(error)
+        yield message.offset()
     raise OutsideError(f"Kafka at {bootstrap} did not answer in {wait_seconds:g} s.", "Look whether it runs.")
 
 
 def broker_time(bootstrap: str, client: Mapping[str, str] | None = None, *, wait_seconds: float = WAIT_SECONDS) -> int:
-    """Ask the time by the broker's clock, in microseconds since 1970: the stamp that it gives to an empty record."""
+    """The time by the broker's clock, in microseconds since 1970: the timestamp that it gives to an empty record."""
     stamps: list[int] = []
     errors: list[str] = []
 
@@ -365,38 +371,38 @@ def broker_time(bootstrap: str, client: Mapping[str, str] | None = None, *, wait
         producer.close()
     if not stamps:
         raise OutsideError(
-            f"Kafka at {bootstrap} did not tell its time: {', '.join(errors) or 'no answer'}.",
+            f"Kafka at {bootstrap} did not give its time: {', '.join(errors) or 'no answer'}.",
             f"Look at the broker and at its topic {CLOCK_TOPIC}.",
         )
     return stamps[0]
 
 
 class _Producer(Producer):  # type: ignore[misc]
-    heard = ""  # the last error of a connection, which says more than that nobody answered
+    last_error = ""  # of a connection: it says more than that no broker answered
 
 
 class _Consumer(Consumer):  # type: ignore[misc]
-    heard = ""
+    last_error = ""
 
 
 class _Admin(AdminClient):  # type: ignore[misc]
-    heard = ""
+    last_error = ""
 
 
 def _client(
     kind: Any, bootstrap: str, settings: Mapping[str, Any], on_error: Callable[[KafkaError], None] = lambda _: None
 ) -> Any:
-    def hear(error: KafkaError) -> None:
+    def on_client_error(error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
-            client.heard = error.str()
+            client.last_error = error.str()
         on_error(error)
 
     try:
-        client = kind({"log_level": 0, **settings, "bootstrap.servers": bootstrap, "error_cb": hear})
+        client = kind({"log_level": 0, **settings, "bootstrap.servers": bootstrap, "error_cb": on_client_error})
     except (KafkaException, TypeError, ValueError) as error:
         raise UsageError(
             f"A Kafka client cannot be made: {_reason(error)}.",
-            "Mend client in the part [kafka] of conf/, or CLICKSTREAM_KAFKA__CLIENT.",
+            "Fix client in the part [kafka] of conf/, or CLICKSTREAM_KAFKA__CLIENT.",
         ) from error
     return client
 
@@ -409,12 +415,12 @@ def _topics(client: Any, bootstrap: str, wait_seconds: float) -> dict[str, int]:
             found = client.list_topics(timeout=max(min(deadline - began, 1.0), 0.01)).topics  # signals are seen between
             break
         except KafkaException as error:
-            client.poll(0)  # hears why
+            client.poll(0)  # calls back with the reason
             if (left := deadline - time.monotonic()) <= 0:
-                why = client.heard or _reason(error)
+                why = client.last_error or _reason(error)
                 raise OutsideError(
                     f"No Kafka broker answers at {bootstrap} within {wait_seconds:g} seconds: {why}.",
-                    "Start one with `clickstream broker start`, or mend the part [kafka] of the settings.",
+                    "Start one with `clickstream broker start`, or fix the part [kafka] of the settings.",
                 ) from error
             time.sleep(min(left, max(0.1 + began - time.monotonic(), 0)))
     return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None and topic.partitions}

@@ -1,4 +1,4 @@
-"""What lies in the folder of the embedded broker: its configuration, its ports, its logs and its notes."""
+"""Write the embedded broker's configuration, choose its ports, read its logs and notes."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def server_settings(port: int, controller: int) -> dict[str, str]:
         "controller.listener.names": "CONTROLLER",
         "log.dirs": "data",
         "auto.create.topics.enable": "false",  # a misspelt topic is an error, not a new topic
-        "log.message.timestamp.type": "LogAppendTime",  # arrival by the broker's clock, whatever producers say
-        "log.retention.ms": "-1",  # events are kept for good
+        "log.message.timestamp.type": "LogAppendTime",  # the time of arrival is the broker's, not the producer's
+        "log.retention.ms": "-1",  # events are kept for ever
         "group.initial.rebalance.delay.ms": "0",
         "offsets.topic.num.partitions": "1",
         "offsets.topic.replication.factor": "1",
@@ -98,7 +98,7 @@ def tail(path: Path, start: int = 0, most: int = 65_536) -> list[str]:
 
 
 def reason(*logs: list[str]) -> str:
-    """The line that says most: the innermost exception, else the last error, else the last line of any."""
+    """The line that explains most: the innermost exception, else the last error, else the last line."""
     lines = [line for log in logs for line in log if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if _CAUSE.fullmatch(line)]
     errors = [line for line in lines if _ERROR.search(line)]

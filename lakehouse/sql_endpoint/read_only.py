@@ -1,4 +1,4 @@
-"""SQL sessions that only read: each query is looked at once Spark has understood it, before any of it runs."""
+"""Make SQL sessions read-only: check each query's analyzed plan before it runs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pyspark.java_gateway import ensure_callback_server_started
 from pyspark.sql import SparkSession
 
 _SPARK = ("org.apache.spark.sql.catalyst.plans.logical.", "org.apache.spark.sql.execution.")
-_TELLS = ("Show", "Describe", "Explain", "SetNamespace", "SetCatalogAndNamespace")
-"""How the names of those commands begin that change nothing but which database a session looks into."""
+_SHOWS = ("Show", "Describe", "Explain", "SetNamespace", "SetCatalogAndNamespace")
+"""Prefixes of the commands that at most change a session's current database."""
 
 _NO_FILES = frozenset(
     {"LocalRelation", "OneRowRelation", "Range", "CTERelationRef", "UnionLoopRef", "LogicalRDD", "CommandResult"}
 )
-"""Where rows come from that are in no file: constants, parts of the query itself, and what Delta knows of a table."""
+"""Plan nodes whose rows are in no file: constants, parts of the query, and Delta's metadata of a table."""
 
 _OF_SQL = """
     Aggregate AsOfJoin CTERelationDef CollectMetrics Deduplicate Distinct Except Expand Filter Generate GlobalLimit
@@ -26,16 +26,16 @@ _OF_SQL = """
 """
 _OF_DELTA = "AppendColumns DeserializeToObject MapElements MapGroups MapPartitions SerializeFromObject TypedFilter"
 _QUERIES = frozenset(f"{_OF_SQL} {_OF_DELTA}".split())
-"""The steps of queries, and of those by which Delta reads its own log. Any other step may do more than read."""
+"""Plan nodes of queries, and of those by which Delta reads its log. Any other node may do more than read."""
 
 _RUNS_PROGRAMS = ("reflect", "java_method", "try_reflect")
-"""Functions that call any method of Java by its name."""
+"""SQL functions that call any method of Java by its name."""
 
 _ASK = "Ask with SELECT, SHOW or DESCRIBE."
 
 
 class _NewSession:
-    """A function of Scala that Spark calls for each new session, in the thread of its client; it gives the check."""
+    """A Scala function that Spark calls for each new session, in its client's thread; it returns the check."""
 
     def __init__(self, jvm: Any, check: _Check, loader: Any) -> None:
         self._jvm = jvm
@@ -52,7 +52,7 @@ class _NewSession:
 
 
 class _Check:
-    """A function of Scala that Spark calls with every query it has understood; what it raises, the client is told."""
+    """A Scala function that Spark calls with each analyzed query; the client gets the error that it raises."""
 
     def __init__(self, jvm: Any, folder: str) -> None:
         self._jvm = jvm
@@ -63,7 +63,7 @@ class _Check:
         try:
             refusal = self._refusal(plan)
         except Py4JError:
-            refusal = f"This query cannot be looked through, so it is not run. {_ASK}"
+            refusal = f"This query cannot be checked, so it is not run. {_ASK}"
         if refusal:
             error = self._jvm.java.lang.UnsupportedOperationException(refusal)
             raise Py4JJavaError(refusal, error)
@@ -71,7 +71,7 @@ class _Check:
     def _refusal(self, plan: Any) -> str | None:
         if plan.containsPattern(self._command):
             return (
-                None if self._only_tells(plan) else f"This endpoint only reads, and {plan.nodeName()} does more. {_ASK}"
+                None if self._only_shows(plan) else f"This endpoint only reads, and {plan.nodeName()} does more. {_ASK}"
             )
         for part in (plan, *_each(plan.subqueriesAll())):
             for node in _nodes(part):
@@ -83,12 +83,12 @@ class _Check:
                     return f"This endpoint only reads, and {name} may do more. {_ASK}"
         return None
 
-    def _only_tells(self, plan: Any) -> bool:
+    def _only_shows(self, plan: Any) -> bool:
         name = str(plan.getClass().getName())
         if name == "org.apache.spark.sql.execution.command.SetCommand":
             asked = plan.kv()
             return bool(asked.isEmpty() or asked.get().productElement(1).isEmpty())
-        return name.startswith(_SPARK) and name.rpartition(".")[2].startswith(_TELLS)
+        return name.startswith(_SPARK) and name.rpartition(".")[2].startswith(_SHOWS)
 
     def _may_read(self, name: str, leaf: Any) -> bool:
         if name in _NO_FILES:
@@ -103,17 +103,17 @@ class _Check:
 
 
 def make_read_only(spark: SparkSession, folder: str) -> None:
-    """From now on every new session of this Spark may read what lies in ``folder``, and do nothing else.
+    """From now on a new session of this Spark may only read the files in ``folder``.
 
-    The session at hand is not bound by it: it is the one that says which tables there are. What a new session may
-    not do is refused with a sentence. It is asked to Python, so a Python that hangs or is gone lets nothing pass.
+    The present session is not restricted: it defines the tables. A query that is not allowed is refused with a
+    sentence. Python decides, so while Python hangs or has ended every query is refused.
     """
     gateway: Any = spark.sparkContext._gateway  # noqa: SLF001
     jvm: Any = spark._jvm  # noqa: SLF001
     java_spark: Any = spark._jsparkSession  # noqa: SLF001
     java_spark.sessionState()  # this session's rules are made now, without the one below
     ensure_callback_server_started(gateway)  # type: ignore[no-untyped-call]
-    # So that the client is told the sentence, and not where in Python it was raised.
+    # The client gets the sentence, and not Python's stack trace.
     gateway.callback_server_parameters.propagate_java_exceptions = True
     path = jvm.org.apache.hadoop.fs.Path(folder)
     files = path.getFileSystem(java_spark.sessionState().newHadoopConf())

@@ -1,4 +1,4 @@
-"""Spark's own SQL endpoint, the Thrift Server, in a session of this process: what JDBC and ODBC clients connect to."""
+"""Serve SQL to JDBC and ODBC clients by Spark's Thrift Server, in a session of this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lakehouse.errors import EndpointStartError
 
 
 def endpoint_settings(host: str, port: int, folder: Path) -> dict[str, str]:
-    """The settings of a Spark that serves SQL there, and keeps what it notes meanwhile in ``folder``."""
+    """Spark's settings to serve SQL at that address, with its scratch files in ``folder``."""
     hive: Mapping[str, object] = {
         # The other mode, HTTP, listens on every address of the machine, whatever the next line says.
         "hive.server2.transport.mode": "binary",
@@ -31,14 +31,14 @@ def endpoint_settings(host: str, port: int, folder: Path) -> dict[str, str]:
     return {
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.warehouse.dir": (folder / "warehouse").as_uri(),
-        # A client that takes a whole table is sent it piece by piece.
+        # A whole table is sent to a client piece by piece.
         "spark.sql.thriftServer.incrementalCollect": "true",
         **{f"spark.hadoop.{name}": str(value) for name, value in hive.items()},
     }
 
 
 def java_options(folder: Path) -> str:
-    """Java's options for the same: its libraries write scratch files and a log of their own."""
+    """Java's options to keep the scratch files and the log of its libraries in ``folder``."""
     # Not Derby's home as well: its database in memory, which Hive's code opens in passing, would not start with one.
     return f'-Djava.io.tmpdir="{folder}" -Dderby.stream.error.file="{folder}/derby.log"'
 
@@ -64,6 +64,6 @@ def serving(spark: SparkSession) -> Iterator[None]:
 
 
 def forget_environment() -> None:
-    """Takes the variables away by which Hive's server would listen elsewhere than its settings say."""
+    """Removes the environment variables by which Hive's server would listen elsewhere than its settings say."""
     for name in ("HIVE_SERVER2_THRIFT_BIND_HOST", "HIVE_SERVER2_THRIFT_PORT", "HIVE_CONF_DIR"):
         os.environ.pop(name, None)

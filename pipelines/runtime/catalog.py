@@ -1,4 +1,4 @@
-"""All tables, found by their declarations: the catalog that jobs, checks and documents go by."""
+"""Discover all tables by their declarations: the catalog of jobs, checks and documents."""
 
 from __future__ import annotations
 

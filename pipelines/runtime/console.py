@@ -1,4 +1,4 @@
-"""How the command line speaks: results on standard output, everything else on standard error."""
+"""Print for a person or a machine: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipelines.runtime.commands import command_of
 from pipelines.runtime.hints import with_command_hint
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-"""For results; where no terminal says how wide it is, wide enough for a table."""
+"""For results; without a terminal, wide enough for a table."""
 
 err = Console(stderr=True, highlight=False)
 """For progress and errors."""
@@ -32,30 +32,30 @@ def print_json(value: Any) -> None:
 
 
 def spinner() -> Progress:
-    """A line that says what is being done and since when; nothing at all where nobody watches."""
+    """A line that shows the work and its time; nothing without a terminal."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 class ReportProgress(Protocol):
-    """Says what is being done, and which share of it is done where that is known."""
+    """Shows what is being done, and which share of it is done where that is known."""
 
     def __call__(self, text: str, share: float | None = None, /) -> None:
-        """Says it."""
+        """Shows it."""
 
 
 @contextmanager
 def progress_bar(name: str) -> Iterator[ReportProgress]:
-    """A progress bar for work that has steps; nothing at all where nobody watches."""
+    """A progress bar for work that has steps; nothing without a terminal."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(f"{name}: starting", total=None)
 
-        def say(text: str, share: float | None = None, /) -> None:
+        def report_progress(text: str, share: float | None = None, /) -> None:
             total = None if share is None else 1.0
             progress.update(task, description=f"{name}: {text}", total=total, completed=share or 0.0)
 
-        yield say
+        yield report_progress
 
 
 def debugging() -> bool:
@@ -64,19 +64,19 @@ def debugging() -> bool:
 
 
 def fail(error: BaseException) -> NoReturn:
-    """Says one sentence with the cure, and exits with the code that the error stands for."""
+    """Prints an error as one sentence with its hint, and exits with its code."""
     if debugging():
         err.print_exception()
     if isinstance(error, KeyboardInterrupt | StoppedError):
         err.print("stopped")
         raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 143)
-    said = describe_error(error)
-    err.print(f"[bold red]error:[/] {escape(str(said))}", soft_wrap=True)
-    raise SystemExit(said.exit_code)
+    described = describe_error(error)
+    err.print(f"[bold red]error:[/] {escape(str(described))}", soft_wrap=True)
+    raise SystemExit(described.exit_code)
 
 
 def describe_error(error: BaseException) -> LakehouseError:
-    """An error as a sentence with its cure."""
+    """An error as one sentence with its hint."""
     if "pyspark" in sys.modules and _java_is_gone(error):
         return OutsideError(
             "Java, which runs Spark, has ended: it was killed, or ran out of memory.",

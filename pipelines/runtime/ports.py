@@ -1,4 +1,4 @@
-"""Ports of this machine that servers listen on."""
+"""Check that a server can listen on a port of this machine."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ LOOPBACK = "127.0.0.1"
 
 
 def check_port(port: int, example: str, host: str = LOOPBACK) -> None:
-    """Raises UsageError where the port is none, or is taken; ``example`` is a command that names another one."""
-    cure = f"Choose another one with --port, as in `{example}`."
+    """Raises UsageError where the port is invalid or taken; ``example`` is a command with another one."""
+    hint = f"Choose another one with --port, as in `{example}`."
     if not 1 <= port <= 65535:  # noqa: PLR2004
-        raise UsageError(f"{port} is no port that a program can open: they go from 1 to 65535.", cure)
+        raise UsageError(f"Invalid port {port}: ports go from 1 to 65535.", hint)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise UsageError(f"Port {port} of {host} cannot be used: {error.strerror}.", cure) from error
+            raise UsageError(f"Port {port} of {host} cannot be used: {error.strerror}.", hint) from error

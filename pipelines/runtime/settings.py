@@ -1,4 +1,4 @@
-"""The settings: conf/base.toml, then conf/<environment>.toml, then the environment."""
+"""Load the settings: conf/base.toml, then conf/<environment>.toml, then the environment."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 _PREFIX = "CLICKSTREAM_"
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class KafkaSettings(_Part):
+class KafkaSettings(_Section):
     """Where Kafka is, or how to run the embedded one."""
 
     bootstrap_servers: str = ""
@@ -42,14 +42,14 @@ class KafkaSettings(_Part):
     client: dict[str, str] = {}
 
 
-class SparkSettings(_Part):
+class SparkSettings(_Section):
     """How Spark is started where spark-submit does not say."""
 
     master: str = "local[*]"
     driver_memory: str = "3g"
 
 
-class StreamSettings(_Part):
+class StreamSettings(_Section):
     """How much a batch takes, how often it runs, and how long it has to stop."""
 
     trigger_seconds: Annotated[float, Field(gt=0)] = 5
@@ -58,20 +58,20 @@ class StreamSettings(_Part):
     stop_seconds: Annotated[float, Field(gt=0)] = 15
 
 
-class SessionSettings(_Part):
+class SessionSettings(_Section):
     """When a session is over."""
 
     closes_after_minutes: Annotated[float, Field(ge=0)] = 30
 
 
-class QualitySettings(_Part):
-    """Which shares of quarantined records, 0 to 1, are worth a look, and too many."""
+class QualitySettings(_Section):
+    """The shares of quarantined records, 0 to 1, that give a warning and a failure."""
 
     warn: Annotated[float, Field(ge=0, le=1)] = 0.05
     fail: Annotated[float, Field(ge=0, le=1)] = 0.25
 
 
-class ModelSettings(_Part):
+class ModelSettings(_Section):
     """How a model is trained, where the command line does not say."""
 
     seed: int = 7
@@ -163,12 +163,12 @@ class Settings(BaseSettings):
 
     @property
     def metrics(self) -> Path:
-        """The folder of what streams have done and gold.pipeline_metrics does not tell yet."""
+        """The folder of stream metrics that are not in gold.pipeline_metrics yet."""
         return self.state_root / "metrics"
 
     @property
     def truth(self) -> Path:
-        """The file of what the simulator itself knew of the demo's visits, which no job reads."""
+        """The file of what the simulator knew about the demo's sessions; no job reads it."""
         return self.state_root / "truth.jsonl"
 
     @property
@@ -202,14 +202,14 @@ def load_settings(**overrides: Any) -> Settings:
         name = _PREFIX + "__".join(str(part) for part in first["loc"]).upper()
         if first["type"] == "extra_forbidden":
             raise UsageError(
-                f"There is no setting {name}.", "Mend its name or take it out, in conf/ or in the environment."
+                f"There is no setting {name}.", "Fix its name or remove it, in conf/ or in the environment."
             ) from error
         raise UsageError(
             f"The setting {name} is {first.get('input')!r}, which is wrong: {_lower(first['msg'])}.",
-            "Mend it in conf/ or in the environment.",
+            "Fix it in conf/ or in the environment.",
         ) from error
     except ValueError as error:
-        raise UsageError(f"The settings cannot be read: {error}.", "Mend conf/ or the environment.") from error
+        raise UsageError(f"The settings cannot be read: {error}.", "Fix conf/ or the environment.") from error
 
 
 def _lower(sentence: str) -> str:
@@ -217,7 +217,7 @@ def _lower(sentence: str) -> str:
 
 
 def refuse_unknown() -> None:
-    """Raises UsageError where a variable of the environment looks like a setting and is none."""
+    """Raises UsageError where an environment variable has the prefix of a setting and is none."""
     unknown = sorted(
         name
         for name in os.environ
