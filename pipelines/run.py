@@ -1,4 +1,4 @@
-"""All jobs once, in their order: what Kafka holds becomes gold and predictions."""
+"""Run all jobs once, in their order: what Kafka holds becomes gold and predictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipelines.score import run_score
 from pipelines.train import run_train
 
 STEPS = (("ingest", run_ingest), ("refine", run_refine), ("aggregate", run_aggregate))
-"""The jobs that bring Kafka's records to gold, in their order."""
+"""The jobs from Kafka to gold, in their order."""
 
 
 def run(

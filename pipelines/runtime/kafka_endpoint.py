@@ -19,7 +19,7 @@ def broker_of(settings: Settings, say: Callable[[str], None] = lambda _: None) -
 def bootstrap_servers(settings: Settings) -> str:
     """The servers that clients connect to first: the external Kafka's, else the running embedded broker's.
 
-    Raises OutsideError where neither is there.
+    Raises OutsideError where neither runs.
     """
     if settings.kafka.bootstrap_servers:
         return settings.kafka.bootstrap_servers
@@ -33,7 +33,7 @@ def bootstrap_servers(settings: Settings) -> str:
 
 
 def reachable(servers: str, timeout: float = 2) -> bool:
-    """Whether any of ``host:port,host:port`` takes connections."""
+    """Whether any of ``host:port,host:port`` accepts connections."""
     for server in filter(None, (part.strip() for part in servers.split(","))):
         host, _, port = server.rpartition(":")
         try:

@@ -1,8 +1,8 @@
-"""What the streams do, batch by batch, for gold.pipeline_metrics; nothing here slows or fails a job.
+"""Record what streams do, micro-batch by micro-batch, in gold.pipeline_metrics; it never slows or fails a job.
 
-Each batch is a line in a local file of its stream, which costs next to nothing. Now and then the lines go into the
-table, in one small commit by delta-rs: a commit of Spark's takes seconds. What a line tells has its key, so whatever
-is killed in between, each batch is in the table once.
+Each micro-batch is a line in a local file of its stream, which costs next to nothing. Now and then the lines go into
+the table, in one small commit by delta-rs: a commit by Spark takes seconds. Each line has its row's key, so the append
+is idempotent: whatever is killed in between, each micro-batch is in the table once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipelines.runtime.console import describe_error
 from pipelines.runtime.job import Job
 
 FLUSH_INTERVAL_SECONDS = 60.0
-"""How often a continuous job puts its lines into the table."""
+"""How often a continuous job moves its pending metrics into the table."""
 
 Row = dict[str, Any]
 """A row of the table as JSON has it: instants and days are text."""
@@ -36,7 +36,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class StreamState:
-    """Where a stream stands: its last batch with rows, the failure that nothing has mended yet, and the last batch."""
+    """The state of a stream: its last batch with rows, a failure since which no run succeeded, and the last batch."""
 
     done: Row | None = None
     failure: Row | None = None
@@ -51,9 +51,9 @@ class StreamState:
 
 
 class PendingMetrics:
-    """The lines of one stream that are not in the table yet, and beside them what was known before.
+    """The metrics of one stream that are not in the table yet, and the stream's state before them.
 
-    Only whoever has the stream's lock writes them; everyone may read them.
+    Only the process with the stream's lock writes them; everyone may read them.
     """
 
     def __init__(self, folder: Path, stream: str) -> None:
@@ -61,14 +61,14 @@ class PendingMetrics:
         self._before = folder / f"{stream}.json"
 
     def add(self, row: Row) -> None:
-        """One more."""
+        """Adds a line."""
         self._lines.parent.mkdir(parents=True, exist_ok=True)
-        # The line's end comes first: what was cut short by a full disk spoils no line but its own.
+        # The line's end comes first: a line cut short by a full disk spoils no other.
         with self._lines.open("a", encoding="utf-8") as file:
             file.write("\n" + json.dumps(row))
 
     def rows(self) -> list[Row]:
-        """What the lines tell."""
+        """The rows of the lines."""
         try:
             text = self._lines.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
@@ -76,7 +76,7 @@ class PendingMetrics:
         return [row for row in map(_row, text.splitlines()) if row is not None]
 
     def state(self) -> StreamState:
-        """Where the stream stands."""
+        """The stream's state after all lines."""
         try:
             found = StreamState(**json.loads(self._before.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -86,7 +86,7 @@ class PendingMetrics:
         return found
 
     def forget(self, state: StreamState) -> None:
-        """What the lines tell is in the table, and the stream stands so."""
+        """Drops the lines, which are in the table now, and keeps the stream's state."""
         write_json(self._before, asdict(state))
         self._lines.unlink(missing_ok=True)
 
@@ -100,12 +100,12 @@ def _row(line: str) -> Row | None:
 
 
 def streams_with_metrics(folder: Path) -> list[str]:
-    """The names of the streams that something is known of."""
+    """The names of the streams with recorded metrics."""
     return sorted({path.name.rpartition(".")[0] for path in folder.glob("*.json*") if path.suffix != ".new"})
 
 
 class MetricsRecorder:
-    """Writes down what the streams of one run do. Its own failures are logged, and nothing else."""
+    """The StreamListener that records what the streams of one run do. Its own failures are only logged."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -114,7 +114,7 @@ class MetricsRecorder:
         self._flushed_at = time.monotonic()
 
     def on_start(self, streams: Sequence[Stream]) -> None:
-        """Adds the batches that a driver finished and did not live to write down."""
+        """Adds the micro-batches that a killed driver completed and did not record."""
         self._streams = list(streams)
         for stream in streams:
             with _never_failing():
@@ -126,37 +126,43 @@ class MetricsRecorder:
                         self._lines(stream).add(self._row(stream, query_id, batch, began, max(began, ended)))
 
     def on_progress(self, stream: Stream, batch: Mapping[str, Any]) -> None:
-        """Writes down a batch."""
+        """Records a micro-batch."""
         with _never_failing():
             self._lines(stream).add(
                 self._row(stream, str(batch["id"]), batch["batchId"], *_span(batch), **batch_metrics(stream, batch))
             )
 
     def on_failure(self, stream: Stream, error: Exception) -> None:
-        """Writes down a failure."""
+        """Records a failure."""
         with _never_failing():
-            said, now = describe_error(error), time.time()
+            described, now = describe_error(error), time.time()
             batch = max(completed_batches(stream.checkpoint), default=-1) + 1
             row = self._row(
-                stream, checkpoint_query_id(stream.checkpoint), batch, now, now, error=said.message, cure=said.hint
+                stream,
+                checkpoint_query_id(stream.checkpoint),
+                batch,
+                now,
+                now,
+                error=described.message,
+                cure=described.hint,
             )
             self._lines(stream).add(row)
 
     def on_finish(self, *, succeeded: bool) -> None:
-        """Puts what was written down into the table; where all went well, what failed earlier is mended."""
+        """Moves the pending metrics into the table; a run that succeeded ends an earlier failure."""
         self.flush(succeeded=succeeded)
 
     def flush_if_due(self) -> None:
-        """Puts what was written down into the table, if that has not been done for a while."""
+        """Moves the pending metrics into the table, once every FLUSH_INTERVAL_SECONDS."""
         if time.monotonic() - self._flushed_at > FLUSH_INTERVAL_SECONDS:
             self.flush()
 
     def flush(self, *, succeeded: bool = False) -> None:
-        """Puts what was written down into the table, in one commit; leaves it for later where someone writes that."""
+        """Moves the pending metrics into the table in one commit; later, where another process writes the table."""
         self._flushed_at = time.monotonic()
         with _never_failing():
-            told = {stream.name: self._lines(stream).rows() for stream in self._streams}
-            rows = [row for some in told.values() for row in some if row["rows_in"] != 0]
+            pending = {stream.name: self._lines(stream).rows() for stream in self._streams}
+            rows = [row for of_stream in pending.values() for row in of_stream if row["rows_in"] != 0]
             if rows and not self._append(rows):
                 return
             for stream in self._streams:
@@ -164,7 +170,7 @@ class MetricsRecorder:
                 state = lines.state()
                 if succeeded and state.failure:
                     state = StreamState(state.done, None, state.query_id, state.batch_id)
-                elif not told[stream.name]:
+                elif not pending[stream.name]:
                     continue
                 lines.forget(state)
 
@@ -208,24 +214,24 @@ def _never_failing() -> Iterator[None]:
     try:
         yield
     except Exception:
-        logging.getLogger(__name__).warning("What the streams do could not be written down.", exc_info=True)
+        logging.getLogger(__name__).warning("The metrics of the streams could not be recorded.", exc_info=True)
 
 
 def _span(batch: Mapping[str, Any]) -> tuple[float, float]:
-    """When a batch began and ended, in seconds since 1970."""
+    """When a micro-batch began and ended, in seconds since 1970."""
     began = datetime.fromisoformat(batch["timestamp"]).timestamp()
     return began, began + float(batch["durationMs"]["triggerExecution"]) / 1_000
 
 
 def batch_metrics(stream: Stream, batch: Mapping[str, Any]) -> Row:
-    """What Spark says of a batch, in the columns of the table."""
+    """Spark's report about a micro-batch, in the columns of the table."""
     rows, took, ended = batch["numInputRows"], batch["durationMs"], _span(batch)[1]
-    if not rows and any(map(_took, batch["sources"])):
-        # Done again after a kill, and found in the table already: its figures died with the driver.
+    if not rows and any(map(_has_offsets, batch["sources"])):
+        # Repeated after a kill, and found in the table already: its figures died with the driver.
         return {}
-    found = [one for name, one in batch["observedMetrics"].items() if name.startswith(BATCH_METRICS)]
-    sizes = [one["bytes"] for one in found if one["bytes"] is not None]
-    arrivals = [one["first_arrived"] for one in found if one["first_arrived"] is not None]
+    observed = [values for name, values in batch["observedMetrics"].items() if name.startswith(BATCH_METRICS)]
+    sizes = [values["bytes"] for values in observed if values["bytes"] is not None]
+    arrivals = [values["first_arrived"] for values in observed if values["first_arrived"] is not None]
     behind = [_behind(source) for source in batch["sources"]]
 
     def seconds(*phases: str) -> float:
@@ -237,7 +243,7 @@ def batch_metrics(stream: Stream, batch: Mapping[str, Any]) -> Row:
         "rows_out": stream.rows_out(batch["batchId"], rows),
         "bytes_in": sum(sizes) if sizes else None,
         "rows_per_second": rows / duration if duration else None,
-        "offsets_behind": sum(one for one in behind if one is not None) if behind and None not in behind else None,
+        "offsets_behind": sum(filter(None, behind)) if behind and None not in behind else None,
         "lag_seconds": max(ended - min(arrivals) / 1_000_000, 0.0) if arrivals else None,
         "state_bytes": sum(one["memoryUsedBytes"] for one in batch["stateOperators"]),
         "duration_seconds": duration,
@@ -249,52 +255,54 @@ def batch_metrics(stream: Stream, batch: Mapping[str, Any]) -> Row:
 
 
 def _behind(source: Mapping[str, Any]) -> int | None:
-    """How many offsets a source had that the batch did not take; None where it does not tell."""
+    """How many offsets of a source the micro-batch did not take; None where the source does not report it."""
     end, latest = (_offsets(source[name]) for name in ("endOffset", "latestOffset"))
     if not latest:
         return None
     return sum(max(offset - end.get(place, 0), 0) for place, offset in latest.items())
 
 
-def _took(source: Mapping[str, Any]) -> bool:
-    """Whether a batch had offsets of Kafka to read from a source."""
+def _has_offsets(source: Mapping[str, Any]) -> bool:
+    """Whether a micro-batch had offsets of Kafka to read from a source."""
     start, end = (_offsets(source.get(name)) for name in ("startOffset", "endOffset"))
     return "startOffset" in source and sum(end.values()) > sum(start.values())
 
 
-def _offsets(told: Any) -> dict[tuple[str, str], int]:
+def _offsets(reported: Any) -> dict[tuple[str, str], int]:
     """Kafka's offsets, by topic and partition; none of anything else."""
-    found = json.loads(told) if isinstance(told, str) else told
-    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
+    offsets = json.loads(reported) if isinstance(reported, str) else reported
+    if not isinstance(offsets, dict) or not all(isinstance(partitions, dict) for partitions in offsets.values()):
         return {}
-    return {(topic, partition): int(at) for topic, one in found.items() for partition, at in one.items()}
+    return {
+        (topic, partition): int(at) for topic, partitions in offsets.items() for partition, at in partitions.items()
+    }
 
 
 def append(place: str, rows: Iterable[Row]) -> int:
-    """Adds the rows that a table does not have yet, in one commit; none where it has them all. Gives their number."""
+    """Appends the rows that a table does not have yet, in one commit, if any. Gives their number. Idempotent."""
     import pyarrow as pa
     from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
     typed = [_typed(row) for row in rows]
     table = DeltaTable(place)
     since = min(row["started_at"] for row in typed).isoformat()
-    # By a query, which skips older files by what the log knows of them: there may be thousands.
-    asked = f"SELECT {', '.join(TABLE.key)}, error FROM told WHERE started_at >= TIMESTAMP '{since}'"  # noqa: S608
-    there = pa.table(QueryBuilder().register("told", table).execute(asked).read_all()).to_pylist()
-    new = missing(typed, there)
+    # By a query, which skips older files by their statistics: there may be thousands.
+    query = f"SELECT {', '.join(TABLE.key)}, error FROM stored WHERE started_at >= TIMESTAMP '{since}'"  # noqa: S608
+    stored = pa.table(QueryBuilder().register("stored", table).execute(query).read_all()).to_pylist()
+    new = missing(typed, stored)
     if new:
         write_deltalake(table, pa.Table.from_pylist(new, pa.schema(table.schema().to_arrow())), mode="append")
     return len(new)
 
 
-def missing(rows: Iterable[Row], there: Iterable[Row]) -> list[Row]:
-    """The rows that are not there yet, each once."""
-    have = {_identity(row) for row in there}
+def missing(rows: Iterable[Row], stored: Iterable[Row]) -> list[Row]:
+    """The rows that are not stored yet, each once."""
+    have = {_identity(row) for row in stored}
     return list({_identity(row): row for row in rows if _identity(row) not in have}.values())
 
 
 def _identity(row: Row) -> tuple[Any, ...]:
-    """A batch is done once, whichever run says so; it can fail once in each run."""
+    """The key of a row: a micro-batch completes once, in whichever run; it can fail once in each run."""
     return (row["stream"], row["query_id"], row["batch_id"], row["run_id"] if row["error"] is not None else None)
 
 
