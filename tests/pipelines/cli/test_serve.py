@@ -9,22 +9,8 @@ import subprocess
 import sys
 import urllib.request
 
-import pytest
-
-from lakehouse.errors import UsageError
 from pipelines.runtime.ports import check_port
 from tests.support.polling import until
-
-
-@pytest.mark.parametrize("port", [0, -1, 65536])
-def test_a_port_that_is_none_is_refused(port):
-    with pytest.raises(UsageError, match="--port"):
-        check_port(port, "serve --port 1")
-
-
-def test_a_port_that_is_taken_is_refused():
-    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(UsageError, match="cannot be used"):
-        check_port(server.getsockname()[1], "serve --port 1")
 
 
 def test_the_ui_answers_and_leaves_nothing_behind(tmp_path):

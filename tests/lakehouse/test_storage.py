@@ -1,0 +1,88 @@
+"""Tables are created as declared, and written so that a repetition changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lakehouse.errors import ColumnTypeError, DeclarationError, MissingTableError
+from lakehouse.storage import conform
+from lakehouse.table import Column, Table
+from tests.support.records import rows
+
+pytestmark = pytest.mark.spark
+
+TABLE = Table(
+    name="gold.things",
+    doc="One row per thing.",
+    columns=(
+        Column("thing_id", "STRING", "The thing.", required=True),
+        Column("pieces", "BIGINT", "How many pieces it has."),
+    ),
+    key=("thing_id",),
+)
+
+
+def things(lake, *values):
+    return lake.spark.createDataFrame(values, "thing_id STRING, pieces BIGINT")
+
+
+def test_a_table_that_was_never_written_is_named(lake):
+    with pytest.raises(MissingTableError, match=r"no table gold.things"):
+        lake.read(TABLE)
+
+
+def test_a_new_column_is_added_and_its_old_rows_have_none(lake):
+    lake.ensure(TABLE)
+    lake.append(TABLE, things(lake, ("a", 1)))
+    wider = replace(TABLE, columns=(*TABLE.columns, Column("colour", "STRING", "Its colour.")))
+    lake.ensure(wider)
+    assert rows(lake.read(wider), "thing_id", "pieces", "colour") == [("a", 1, None)]
+
+
+def test_a_column_of_another_type_is_refused(lake):
+    lake.ensure(TABLE)
+    other = replace(TABLE, columns=(TABLE.columns[0], Column("pieces", "DOUBLE", "How many pieces it has.")))
+    with pytest.raises(ColumnTypeError, match=r"gold.things has pieces as bigint, but it is declared as double"):
+        lake.ensure(other)
+
+
+def test_the_same_micro_batch_is_appended_once(lake):
+    lake.ensure(TABLE)
+    for batch in (("query", 1), ("query", 1), ("query", 2), ("another query", 1)):
+        lake.append(TABLE, things(lake, (f"{batch}", 1)), batch=batch)
+    assert lake.read(TABLE).count() == 3
+
+
+def test_an_upsert_replaces_adds_and_deletes_by_key(lake):
+    lake.ensure(TABLE)
+    lake.append(TABLE, things(lake, ("kept", 1), ("changed", 1), ("deleted", 1)))
+    changes = lake.spark.createDataFrame(
+        [("changed", 2, False), ("new", 3, False), ("deleted", 1, True), ("never there", 1, True)],
+        "thing_id STRING, pieces BIGINT, is_deleted BOOLEAN",
+    )
+    for _ in range(2):
+        lake.upsert(TABLE, changes, deleted="is_deleted")
+        assert rows(lake.read(TABLE), "thing_id", "pieces") == [("changed", 2), ("kept", 1), ("new", 3)]
+
+
+def test_a_table_that_is_created_again_has_another_id(lake, tmp_path):
+    lake.ensure(TABLE)
+    before = lake.table_id(TABLE)
+    lake.folder(TABLE).rename(tmp_path / "aside")
+    lake.ensure(TABLE)
+    assert lake.table_id(TABLE) != before
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ("thing_id STRING", "lacks pieces"),
+        ("thing_id STRING, pieces BIGINT, more INT", "has more, which is not declared"),
+        ("thing_id STRING, pieces INT", "makes pieces int, declared bigint"),
+    ],
+)
+def test_rows_of_another_shape_are_refused(spark, schema, says):
+    with pytest.raises(DeclarationError, match=says):
+        conform(TABLE, spark.createDataFrame([], schema))
