@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bronze.raw_events import BRONZE
+from lakehouse.checkpoints import check_checkpoint
 from lakehouse.errors import LakehouseError
-from lakehouse.streams import Stream, check_checkpoint
+from lakehouse.streams import Stream
 from pipelines import aggregate, ingest, refine
 from pipelines.operations.check import Check
 from pipelines.runtime.job import Job
@@ -22,7 +23,7 @@ def check_checkpoints(job: Job, without_kafka: str = "") -> Iterator[Check]:
             job.lake.ensure(table)
             yield Check.not_done(_title(table.name), without_kafka)
     bronze = [] if without_kafka else ingest.streams(job)
-    for stream in (*bronze, *refine.streams(job), aggregate.stream(job)):
+    for stream in (*bronze, *refine.streams(job), *aggregate.streams(job)):
         yield _check(stream)
 
 

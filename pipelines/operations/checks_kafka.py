@@ -6,8 +6,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from bronze.raw_events import BRONZE
+from lakehouse.checkpoints import committed_offsets
 from lakehouse.errors import OutsideError
-from lakehouse.streams import committed_offsets
 from pipelines import ingest
 from pipelines.operations.check import Check
 from pipelines.runtime.job import Job
