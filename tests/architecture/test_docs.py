@@ -42,20 +42,17 @@ RUN_BY = {
     "clickstream refine": "tests/faults/test_kills.py::test_the_audit_of_all_that_was_killed_is_green",
     "clickstream verify": "tests/faults/test_kills.py::test_the_audit_of_all_that_was_killed_is_green",
     "clickstream check": "tests/architecture/test_adding.py::test_the_jobs_and_the_checks_take_them_up",
-    "clickstream aggregate": "tests/pipelines/test_jobs.py::test_silver_and_gold_are_rebuilt_to_the_same_rows",
-    "clickstream quality": "tests/pipelines/test_jobs.py::test_a_day_with_too_many_bad_records_fails",
+    "clickstream aggregate": "tests/pipelines/test_rebuild.py::test_silver_and_gold_are_rebuilt_to_the_same_rows",
+    "clickstream quality": "tests/pipelines/operations/test_quality.py::test_a_day_with_too_many_bad_records_fails",
     "clickstream report --live": "tests/pipelines/bi/html/test_live.py::test_it_ends_with_0_when_it_is_told_to",
     "clickstream quarantine list": (
-        "tests/pipelines/test_jobs.py::"
-        "test_what_waits_enters_silver_once_the_list_has_grown_and_a_rebuild_gives_the_same"
+        "tests/pipelines/operations/test_quarantine.py::test_a_replay_moves_to_silver_what_the_contract_now_takes"
     ),
     "clickstream quarantine show": (
-        "tests/pipelines/test_jobs.py::"
-        "test_what_waits_enters_silver_once_the_list_has_grown_and_a_rebuild_gives_the_same"
+        "tests/pipelines/operations/test_quarantine.py::test_a_replay_moves_to_silver_what_the_contract_now_takes"
     ),
     "clickstream quarantine replay": (
-        "tests/pipelines/test_jobs.py::"
-        "test_what_waits_enters_silver_once_the_list_has_grown_and_a_rebuild_gives_the_same"
+        "tests/pipelines/operations/test_quarantine.py::test_a_replay_moves_to_silver_what_the_contract_now_takes"
     ),
     "clickstream train": "tests/pipelines/test_train.py::test_a_search_takes_the_shape_that_is_best_on_other_users",
     "clickstream models compare": "tests/pipelines/cli/test_models.py::test_two_versions_are_compared_on_the_same_rows",

@@ -1,4 +1,4 @@
-"""Silver and gold kept up by the jobs: late events, replays and rebuilds."""
+"""Quarantined records are replayed once the contract has grown, and discarded with a reason."""
 
 from __future__ import annotations
 
@@ -8,20 +8,10 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from bronze.raw_events import BRONZE
-from gold.data_quality import TABLE as QUALITY
-from gold.pipeline_metrics import TABLE as METRICS
-from gold.sessions import TABLE as SESSIONS
-from lakehouse.errors import OutsideError, UsageError
-from lakehouse.locks import WriterLock
-from pipelines.aggregate import run_aggregate
+from lakehouse.errors import UsageError
 from pipelines.cli.quarantine import app as quarantine_app
-from pipelines.gold_builder import STREAM
-from pipelines.operations import quality, quarantine, recover
-from pipelines.operations.checks_gold import check_gold
+from pipelines.operations import quarantine, recover
 from pipelines.operations.quarantine_list import waiting_groups
-from pipelines.operations.status import run_status
-from pipelines.rebuild import Layer, content_hash, run_rebuild
 from pipelines.refine import run_refine
 from producers.contract.event_type import Field
 from producers.events import EVENTS
@@ -33,7 +23,7 @@ from tests.support.records import land, record, rows, value
 pytestmark = pytest.mark.spark
 
 
-def test_what_waits_enters_silver_once_the_list_has_grown_and_a_rebuild_gives_the_same(job, tables, monkeypatch):
+def test_a_replay_moves_to_silver_what_the_contract_now_takes(job, tables, monkeypatch):
     unknown = value("interactions", interaction_type="teleport")
     land(tables, "interactions", [
         record("interactions", 0, unknown),
@@ -95,68 +85,3 @@ def test_a_replay_that_was_interrupted_is_finished_by_recover(job, monkeypatch):
 
 def with_teleport(field: Field) -> Field:
     return dataclasses.replace(field, choices=(*field.choices, "teleport")) if field.choices else field
-
-
-def test_silver_and_gold_are_rebuilt_to_the_same_rows(job, tables, gold_of):
-    gold = (SESSIONS, QUALITY)
-    gold_of(*gold)
-    for event in EVENTS:
-        good = value(event, event_id="e1")
-        land(
-            tables,
-            event,
-            [record(event, 0, good), record(event, 1, value(event)), record(event, 2, b"{}"), record(event, 3, good)],
-        )
-    run_refine(job)
-    run_aggregate(job)
-    quarantine.run_discard(job, reason="a test", event="clicks")
-    run_aggregate(job)
-    compared = ("topic", "partition", "offset", "value", "rules", "status", "discard_reason")
-    before = {table.name: content_hash(tables.read(table)) for table in (*SILVER.values(), DUPLICATES, *gold)}
-    waiting = rows(tables.read(QUARANTINE), *compared)
-
-    run_rebuild(job, Layer.silver)
-    assert {
-        name: content_hash(tables.read(table))
-        for name, table in {t.name: t for t in (*SILVER.values(), DUPLICATES)}.items()
-    } == {name: before[name] for name in before if name.startswith("silver")}
-    assert rows(tables.read(QUARANTINE), *compared) == waiting
-    run_refine(job)
-    run_aggregate(job)
-    after = run_rebuild(job, Layer.gold)
-    assert after == {name: before[name] for name in before if name.startswith("gold")}
-    assert all(check.ok for check in check_gold(job, gold))
-
-
-def test_a_day_with_too_many_bad_records_fails(job, tables, gold_of):
-    gold_of(QUALITY)
-    land(tables, "clicks", [record("clicks", n, value("clicks", price=-1 if n < 3 else n)) for n in range(4)])
-    land(tables, "page_views", [record("page_views", 0, value("page_views"))])
-    run_refine(job)
-    assert run_aggregate(job)[STREAM].rows == 5
-    assert run_aggregate(job)[STREAM].rows == 0
-    found = {(day.event, day.received, day.kept, day.quarantined, day.verdict) for day in quality.run_quality(job)}
-    assert found == {("clicks", 4, 1, 3, "fail"), ("page_views", 1, 1, 0, "ok")}
-    rules = tables.read(QUALITY).where("rule != 'all'")
-    assert rows(rules, "event", "rule", "received", "quarantined") == [("clicks", "price_negative", 4, 3)]
-
-
-@pytest.mark.usefixtures("tables")
-def test_a_rebuild_is_refused_while_a_stream_writes(job):
-    held = WriterLock(job.settings.locks, "silver.clicks")
-    try:
-        with pytest.raises(OutsideError, match="already"):
-            run_rebuild(job, Layer.silver)
-    finally:
-        held.release()
-
-
-def test_a_lost_checkpoint_stops_the_job_and_names_the_cure(job, tables):
-    land(tables, "clicks", [record("clicks", 0, value("clicks"))])
-    tables.append(SILVER["clicks"], SILVER["clicks"].build(tables.read(BRONZE["clicks"])))
-    with pytest.raises(OutsideError, match=r"checkpoint of silver.clicks is lost.*clickstream recover"):
-        run_refine(job)
-    ((stream, batch, error, cure),) = rows(tables.read(METRICS), "stream", "batch_id", "error", "cure")
-    assert (stream, batch) == ("silver.clicks", 0)
-    assert f"{error} {cure}".startswith("The checkpoint of silver.clicks is lost")
-    assert "clickstream recover" in next(one.cure for one in run_status(job.settings) if one.stream == stream)

@@ -1,0 +1,27 @@
+"""A day with too many quarantined records fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from gold.data_quality import TABLE as QUALITY
+from pipelines.aggregate import run_aggregate
+from pipelines.gold_builder import STREAM
+from pipelines.operations import quality
+from pipelines.refine import run_refine
+from tests.support.records import land, record, rows, value
+
+pytestmark = pytest.mark.spark
+
+
+def test_a_day_with_too_many_bad_records_fails(job, tables, gold_of):
+    gold_of(QUALITY)
+    land(tables, "clicks", [record("clicks", n, value("clicks", price=-1 if n < 3 else n)) for n in range(4)])
+    land(tables, "page_views", [record("page_views", 0, value("page_views"))])
+    run_refine(job)
+    assert run_aggregate(job)[STREAM].rows == 5
+    assert run_aggregate(job)[STREAM].rows == 0
+    found = {(day.event, day.received, day.kept, day.quarantined, day.verdict) for day in quality.run_quality(job)}
+    assert found == {("clicks", 4, 1, 3, "fail"), ("page_views", 1, 1, 0, "ok")}
+    rules = tables.read(QUALITY).where("rule != 'all'")
+    assert rows(rules, "event", "rule", "received", "quarantined") == [("clicks", "price_negative", 4, 3)]
