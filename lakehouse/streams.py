@@ -29,7 +29,7 @@ class Stream:
     ``prepare`` gives the writer, without trigger and checkpoint. ``source_id`` and ``target_id``
     are the ids of what it reads and of the table that it feeds: a source or table that is deleted
     and created again has another id. ``target_has_rows`` says whether that table holds anything.
-    ``rows_out`` takes the number of a completed micro-batch and the rows that it read; it gives
+    ``rows_written`` takes the number of a completed micro-batch and the rows that it read; it gives
     how many rows the table received, None where that is not known.
     """
 
@@ -39,7 +39,7 @@ class Stream:
     source_id: str
     target_id: str
     target_has_rows: Callable[[], bool]
-    rows_out: Callable[[int, int], int | None] = lambda batch, rows_in: None  # noqa: ARG005
+    rows_written: Callable[[int, int], int | None] = lambda batch, rows_in: None  # noqa: ARG005
 
 
 class StreamListener(Protocol):

@@ -110,7 +110,7 @@ class BronzeStream:
             source_id=self._topic.topic_id,
             target_id=self._job.lake.table_id(self._table),
             target_has_rows=lambda: not self._job.lake.read(self._table).isEmpty(),
-            rows_out=self.rows_written,
+            rows_written=self.rows_written,
         )
 
     def source(self) -> DataFrame:

@@ -7,7 +7,6 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from bronze.raw_events import BRONZE
 from lakehouse.checkpoints import committed_offsets
@@ -42,7 +41,7 @@ def streams(job: Job) -> list[Stream]:
     """One stream for each kind of event."""
     for table in (*BRONZE.values(), *SILVER.values(), QUARANTINE, DUPLICATES):
         job.lake.ensure(table)
-    return [_stream(job, event) for event in EVENTS.values()]
+    return [SilverStream(job, event).stream() for event in EVENTS.values()]
 
 
 def position(settings: Settings, name: str) -> dict[str, Any] | None:
@@ -51,35 +50,49 @@ def position(settings: Settings, name: str) -> dict[str, Any] | None:
     return done[0] if done else None
 
 
-def _stream(job: Job, event: EventType) -> Stream:
-    lake, source, target = job.lake, BRONZE[event.name], SILVER[event.name]
-    validate = validate_records(event)
-    kept: dict[int, int] = {}
+class SilverStream:
+    """The stream of one kind of event from bronze into silver, quarantine and duplicates."""
 
-    def batch(records: DataFrame, number: int) -> None:
-        kept[number] = write_silver_batch(lake, event, validate(records)).kept
+    def __init__(self, job: Job, event: EventType) -> None:
+        self._job = job
+        self._event = event
+        self._source = BRONZE[event.name]
+        self._target = SILVER[event.name]
+        self._validate = validate_records(event)
+        self._kept: dict[int, int] = {}
 
-    def prepare() -> DataStreamWriter:
+    def stream(self) -> Stream:
+        """The stream as it is run."""
+        lake = self._job.lake
+        return Stream(
+            name=self._target.name,
+            checkpoint=self._job.checkpoint(self._target),
+            prepare=lambda: self.source().writeStream.foreachBatch(self.write_batch),
+            source_id=lake.table_id(self._source),
+            target_id=lake.table_id(self._target),
+            target_has_rows=lambda: not lake.read(self._target).isEmpty(),
+            rows_written=self.rows_written,
+        )
+
+    def source(self) -> DataFrame:
+        """The records that are appended to bronze."""
         records = (
-            job.spark.readStream.format("delta")
+            self._job.spark.readStream.format("delta")
             # A person's erasure from bronze is carried out in silver by itself, not by this stream.
             .option("skipChangeCommits", "true")
-            .option("maxBytesPerTrigger", job.settings.stream.bytes_per_batch)
-            .load(lake.path(source))
+            .option("maxBytesPerTrigger", self._job.settings.stream.bytes_per_batch)
+            .load(self._job.lake.path(self._source))
         )
         size = F.octet_length("value").cast("BIGINT")
-        heard = with_batch_metrics(records, event.name, arrived_at=F.col("arrived_at"), size=size)
-        return heard.writeStream.foreachBatch(batch)
+        return with_batch_metrics(records, self._event.name, arrived_at=F.col("arrived_at"), size=size)
 
-    return Stream(
-        name=target.name,
-        checkpoint=job.checkpoint(target),
-        prepare=prepare,
-        source_id=lake.table_id(source),
-        target_id=lake.table_id(target),
-        target_has_rows=lambda: not lake.read(target).isEmpty(),
-        rows_out=lambda number, _: kept.pop(number, None),
-    )
+    def write_batch(self, records: DataFrame, batch: int) -> None:
+        """Validates, deduplicates and writes a micro-batch. Idempotent."""
+        self._kept[batch] = write_silver_batch(self._job.lake, self._event, self._validate(records)).kept
+
+    def rows_written(self, batch: int, _: int) -> int | None:
+        """How many rows of the micro-batch are in silver; None after a restart."""
+        return self._kept.pop(batch, None)
 
 
 if __name__ == "__main__":

@@ -240,7 +240,7 @@ def batch_metrics(stream: Stream, batch: Mapping[str, Any]) -> Row:
     duration = seconds("triggerExecution")
     return {
         "rows_in": rows,
-        "rows_out": stream.rows_out(batch["batchId"], rows),
+        "rows_out": stream.rows_written(batch["batchId"], rows),
         "bytes_in": sum(sizes) if sizes else None,
         "rows_per_second": rows / duration if duration else None,
         "offsets_behind": sum(filter(None, behind)) if behind and None not in behind else None,

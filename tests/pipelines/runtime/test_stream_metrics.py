@@ -74,7 +74,7 @@ def version(job) -> int:
 
 
 def test_a_batch_is_told_in_figures():
-    stream = stream_in(Path("/nowhere"), rows_out=lambda _, rows: rows - 1)
+    stream = stream_in(Path("/nowhere"), rows_written=lambda _, rows: rows - 1)
     assert batch_metrics(stream, told(3)) == {
         "rows_in": 10,
         "rows_out": 9,
