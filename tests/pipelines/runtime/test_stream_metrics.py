@@ -1,4 +1,4 @@
-"""What the streams do is told once for each batch, whatever is killed, and never at a job's cost."""
+"""What the streams do is recorded once for each batch, whatever is killed, and never at a job's cost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stream_in(folder: Path, name: str = "bronze.clicks", **changes) -> Stream:
     return Stream(name, folder / "checkpoint", None, "source", "target", lambda: False, **changes)
 
 
-def told(number: int, rows: int = 10, **changes):
+def report(number: int, rows: int = 10, **changes):
     """What Spark says of a batch from Kafka."""
     return {
         "id": "q1",
@@ -73,9 +73,9 @@ def version(job) -> int:
     return DeltaTable(job.lake.path(TABLE)).version()
 
 
-def test_a_batch_is_told_in_figures():
+def test_a_batch_is_recorded_in_figures():
     stream = stream_in(Path("/nowhere"), rows_written=lambda _, rows: rows - 1)
-    assert batch_metrics(stream, told(3)) == {
+    assert batch_metrics(stream, report(3)) == {
         "rows_in": 10,
         "rows_out": 9,
         "bytes_in": 640,
@@ -91,9 +91,9 @@ def test_a_batch_is_told_in_figures():
     } | {"lag_seconds": pytest.approx(datetime(2026, 11, 28, 10, 0, 5, 500_000, UTC).timestamp() - 1_795_860_000)}
 
 
-def test_what_a_source_of_tables_does_not_tell_is_left_out():
+def test_what_a_source_of_tables_does_not_report_is_left_out():
     delta = {"endOffset": {"reservoirVersion": 2, "index": -1, "reservoirId": "x"}, "latestOffset": None}
-    found = batch_metrics(stream_in(Path("/nowhere"), "gold"), told(0, sources=[delta, delta], observedMetrics={}))
+    found = batch_metrics(stream_in(Path("/nowhere"), "gold"), report(0, sources=[delta, delta], observedMetrics={}))
     assert {name: found[name] for name in ("rows_out", "bytes_in", "offsets_behind", "lag_seconds")} == {
         "rows_out": None, "bytes_in": None, "offsets_behind": None, "lag_seconds": None,
     }  # fmt: skip
@@ -104,8 +104,8 @@ def test_what_a_source_of_tables_does_not_tell_is_left_out():
     [(None, False), ('{"clicks": {"0": 3, "1": 5}}', False), ('{"clicks": {"0": 7, "1": 5}}', True)],
 )
 def test_a_repeated_committed_batch_is_reported_without_figures(job, tmp_path, start, known):
-    source = {**told(0)["sources"][0], "startOffset": start}
-    batch = told(1, 0, sources=[source])
+    source = {**report(0)["sources"][0], "startOffset": start}
+    batch = report(1, 0, sources=[source])
     assert bool(batch_metrics(stream_in(tmp_path), batch)) == known
     recorder = MetricsRecorder(job)
     recorder.on_start([stream_in(tmp_path)])
@@ -120,9 +120,9 @@ def test_a_run_reports_its_batches_in_one_commit(job, tmp_path):
         recorder = MetricsRecorder(job)
         recorder.on_start([stream])
         for number in numbers:
-            recorder.on_progress(stream, told(number))
+            recorder.on_progress(stream, report(number))
         for number in empty:
-            recorder.on_progress(stream, told(number, rows=0))
+            recorder.on_progress(stream, report(number, rows=0))
         recorder.on_finish(succeeded=True)
         assert version(job) == 1
     assert [(row["batch_id"], row["rows_in"], row["stream"]) for row in held(job)] == [
@@ -144,10 +144,10 @@ def test_every_batch_is_in_the_table_once_whatever_is_killed(tmp_path_factory, s
     for step in [*steps, "end"]:
         with pytest.MonkeyPatch.context() as patched:
             if step == "batch":
-                recorder.on_progress(stream, told(done))
+                recorder.on_progress(stream, report(done))
                 done += 1
             elif step == "again" and done:
-                recorder.on_progress(stream, told(done - 1))
+                recorder.on_progress(stream, report(done - 1))
             elif step == "killed in the fold":
                 patched.setattr(PendingMetrics, "forget", lambda *_: None)
                 recorder.on_start([stream])
@@ -164,7 +164,7 @@ def test_batches_of_a_killed_driver_are_added_from_checkpoints(job, tmp_path):
     stream = stream_in(tmp_path)
     recorder = MetricsRecorder(job)
     recorder.on_start([stream])
-    recorder.on_progress(stream, told(0))
+    recorder.on_progress(stream, report(0))
     finished(stream.checkpoint, "q1", 3)
     after = MetricsRecorder(job)
     after.on_start([stream])
@@ -186,7 +186,7 @@ def finished(checkpoint: Path, query_id: str, batches: int) -> None:
         (checkpoint / "commits" / str(number)).write_text("v1\n{}")
 
 
-def test_a_failure_stands_with_its_cure_until_a_run_ends_well(job, tmp_path):
+def test_a_failure_keeps_its_hint_until_a_run_succeeds(job, tmp_path):
     stream = stream_in(tmp_path)
     for _ in range(2):
         failing = MetricsRecorder(job)
@@ -217,7 +217,7 @@ def test_a_table_that_someone_writes_is_left_for_later(job, tmp_path):
     stream = stream_in(tmp_path)
     recorder = MetricsRecorder(job)
     recorder.on_start([stream])
-    recorder.on_progress(stream, told(0))
+    recorder.on_progress(stream, report(0))
     other = WriterLock(job.settings.locks / "tables", TABLE.name)
     recorder.flush()
     assert held(job) == []
@@ -233,11 +233,11 @@ def test_metrics_that_cannot_be_written_are_only_logged(job, tmp_path, caplog, m
     with caplog.at_level(logging.WARNING):
         recorder.on_start([stream])
         recorder.on_progress(stream, {"nothing": "that Spark says"})
-        recorder.on_progress(stream, told(0))
+        recorder.on_progress(stream, report(0))
         recorder.on_finish(succeeded=True)
         job.settings.metrics.rename(tmp_path / "aside")
         job.settings.metrics.write_text("a file where the folder was")
-        recorder.on_progress(stream, told(1))
+        recorder.on_progress(stream, report(1))
         recorder.on_failure(stream, ValueError("x"))
         recorder.on_finish(succeeded=True)
     assert len(caplog.records) >= 4
