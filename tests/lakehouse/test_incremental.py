@@ -65,7 +65,7 @@ def table(name, **reads):
 
 
 @pytest.mark.parametrize("changed", [{"gold.one", "gold.all"}, {"gold.one", "gold.mine", "gold.unread"}, set()])
-def test_what_changed_is_told_while_other_tables_add_theirs(changed):
+def test_changes_are_read_while_other_tables_add_theirs(changed):
     one, two, all_of_them = table("one"), table("two"), table("all")
     mine = table("mine", one=one, two=two)
     growing = GrowsMeanwhile({name: f"rows of {name}" for name in changed})

@@ -6,9 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from bronze.raw_events import BRONZE
+from gold.sessions import TABLE as SESSIONS
+from lakehouse.delta_log import examine
 from lakehouse.errors import ColumnTypeError, DeclarationError, MissingTableError
 from lakehouse.storage import conform
 from lakehouse.table import Column, Table
+from silver.events import SILVER
+from silver.quarantine import QUARANTINE
 from tests.support.records import rows
 
 pytestmark = pytest.mark.spark
@@ -86,3 +91,24 @@ def test_a_table_that_is_created_again_has_another_id(lake, tmp_path):
 def test_rows_of_another_shape_are_refused(spark, schema, says):
     with pytest.raises(DeclarationError, match=says):
         conform(TABLE, spark.createDataFrame([], schema))
+
+
+@pytest.mark.parametrize("table", [BRONZE["clicks"], SILVER["clicks"], QUARANTINE, SESSIONS], ids=lambda one: one.name)
+@pytest.mark.parametrize("left", ["nothing", ".00000000000000000000.json.1f.tmp", f"{0:020d}.json"])
+def test_an_interrupted_creation_is_finished(lake, table, left):
+    log = lake.folder(table) / "_delta_log"
+    log.mkdir(parents=True)
+    if left != "nothing":
+        (log / left).write_text('{"commitInfo":{"timest')
+    lake.ensure(table)
+    assert lake.version(table) == 0
+    lake.append(table, lake.empty(table))
+    assert examine(lake.folder(table)) == []
+
+
+def test_a_table_that_is_there_is_left_alone(lake):
+    table = BRONZE["clicks"]
+    lake.ensure(table)
+    before = lake.table_id(table)
+    lake.ensure(table)
+    assert lake.table_id(table) == before
