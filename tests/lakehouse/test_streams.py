@@ -1,10 +1,14 @@
-"""What Spark says of its batches, counted."""
+"""A run reports each micro-batch and failure to its listener, whatever ends it."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
-from lakehouse.streams import Progress
+import pytest
+
+from lakehouse.errors import CheckpointError, OutsideError
+from lakehouse.locks import WriterLock
+from lakehouse.streams import Progress, Stream, run
 
 
 def said(number: int, at: str, rows: int, *phases: str) -> dict:
@@ -24,3 +28,115 @@ def test_an_empty_poll_does_not_hide_the_batch_of_its_number():
         taken += [progress.take(query), progress.take(query)]
     assert [[one["timestamp"] for one in some] for some in taken] == [[], ["10:00"], [], [], [], ["10:02"], []]
     assert (progress.batches, progress.rows) == (2, 12)
+
+
+class Query:
+    """Stands in for Spark's query: it completes one micro-batch, and then ends or fails."""
+
+    def __init__(self, error: Exception | None = None):
+        self.error = error
+        self.looks = 0
+        self.lastProgress = None
+        self.recentProgress = []
+        self.status = {"isTriggerActive": False}
+        self.stopped = False
+
+    @property
+    def isActive(self):  # noqa: N802 - as Spark spells it
+        self.looks += 1
+        if self.looks == 2:
+            self.lastProgress = said(0, "10:00", 5, "addBatch")
+            self.recentProgress = [self.lastProgress]
+        return self.looks < 4
+
+    def exception(self):
+        return self.error
+
+    def stop(self):
+        self.stopped = True
+
+
+class Writer:
+    def __init__(self, query):
+        self.query = query
+        self.settings = {}
+
+    def queryName(self, name):  # noqa: N802 - as Spark spells it
+        self.settings["name"] = name
+        return self
+
+    def option(self, name, value):
+        self.settings[name] = value
+        return self
+
+    def trigger(self, **trigger):
+        self.settings |= trigger
+        return self
+
+    def start(self):
+        return self.query
+
+
+class Listener:
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.calls = []
+
+    def on_start(self, streams):
+        self.calls.append(("start", [stream.name for stream in streams]))
+
+    def on_progress(self, stream, batch):
+        self.calls.append(("progress", stream.name, batch["numInputRows"]))
+
+    def on_failure(self, stream, error):
+        self.calls.append(("failure", stream.name, str(error)))
+
+    def on_finish(self, *, succeeded):
+        self.calls.append(("finish", succeeded))
+
+
+def run_stream(folder, query, listener, *, trigger_seconds=None, has_rows=False):
+    writer = Writer(query)
+    stream = Stream("things", folder / "checkpoint", lambda: writer, "s", "t", lambda: has_rows)
+    progress = run(
+        None,
+        [stream],
+        locks=folder / "locks",
+        trigger_seconds=trigger_seconds,
+        stop_seconds=1,
+        on_poll=lambda _: None,
+        explain=lambda name, error: OutsideError(f"{name}: {error}."),
+        listener=listener,
+    )
+    return progress, writer
+
+
+def test_a_run_reports_start_progress_and_finish(tmp_path):
+    query, listener = Query(), Listener()
+    progress, writer = run_stream(tmp_path, query, listener)
+    assert listener.calls == [("start", ["things"]), ("progress", "things", 5), ("finish", True)]
+    assert progress["things"].rows == 5
+    assert writer.settings["availableNow"]
+    assert query.stopped
+    WriterLock(tmp_path / "locks", "things").release()
+
+
+def test_a_continuous_run_is_triggered_again_and_again(tmp_path):
+    _, writer = run_stream(tmp_path, Query(), Listener(), trigger_seconds=2.5)
+    assert writer.settings["processingTime"] == "2.5 seconds"
+
+
+def test_a_failed_query_is_reported_once_and_ends_the_run(tmp_path):
+    query, listener = Query(OSError("the disk is full")), Listener()
+    with pytest.raises(OutsideError, match="things: the disk is full"):
+        run_stream(tmp_path, query, listener)
+    assert listener.calls[-2:] == [("failure", "things", "things: the disk is full."), ("finish", False)]
+    assert query.stopped
+
+
+def test_a_lost_checkpoint_is_reported_before_any_query_starts(tmp_path):
+    listener = Listener()
+    with pytest.raises(CheckpointError, match="is lost"):
+        run_stream(tmp_path, Query(), listener, has_rows=True)
+    assert [call[0] for call in listener.calls] == ["start", "failure", "finish"]
