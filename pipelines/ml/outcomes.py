@@ -174,7 +174,7 @@ def upsert_metrics(job: Job, records: list[dict[str, Any]]) -> None:
         matches = [rows[name].eqNullSafe(current[name]) for name in compared]
         new = rows.join(current, matches, "left_anti").localCheckpoint()
         if not new.isEmpty():
-            job.lake.merge(METRICS, new)
+            job.lake.upsert(METRICS, new)
 
 
 def _warnings(

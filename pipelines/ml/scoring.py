@@ -107,7 +107,7 @@ class Scorer:
             # A late event may have moved a session's first day: its old score lies on the old one.
             before = current.join(rows.select(*SESSION), list(SESSION), "left_semi")
             within = _days(rows.select("started_on").union(before.select("started_on")), "t.started_on")
-            lake.merge(PREDICTIONS, newest.select(*PREDICTIONS.column_names), within=within)
+            lake.upsert(PREDICTIONS, newest.select(*PREDICTIONS.column_names), within=within)
             self.scored += count[0]
             self.buyers += count[1]
 
