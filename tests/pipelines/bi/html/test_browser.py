@@ -7,7 +7,7 @@ import pytest
 from tests.pipelines.bi.html.browser import CHROMIUM, browser
 from tests.pipelines.bi.html.conftest import html_of, live_at
 from tests.pipelines.bi.html.made_gold import made_gold, no_gold, write_gold, years_apart
-from tests.pipelines.bi.html.test_page import hostile_gold
+from tests.pipelines.bi.html.test_render import hostile_gold
 from tests.support.node import node_folder
 
 pytestmark = pytest.mark.skipif(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.bi.html.charts import LONG_GAP, column_chart, line_chart
+from pipelines.bi.html.charts import LONG_GAP, column_chart, heat_map, line_chart, steps
 
 OLD = [dt.date(2022, 8, 1) + dt.timedelta(number) for number in range(10)]
 NEW = [dt.date(2026, 11, 1) + dt.timedelta(number) for number in range(14)]
@@ -67,3 +67,23 @@ def test_every_day_is_there_once_in_order_inside_the_picture(found):
         assert names[0] == days[0].isoformat()
         assert names[-1] == days[-1].isoformat()
         assert len(names) <= 3
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [(0, [0, 1]), (1, [0, 0.5, 1]), (7, [0, 2, 4, 6, 8]), (20, [0, 5, 10, 15, 20]), (101, [0, 50, 100, 150])],
+)
+def test_an_axis_has_round_steps_up_to_its_most(most, expected):
+    assert steps(most) == pytest.approx(expected)
+
+
+def test_a_stray_click_far_out_does_not_shrink_the_map():
+    cells = [(y * 50, x * 50, 10.0) for y in range(10) for x in range(10)]
+    heat = heat_map([*cells, (99_950, 0, 1.0)])
+    assert (heat.height, heat.width, heat.outside) == (10, 10, 1)
+    assert heat_map(cells).outside == 0
+
+
+def test_a_map_of_one_cell_is_drawn():
+    heat = heat_map([(0, 0, 3.0)])
+    assert (heat.height, heat.width, len(heat.shades)) == (1, 1, 1)

@@ -7,7 +7,6 @@ import re
 import pytest
 
 from lakehouse.errors import UsageError
-from pipelines.bi.powerbi.m import m_text
 from pipelines.bi.powerbi.sources import SourceKind, gold_source
 
 
@@ -72,7 +71,3 @@ def test_a_path_gives_the_parameter_and_the_function(kind, path, root, says):
 def test_what_is_no_such_place_is_refused_with_the_cure(kind, path, says):
     with pytest.raises(UsageError, match=re.escape(says)):
         gold_source(kind, path)
-
-
-def test_a_literal_of_m_escapes_quotes_and_escapes():
-    assert m_text('a"b#(lf)\n') == '"a""b#(#)(lf)#(lf)"'

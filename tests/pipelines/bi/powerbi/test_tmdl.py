@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 
 import pytest
 
-from lakehouse.errors import DeclarationError
-from lakehouse.table import Column, Format, Table
-from pipelines.bi.semantic.build import semantic_model
 from pipelines.runtime.catalog import GOLD
 from tests.pipelines.bi.powerbi import tmdl_reader
 from tests.pipelines.bi.powerbi.tmdl_reader import column_of
@@ -24,22 +21,6 @@ TYPES = {
     "TIMESTAMP": ("dateTime", "type datetime"),
     "DECIMAL(18,2)": ("decimal", "Currency.Type"),
 }
-
-
-def declared(name="gold.things", columns=(("thing_id", "STRING"), ("seen_on", "DATE")), key=("thing_id",)):
-    return Table(
-        name=name,
-        doc="One row per thing.",
-        columns=tuple(
-            Column(name, kind, f"What {name} means.", name in key, format=Format.ID if name.endswith("_id") else None)
-            for name, kind in columns
-        ),
-        key=key,
-    )
-
-
-def model_of(*more):
-    return semantic_model((*GOLD.values(), *more))
 
 
 @pytest.mark.parametrize("table", GOLD.values(), ids=GOLD)
@@ -215,97 +196,6 @@ def test_the_ends_of_relationships_are_columns_of_one_type(tmdl, tables):
             for name, end in ((table, column), (to_table, to_column))
         ]
         assert ends[0] == ends[1], (table, column)
-
-
-def ways(relationships):
-    """How many ways a filter has from one table to another."""
-    below = defaultdict(list)
-    for one in relationships:
-        if one.active:
-            below[one.to_table].append(one.table)
-            if one.is_one_to_one:
-                below[one.table].append(one.to_table)
-
-    def count(start, end, passed=()):
-        steps = [step for step in below[start] if step not in (*passed, start)]
-        return (start == end) + sum(count(step, end, (*passed, start)) for step in steps)
-
-    names = {one.table for one in relationships} | set(below)
-    return {(start, end): count(start, end) for start in names for end in names if start != end}
-
-
-ORDERS = declared(
-    "gold.orders",
-    (("user_id", "STRING"), ("order_id", "STRING"), ("ordered_on", "DATE")),
-    key=("user_id", "order_id"),
-)
-LINES = declared(
-    "gold.order_lines",
-    (
-        ("user_id", "STRING"),
-        ("session_id", "STRING"),
-        ("order_id", "STRING"),
-        ("line", "INT"),
-        ("ordered_on", "DATE"),
-    ),
-    key=("user_id", "order_id", "line"),
-)
-SEGMENTS = declared("gold.a_segments", (("user_id", "STRING"), ("segment", "STRING")), key=("user_id",))
-
-
-@pytest.mark.parametrize(
-    "more", [(), (ORDERS,), (LINES,), (ORDERS, LINES), (SEGMENTS,), (SEGMENTS, LINES, ORDERS)], ids=len
-)
-def test_no_table_is_filtered_by_two_ways(more):
-    assert max(ways(model_of(*more).relationships).values()) == 1
-
-
-def test_a_new_table_and_its_columns_appear_by_themselves():
-    model = model_of(declared())
-    made = next(table for table in model.tables if table.name == "things")
-    assert [column.name for column in made.columns] == ["thing_id", "seen_on", "things_key"]
-    assert ("things", "seen_on", "dates", True) in {
-        (one.table, one.column, one.to_table, one.active) for one in model.relationships
-    }
-
-
-def test_a_new_table_refers_to_the_sessions_that_it_names():
-    model = model_of(
-        declared("gold.tags", (("user_id", "STRING"), ("session_id", "STRING"), ("tag", "STRING")), ("tag",))
-    )
-    assert [(one.column, one.to_table) for one in model.relationships if one.table == "tags"] == [
-        ("sessions_key", "sessions")
-    ]
-
-
-def test_a_table_with_the_key_of_a_dimension_refers_to_it():
-    model = semantic_model((SEGMENTS, *GOLD.values()))
-    to_users = {one.table for one in model.relationships if one.to_table == "users"}
-    assert to_users == {"a_segments", "sessions"}
-
-
-def test_ids_of_another_type_are_no_reference():
-    model = model_of(declared("gold.tags", (("user_id", "BIGINT"), ("tag", "STRING")), ("tag",)))
-    assert not [one for one in model.relationships if one.table == "tags"]
-
-
-@pytest.mark.parametrize(
-    ("table", "says"),
-    [
-        (declared("gold.dates"), "gold.dates has the name of a table that the semantic model adds"),
-        (declared(columns=(("thing_id", "STRING"), ("parts", "ARRAY<STRING>"))), "parts is ARRAY<STRING>"),
-        (declared(columns=(("thing_id", "STRING"), ("things_key", "STRING"))), "declares things_key"),
-    ],
-)
-def test_what_cannot_be_in_the_model_is_refused_and_says_why(table, says):
-    with pytest.raises(DeclarationError, match=re.escape(says)):
-        model_of(table)
-
-
-def test_a_measure_of_a_column_that_is_gone_is_refused():
-    rest = [table for name, table in GOLD.items() if name != "gold.click_map"]
-    with pytest.raises(DeclarationError, match=r"'Clicks on the map' names click_map\[clicks\]"):
-        semantic_model(rest)
 
 
 @pytest.mark.parametrize(

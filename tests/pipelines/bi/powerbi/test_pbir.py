@@ -14,13 +14,12 @@ from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from lakehouse.table import Column, Table
-from pipelines.bi.semantic.build import semantic_model
-from pipelines.bi.semantic.pages import pages
-from pipelines.runtime.catalog import GOLD
-
 SCHEMAS = Path(__file__).parents[3] / "data" / "powerbi_schemas"
+
+
 ADDRESS = "https://developer.microsoft.com/json-schemas/fabric/"
+
+
 ROLES = {
     "card": {"Values"},
     "multiRowCard": {"Values"},
@@ -219,29 +218,3 @@ def test_who_is_about_to_buy_shows_open_sessions_alone(documents):
         [expression] = condition["Condition"]["In"]["Expressions"]
         assert expression["Column"]["Expression"]["SourceRef"]["Source"] == source["Name"]
     assert restricted == {"is_closed": "false", "bought": "false"}
-
-
-def shown_on(page_name, tables):
-    model = semantic_model(tables)
-    page = next(page for page in pages(model) if page.name == page_name)
-    return {field for visual in page.visuals for fields in visual.roles.values() for field in fields}
-
-
-def test_reasons_are_shown_beside_the_predictions():
-    assert "session_predictions[path]" in shown_on("about_to_buy", tuple(GOLD.values()))
-
-
-def test_how_the_scores_turned_out_is_shown_once_gold_has_it():
-    others = [table for table in GOLD.values() if table.name != "gold.model_metrics"]
-    assert not [field for field in shown_on("model_quality", others) if field.startswith("model_metrics")]
-    metrics = Table(
-        name="gold.model_metrics",
-        doc="One row per model_version.",
-        columns=(
-            Column("model_version", "STRING", "The version.", True),
-            Column("average_precision", "DOUBLE", "Of the test period."),
-        ),
-        key=("model_version",),
-    )
-    shown = shown_on("model_quality", [*others, metrics])
-    assert {"model_metrics[model_version]", "model_metrics[average_precision]"} <= shown

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import pipelines.bi.html
-from lakehouse.errors import OutsideError, UsageError
-from pipelines.bi.html.command import report
+from lakehouse.errors import OutsideError
 from pipelines.bi.html.render import Report, why_empty
-from pipelines.cli.main import app
 from pipelines.runtime.catalog import GOLD
 from tests.pipelines.bi.html.conftest import html_of
 from tests.pipelines.bi.html.made_gold import made_gold, no_gold, write_gold, years_apart
 from tests.pipelines.bi.html.page_reader import read_page
 
 CSS = (Path(pipelines.bi.html.__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
+
 
 HOSTILE = (
     "</script><img src=x onerror=alert(1)>",
@@ -211,39 +208,6 @@ def test_one_session_is_enough(tmp_path):
     write_gold(tmp_path, data)
     cards = next(read_page(html_of(tmp_path)).all("dl", class_="figures"))
     assert [one.text for one in cards.all("dd")][:2] == ["1", "1"]
-
-
-@pytest.fixture
-def run(shop, monkeypatch):
-    """The command, on the shop's lake."""
-    monkeypatch.setenv("CLICKSTREAM_LAKE", str(shop))
-    return lambda *arguments: CliRunner().invoke(app, ["report", *map(str, arguments)])
-
-
-def test_the_command_overwrites_its_own_file_alone(run, tmp_path):
-    file = tmp_path / "report.html"
-    for _ in range(2):
-        made = run("--out", file, "--json")
-        assert made.exit_code == 0, made.output
-    assert "Clickstream report" in file.read_text(encoding="utf-8")
-    file.write_text("<html>mine")
-    assert isinstance(run("--out", file).exception, UsageError)
-    assert file.read_text() == "<html>mine"
-    assert run("--out", file, "--force").exit_code == 0
-    assert "Clickstream report" in file.read_text(encoding="utf-8")
-    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
-
-
-@pytest.mark.parametrize("arguments", [{}, {"file": Path("report.html"), "live": True}])
-def test_the_report_is_either_written_or_served(arguments):
-    with pytest.raises(UsageError, match="--out FILE, or --live"):
-        report(**{"file": None, "live": False} | arguments)
-
-
-def test_json_says_what_was_read(run, tmp_path):
-    said = json.loads(run("--out", tmp_path / "report.html", "--json").stdout)
-    assert said["pages"][0] == "Overview"
-    assert said["rows"]["sessions"] == 400
 
 
 def test_days_years_apart_are_side_by_side_and_marked(tmp_path):
