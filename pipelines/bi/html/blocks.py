@@ -1,9 +1,9 @@
-"""A visual of the Power BI report as a block of the HTML page: the same fields, drawn with what a page has."""
+"""Draw a visual of the semantic layer as a block of the HTML page, with what a page has."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from pipelines.bi.html.charts import Chart, Heat, column_chart, heat_map, line_chart
 from pipelines.bi.html.formats import WEEKDAYS, Write, heading, written
-from pipelines.bi.html.queries import Figures, owner
+from pipelines.bi.html.queries import GoldQueries, owner
 from pipelines.bi.semantic.layout import Page, Visual
 
 MOST_ROWS = 50
@@ -76,52 +76,54 @@ class Block:
     chart: Chart | None = None
     says: str = ""
     grid: Grid | None = None
-    pictures: tuple[Picture, ...] = field(default=())
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True)
 class Drawing:
     """What a visual is drawn from: gold in DuckDB, how columns are written, and why a table may have no rows."""
 
-    figures: Figures
+    queries: GoldQueries
     connection: DuckDBPyConnection
     writers: dict[str, Write]
     why_empty: Callable[[Sequence[str]], str]
 
     def block(self, page: Page, visual: Visual) -> Block:
         """The block for a visual of a page."""
-        made = _KINDS[visual.kind](self, page, visual)
-        return made or Block("empty", visual.title, self.why_empty(self.figures.sources(_fields(visual))))
+        block = _DRAWN_BY[visual.kind](self, page, visual)
+        return block or Block("empty", visual.title, self.why_empty(self.queries.sources(_fields(visual))))
 
-    def text(self, value: Any, one: str) -> str:
+    def text(self, value: Any, field: str) -> str:
         """A field's value as text."""
-        return written(value, one, self.writers)
+        return written(value, field, self.writers)
 
 
 def _fields(visual: Visual) -> tuple[str, ...]:
-    return tuple(one for role in visual.roles.values() for one in role)
+    return tuple(field for role in visual.roles.values() for field in role)
 
 
 def _figures(drawing: Drawing, page: Page, visual: Visual) -> Block:
     fields = visual.roles["Values"]
-    [row] = drawing.figures.rows(drawing.connection, fields, only=page.only).rows
-    found = tuple(Figure(heading(one), drawing.text(value, one)) for value, one in zip(row, fields, strict=True))
-    return Block("figures", visual.title, figures=found)
+    [row] = drawing.queries.rows(drawing.connection, fields, only=page.only).rows
+    figures = tuple(
+        Figure(heading(field), drawing.text(value, field)) for value, field in zip(row, fields, strict=True)
+    )
+    return Block("figures", visual.title, figures=figures)
 
 
 def _funnel(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
     fields = visual.roles["Y"]
-    [row] = drawing.figures.rows(drawing.connection, fields, only=page.only).rows
+    [row] = drawing.queries.rows(drawing.connection, fields, only=page.only).rows
     if not any(row):
         return None
-    labels = [heading(one) for one in fields]
-    texts = [f"{drawing.text(value, one)} ({value / max(row):.1%})" for value, one in zip(row, fields, strict=True)]
+    labels = [heading(field) for field in fields]
+    texts = [f"{drawing.text(value, field)} ({value / max(row):.1%})" for value, field in zip(row, fields, strict=True)]
     return Block("bars", visual.title, bars=_bars(labels, texts, row))
 
 
 def _bar_chart(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
     category, measure = visual.roles["Category"][0], visual.roles["Y"][0]
-    found = drawing.figures.rows(
+    found = drawing.queries.rows(
         drawing.connection, (category, measure), only=page.only, sort=visual.sort, limit=MOST_BARS
     )
     if not found.rows:
@@ -143,20 +145,20 @@ def _bars(labels: Sequence[str], texts: Sequence[str], values: Sequence[Any]) ->
 def _chart(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
     category, measures = visual.roles["Category"][0], visual.roles["Y"]
     split = visual.roles.get("Series", ())
-    rows = drawing.figures.rows(drawing.connection, (category, *split, *measures), only=page.only).rows
+    rows = drawing.queries.rows(drawing.connection, (category, *split, *measures), only=page.only).rows
     rows = [row for row in rows if row[0] is not None]
     if not rows:
         return None
     categories = sorted({row[0] for row in rows})
-    place = {one: position for position, one in enumerate(categories)}
+    place = {value: position for position, value in enumerate(categories)}
     series: dict[str, list[float | None]] = {}
     for row in rows:
         values = [float(value) if value is not None else None for value in row[1 + len(split) :]]
-        names = [drawing.text(row[1], split[0])] if split else [heading(one) for one in measures]
+        names = [drawing.text(row[1], split[0])] if split else [heading(measure) for measure in measures]
         for name, value in zip(names, values, strict=True):
             series.setdefault(name, [None] * len(categories))[place[row[0]]] = value
     draw = line_chart if visual.kind == "lineChart" else column_chart
-    names = [drawing.text(one, category) for one in categories]
+    names = [drawing.text(value, category) for value in categories]
     chart = draw(categories, names, series, lambda value: drawing.text(value, measures[0]))
     texts = [
         (name, *(drawing.text(values[position], measures[0]) for values in series.values()))
@@ -178,7 +180,7 @@ def _in_words(names: Sequence[str], series: dict[str, list[float | None]], grid:
             sentences.append(f"{name}: no values.")
             continue
         highest = max(known, key=lambda position: values[position] or 0)
-        first, top, last = ((grid.rows[one][column], names[one]) for one in (known[0], highest, known[-1]))
+        first, top, last = ((grid.rows[place][column], names[place]) for place in (known[0], highest, known[-1]))
         sentences.append(
             f"{name}: {first[0]} at {first[1]}, highest {top[0]} at {top[1]}, {last[0]} at {last[1]}."
             if len(known) > 1
@@ -189,14 +191,16 @@ def _in_words(names: Sequence[str], series: dict[str, list[float | None]], grid:
 
 def _table(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
     fields = visual.roles["Values"]
-    found = drawing.figures.rows(
+    found = drawing.queries.rows(
         drawing.connection, fields, only=page.only, sort=visual.sort, ascending=visual.ascending, limit=MOST_ROWS
     )
     if not found.rows:
         return None
     grid = Grid(
-        tuple(heading(one) for one in fields),
-        tuple(tuple(drawing.text(value, one) for value, one in zip(row, fields, strict=True)) for row in found.rows),
+        tuple(heading(field) for field in fields),
+        tuple(
+            tuple(drawing.text(value, field) for value, field in zip(row, fields, strict=True)) for row in found.rows
+        ),
         tuple(
             all(isinstance(row[place], int | float | Decimal | None) for row in found.rows)
             for place in range(len(fields))
@@ -210,9 +214,9 @@ def _heat(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
     """A heat map, one for each value of the page's slicer where that is a column of the same table."""
     down, across, measure = (visual.roles[role][0] for role in ("Rows", "Columns", "Values"))
     of = owner(across)[0]
-    slicers = [one.roles["Values"][0] for one in page.visuals if one.kind == "slicer"]
-    split = [one for one in slicers if owner(one)[0] == of][:1]
-    rows = drawing.figures.rows(
+    slicers = [other.roles["Values"][0] for other in page.visuals if other.kind == "slicer"]
+    split = [field for field in slicers if owner(field)[0] == of][:1]
+    rows = drawing.queries.rows(
         drawing.connection, (*split, down, across, measure), only=page.only, sort=measure, limit=MOST_CELLS
     ).rows
     parts: dict[str, list[Any]] = {}
@@ -227,9 +231,9 @@ def _picture(drawing: Drawing, title: str, cells: Sequence[Any], fields: tuple[s
     down, across, measure = fields
     heat = heat_map([(cell[0], cell[1], float(cell[2])) for cell in cells])
     grid = Grid(
-        tuple(heading(one) for one in fields),
+        tuple(heading(field) for field in fields),
         tuple(
-            tuple(drawing.text(value, one) for value, one in zip(cell, fields, strict=True))
+            tuple(drawing.text(value, field) for value, field in zip(cell, fields, strict=True))
             for cell in cells[: MOST_ROWS if title else len(WEEKDAYS) * 24]
         ),
         (False, False, True),
@@ -238,8 +242,8 @@ def _picture(drawing: Drawing, title: str, cells: Sequence[Any], fields: tuple[s
     return Picture(
         title=title,
         heat=heat,
-        across=tuple(drawing.text(one, across) for one in heat.across),
-        down=tuple(drawing.text(one, down) for one in heat.down),
+        across=tuple(drawing.text(value, across) for value in heat.across),
+        down=tuple(drawing.text(value, down) for value in heat.down),
         shades=tuple(
             _from_to(drawing.text(shade.least, measure), drawing.text(shade.most, measure)) for shade in heat.shades
         ),
@@ -252,7 +256,7 @@ def _from_to(least: str, most: str) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-_KINDS: dict[str, Callable[[Drawing, Page, Visual], Block | None]] = {
+_DRAWN_BY: dict[str, Callable[[Drawing, Page, Visual], Block | None]] = {
     "card": _figures,
     "multiRowCard": _figures,
     "funnel": _funnel,

@@ -1,4 +1,4 @@
-"""Charts as plain geometry, for pictures that CSS colours and a browser stretches.
+"""Compute charts as plain geometry, for pictures that CSS colours and a browser stretches.
 
 Lengths are per cent of the picture's width and height, from its top left. Text stands beside the pictures as HTML,
 so that it keeps its size on any screen.
@@ -24,6 +24,12 @@ LONG_GAP = 14
 
 DOTS = 62
 """Up to how many categories a line has a dot at each."""
+
+STRAY = 0.01
+"""Which share of all may lie outside of an axis where that makes it less than half as long."""
+
+LONGEST_AXIS = 400
+"""How many cells an axis has at most."""
 
 LEVELS = 6
 """How many shades a heat map has."""
@@ -119,15 +125,15 @@ class _Spread:
 
 def _spread(categories: Sequence[Any]) -> _Spread:
     """Days by their distance, but for long gaps; anything else one beside the other."""
-    if not all(isinstance(one, date) for one in categories):
+    if not all(isinstance(category, date) for category in categories):
         return _Spread(tuple(range(len(categories))))
     short = max(2, len(categories) // 8)
     steps, gaps = [0.0], []
-    for one, other in pairwise(categories):
-        empty = (other - one).days - 1
+    for day, next_day in pairwise(categories):
+        empty = (next_day - day).days - 1
         is_long = empty > max(LONG_GAP, len(categories))
         if is_long:
-            gaps.append(Gap(steps[-1] + short / 2, empty, one, other))
+            gaps.append(Gap(steps[-1] + short / 2, empty, day, next_day))
         steps.append(steps[-1] + (short if is_long else empty + 1))
     return _Spread(tuple(steps), tuple(gaps))
 
@@ -145,14 +151,18 @@ def _placed(spread: _Spread, slot: float = 0) -> tuple[list[float], tuple[Gap, .
 
 def _labels(places: Sequence[float], names: Sequence[str]) -> tuple[Tick, ...]:
     """The first and the last of the categories, and the one in the middle where there is one."""
-    middle = min(range(len(places)), key=lambda one: abs(places[one] - 50))
+    middle = min(range(len(places)), key=lambda index: abs(places[index] - 50))
     chosen = {0, len(places) - 1} | ({middle} if MIDDLE[0] <= places[middle] <= MIDDLE[1] else set())
-    return tuple(Tick(places[one], names[one]) for one in sorted(chosen))
+    return tuple(Tick(places[index], names[index]) for index in sorted(chosen))
 
 
 def _up(most: float, write: Any) -> tuple[tuple[Tick, ...], float]:
     marks = steps(most)
     return tuple(Tick(100 - 100 * mark / marks[-1], write(mark)) for mark in marks), marks[-1]
+
+
+def _highest(series: dict[str, list[float | None]]) -> float:
+    return max((value for values in series.values() for value in values if value is not None), default=0)
 
 
 def _number(value: float) -> str:
@@ -163,14 +173,14 @@ def line_chart(
     categories: Sequence[Any], names: Sequence[str], series: dict[str, list[float | None]], write: Any
 ) -> Chart:
     """A line for each series, broken where it has no value and at long gaps; ``names`` are the categories as text."""
-    up, top = _up(max((one for values in series.values() for one in values if one is not None), default=0), write)
+    up, top = _up(_highest(series), write)
     places, gaps = _placed(_spread(categories))
     after_gaps = {gap.before for gap in gaps}
-    made = []
+    drawn = []
     for name, values in series.items():
         path, points, is_broken = [], [], True
-        for place, one, category, value in zip(places, categories, names, values, strict=True):
-            is_broken = is_broken or one in after_gaps
+        for place, key, category, value in zip(places, categories, names, values, strict=True):
+            is_broken = is_broken or key in after_gaps
             if value is None:
                 is_broken = True
                 continue
@@ -178,20 +188,20 @@ def line_chart(
             path.append(f"{'M' if is_broken else 'L'}{_number(place)} {_number(y)}")
             points.append(Point(round(place, 2), round(y, 2), f"{category}: {name} {write(value)}"))
             is_broken = False
-        made.append(Line(name, "".join(path), tuple(points)))
-    return Chart(tuple(made), _labels(places, names), up, gaps, has_dots=len(categories) <= DOTS)
+        drawn.append(Line(name, "".join(path), tuple(points)))
+    return Chart(tuple(drawn), _labels(places, names), up, gaps, has_dots=len(categories) <= DOTS)
 
 
 def column_chart(
     categories: Sequence[Any], names: Sequence[str], series: dict[str, list[float | None]], write: Any
 ) -> Chart:
     """A column for each category and series, the series beside each other."""
-    up, top = _up(max((one for values in series.values() for one in values if one is not None), default=0), write)
+    up, top = _up(_highest(series), write)
     spread = _spread(categories)
     slot = 100 / (spread.steps[-1] + 1)
     width = slot * 0.8 / len(series)
     middles, gaps = _placed(spread, slot)
-    made = []
+    drawn = []
     for position, (name, values) in enumerate(series.items()):
         points = tuple(
             Point(
@@ -202,8 +212,8 @@ def column_chart(
             for middle, category, value in zip(middles, names, values, strict=True)
             if value is not None
         )
-        made.append(Line(name, "", points))
-    return Chart(tuple(made), _labels(middles, names), up, gaps, width=round(width, 3))
+        drawn.append(Line(name, "", points))
+    return Chart(tuple(drawn), _labels(middles, names), up, gaps, width=round(width, 3))
 
 
 def heat_map(cells: Sequence[tuple[Any, Any, float]]) -> Heat:
@@ -233,10 +243,6 @@ def heat_map(cells: Sequence[tuple[Any, Any, float]]) -> Heat:
     return Heat(len(across), len(down), shades, across, down, outside)
 
 
-STRAY = 0.01
-"""Which share of all may lie outside of an axis where that makes it less than half as long."""
-
-
 def _axis(weighed: Sequence[tuple[Any, float]]) -> tuple[Any, ...]:
     """The values of an axis in order; between numbers those that are missing too, without a few far out."""
     values = sorted({value for value, _ in weighed})
@@ -254,7 +260,3 @@ def _axis(weighed: Sequence[tuple[Any, float]]) -> tuple[Any, ...]:
     full, short = values[-1] - values[0], values[last] - values[0]
     end = values[last] if 2 * short < full else values[-1]
     return tuple(range(values[0], min(end, values[0] + step * (LONGEST_AXIS - 1)) + 1, step))
-
-
-LONGEST_AXIS = 400
-"""How many cells an axis has at most."""

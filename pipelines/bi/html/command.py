@@ -1,4 +1,4 @@
-"""The report on the command line: one HTML file, or a page that follows the jobs."""
+"""Run `clickstream report`: write the report as one HTML file, or serve it as a page that follows the jobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.markup import escape
 from lakehouse.errors import UsageError
 from lakehouse.signals import stopping
 from pipelines.bi.html.live import LivePage, live_server
-from pipelines.bi.html.render import MAKER, Report
+from pipelines.bi.html.render import GENERATOR, Report
 from pipelines.query.export import write_whole
 from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.console import call, out, print_json
@@ -37,33 +37,33 @@ def report(
     if live == (file is not None):
         raise UsageError("The report is either written or served.", "Give --out FILE, or --live.")
     root = load_settings().lake_root
-    made = Report(tuple(GOLD.values()))
+    html_report = Report(tuple(GOLD.values()))
     if file is None:
-        _serve(made, root, port, as_json=as_json)
+        _serve(html_report, root, port, as_json=as_json)
         return
-    gold = made.open(root)
+    gold = html_report.open(root)
     with gold.connection:
-        html = made.html(gold, made_at=datetime.now(UTC))
+        html = html_report.html(gold, made_at=datetime.now(UTC))
     write_whole(file, lambda draft: draft.write_text(html, encoding="utf-8"), force=force or is_report(file))
     if as_json:
-        print_json({"file": str(file), "pages": [page.title for page in made.pages], "rows": dict(gold.rows)})
+        print_json({"file": str(file), "pages": [page.title for page in html_report.pages], "rows": dict(gold.rows)})
         return
-    out.print(f"{len(made.pages)} pages in {escape(str(file))}")
+    out.print(f"{len(html_report.pages)} pages in {escape(str(file))}")
 
 
 def is_report(file: Path) -> bool:
-    """Whether a file is a report that this command made."""
+    """Whether a file is a report that this command wrote."""
     if not file.is_file():
         return False
     with file.open("rb") as stream:
-        return f'<meta name="generator" content="{MAKER}">'.encode() in stream.read(1000)
+        return f'<meta name="generator" content="{GENERATOR}">'.encode() in stream.read(1000)
 
 
-def _serve(made: Report, root: str, port: int, *, as_json: bool) -> None:
+def _serve(html_report: Report, root: str, port: int, *, as_json: bool) -> None:
     with (
         stopping() as stop,
         stop.polled_by_caller(),
-        live_server(LivePage(made, root, lambda: datetime.now(UTC)), port) as server,
+        live_server(LivePage(html_report, root, lambda: datetime.now(UTC)), port) as server,
     ):
         address = f"http://{LOOPBACK}:{server.server_address[1]}/"
         serving = threading.Thread(target=server.serve_forever, daemon=True)

@@ -58,11 +58,11 @@ _WRITERS: dict[Format | None, Write] = {
 
 def writers(model: Model) -> dict[str, Write]:
     """How the values of each column of the model are written, by the column's field."""
-    found = {
+    by_field = {
         f"{table.name}[{column.name}]": _WRITERS[column.format] for table in model.tables for column in table.columns
     }
-    found[f"{CALENDAR}[weekday]"] = lambda number: WEEKDAYS[number - 1]
-    return found
+    by_field[f"{CALENDAR}[weekday]"] = lambda number: WEEKDAYS[number - 1]
+    return by_field
 
 
 def written(value: Any, field: str, of_columns: dict[str, Write]) -> str:

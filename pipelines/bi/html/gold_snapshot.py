@@ -1,4 +1,4 @@
-"""The gold tables as DuckDB has them: each as it was at one moment, with no Spark."""
+"""Read the gold tables into DuckDB, each as it was at one moment, without Spark."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SETTINGS = (
 
 
 @dataclass(frozen=True)
-class Gold:
+class GoldSnapshot:
     """The tables in DuckDB, each with as many rows as it has; a table that is not there yet has None, and is empty."""
 
     connection: DuckDBPyConnection
@@ -39,11 +39,13 @@ Versions = tuple[tuple[str, str, int], ...]
 
 def versions(tables: Iterable[Table], root: str) -> Versions:
     """The newest versions of the tables that are there."""
-    found = ((table, opened(table, root)) for table in tables)
-    return tuple((table.name, str(one.metadata().id), one.version()) for table, one in found if one is not None)
+    newest = ((table, opened(table, root)) for table in tables)
+    return tuple(
+        (table.name, str(delta.metadata().id), delta.version()) for table, delta in newest if delta is not None
+    )
 
 
-def open_gold(tables: Sequence[Table], columns: Mapping[str, Sequence[str]], root: str) -> Gold:
+def open_snapshot(tables: Sequence[Table], columns: Mapping[str, Sequence[str]], root: str) -> GoldSnapshot:
     """Reads the newest versions of the tables, of each the columns that are named.
 
     Raises OutsideError where none of them is there.
@@ -64,7 +66,7 @@ def open_gold(tables: Sequence[Table], columns: Mapping[str, Sequence[str]], roo
     if all(count is None for count in rows.values()):
         connection.close()
         raise OutsideError(f"There are no gold tables in {root}.", "Run `clickstream run` first.")
-    return Gold(connection, rows)
+    return GoldSnapshot(connection, rows)
 
 
 def _fill(connection: DuckDBPyConnection, table: Table, found: DeltaTable, columns: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The report on this machine's own address: made anew when gold has changed, and asked for by the open page."""
+"""Serve the report on this machine: render it again when gold has changed, and let the open page ask for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = 5
 
 
 class LivePage:
-    """The report as it is now. It is made anew only where a table has a new version, by one thread at a time."""
+    """The report as it is now. It is rendered again only where a table has a new version, by one thread at a time."""
 
     def __init__(self, report: Report, root: str, clock: Callable[[], datetime]) -> None:
         self._report = report
@@ -39,15 +39,15 @@ class LivePage:
                         self._html = self._report.html(gold, made_at=self._clock(), live_seconds=SECONDS)
                     self._of = now
             except LakehouseError as error:
-                return self._trouble(str(error))
+                return self._error_page(str(error))
             except Exception as error:  # noqa: BLE001 - files may go while they are read; the next look finds the new ones
                 first = (str(error).strip().splitlines() or [""])[0][:300]
-                return self._trouble(f"Gold cannot be read now ({type(error).__name__}: {first}).")
+                return self._error_page(f"Gold cannot be read now ({type(error).__name__}: {first}).")
             return self._html
 
-    def _trouble(self, sentence: str) -> str:
+    def _error_page(self, sentence: str) -> str:
         self._of = None
-        return self._report.trouble(sentence, made_at=self._clock(), live_seconds=SECONDS)
+        return self._report.error_page(sentence, made_at=self._clock(), live_seconds=SECONDS)
 
 
 def live_server(page: LivePage, port: int) -> ThreadingHTTPServer:

@@ -1,4 +1,4 @@
-"""Figures by columns, as Power BI makes them: each is its measure's SQL, grouped by the columns.
+"""Compute figures by columns as Power BI does: each is its measure's SQL, grouped by the columns.
 
 A field is ``table[column]`` or ``[measure]``. A row has the columns of its own table and of those that it refers to,
 by the same relationships as in Power BI; two tables with the same key have each other's. What a page is restricted
@@ -63,17 +63,17 @@ def owner(field: str) -> tuple[str, str]:
     return table, column
 
 
-class Figures:
-    """Answers what the visuals of the report ask of gold."""
+class GoldQueries:
+    """Queries of gold for the visuals of the report."""
 
     def __init__(self, tables: Sequence[Table]) -> None:
         self._tables = {table.short_name: table for table in tables}
-        active = [one for one in relationships(tables) if one.active]
-        self._day = {one.table: one.column for one in active if one.to_table == CALENDAR}
+        active = [edge for edge in relationships(tables) if edge.active]
+        self._day = {edge.table: edge.column for edge in active if edge.to_table == CALENDAR}
         self._parents: dict[str, list[str]] = {}
-        for one in active:
-            if one.to_table != CALENDAR:
-                self._parents.setdefault(one.table, []).append(one.to_table)
+        for edge in active:
+            if edge.to_table != CALENDAR:
+                self._parents.setdefault(edge.table, []).append(edge.to_table)
 
     def needed(self, pages: Iterable[Page]) -> dict[str, list[str]]:
         """The columns of the tables that the pages ask for, keys and days included."""
@@ -82,11 +82,15 @@ class Figures:
         }
         fields |= {field for page in pages for field, _ in page.only}
         measures = [measure for measure in map(measure_of, fields) if measure]
-        owners = {owner(field)[0] for field in fields} | {name for one in measures for name in self._of(one)}
+        owners = {owner(field)[0] for field in fields} | {name for measure in measures for name in self._of(measure)}
         words = {"probability", *(owner(field)[1] for field in fields)}
-        words.update(*(re.findall(r"\w+", one.sql) for one in measures))
+        words.update(*(re.findall(r"\w+", measure.sql) for measure in measures))
         return {
-            name: [one for one in table.column_names if one in words or one in table.key or one == self._day.get(name)]
+            name: [
+                column
+                for column in table.column_names
+                if column in words or column in table.key or column == self._day.get(name)
+            ]
             for name, table in self._tables.items()
             if name in owners
         }
@@ -127,7 +131,7 @@ class Figures:
             for one, name in ((one, names[f"[{one.name}]"]) for one in measures)
         ]
         sql = (
-            f"SELECT {', '.join(names.values())}, count(*) OVER () FROM ({self._made(columns, measures, names, only)})"
+            f"SELECT {', '.join(names.values())}, count(*) OVER () FROM ({self._sql(columns, measures, names, only)})"
             + (f" WHERE {' OR '.join(known)}" if columns and known else "")
             + (f" ORDER BY {', '.join(order)}" if order else "")
             + f" LIMIT {limit}"
@@ -135,19 +139,19 @@ class Figures:
         found = connection.execute(sql).fetchall()
         return Rows([_as_asked(row[:-1], names, fields) for row in found], found[0][-1] if found else 0)
 
-    def _made(self, columns: Sequence[str], measures: Sequence[Measure], names: Mapping[str, str], only: Only) -> str:
-        """SQL for all the measures by all the columns; measures of the same rows are made together."""
+    def _sql(self, columns: Sequence[str], measures: Sequence[Measure], names: Mapping[str, str], only: Only) -> str:
+        """SQL for all the measures by all the columns; measures of the same rows are computed together."""
         keys = "".join(f"{names[field]}, " for field in columns)
         groups = f" GROUP BY {keys.rstrip(', ')}" if columns else ""
         if not measures:
             root = owner(columns[0])[0]
             return f"{self._with([root], columns, only)} SELECT {keys.rstrip(', ')} FROM {root}{groups}"
         by_rows: dict[str, list[Measure]] = {}
-        for one in measures:
-            by_rows.setdefault(one.of, []).append(one)
+        for measure in measures:
+            by_rows.setdefault(measure.of, []).append(measure)
         parts = []
         for of, same in by_rows.items():
-            values = ", ".join(f"{one.value} AS {names[f'[{one.name}]']}" for one in same)
+            values = ", ".join(f"{measure.value} AS {names[f'[{measure.name}]']}" for measure in same)
             parts.append(f"({self._with(self._of(same[0]), columns, only)} SELECT {keys}{values} FROM {of}{groups})")
         # Each part has its own measures, so of each measure there is one value that is not null, or none.
         values = ", ".join(f"any_value({name}) AS {name}" for name in names.values() if name.startswith("m"))
@@ -185,9 +189,9 @@ class Figures:
 
         The last one, whose rows are counted, gets the columns' values beside its own.
         """
-        made: dict[str, str] = {}
+        ctes: dict[str, str] = {}
         for table in tables:
-            self._narrow(table, only, made)
+            self._narrow(table, only, ctes)
         root = tables[-1]
         if columns:
             near = [*self._parents.get(root, ()), *self._twins(root)]
@@ -203,25 +207,25 @@ class Figures:
             joins = "".join(
                 f" JOIN {SCHEMA}.{one} USING ({', '.join(self._shared(root, one))})" for one in near if one in where
             )
-            rows = f"({made[root]})" if made[root] else f"{SCHEMA}.{root}"
-            made.pop(root)
-            made[root] = f"SELECT {root}.*{values} FROM {rows} AS {root}{joins}"
-        parts = [f"{name} AS ({sql})" for name, sql in made.items() if sql]
+            rows = f"({ctes[root]})" if ctes[root] else f"{SCHEMA}.{root}"
+            ctes.pop(root)
+            ctes[root] = f"SELECT {root}.*{values} FROM {rows} AS {root}{joins}"
+        parts = [f"{name} AS ({sql})" for name, sql in ctes.items() if sql]
         return f"WITH {', '.join(parts)}" if parts else ""
 
-    def _narrow(self, table: str, only: Only, made: dict[str, str]) -> None:
+    def _narrow(self, table: str, only: Only, ctes: dict[str, str]) -> None:
         """Adds what a page leaves of a table, and before it what it leaves of those that the table refers to."""
-        if table in made:
+        if table in ctes:
             return
         joins = ""
         for parent in self._parents.get(table, ()):
-            self._narrow(parent, only, made)
-            if made[parent]:
+            self._narrow(parent, only, ctes)
+            if ctes[parent]:
                 joins += f" SEMI JOIN {parent} USING ({', '.join(self._shared(table, parent))})"
         own = ((self._value(field, table), value) for field, value in only)
         conditions = " AND ".join(f"{expr} = {value}" for expr, value in own if expr)
         where = f" WHERE {conditions}" if conditions else ""
-        made[table] = f"SELECT * FROM {SCHEMA}.{table}{joins}{where}" if joins or where else ""
+        ctes[table] = f"SELECT * FROM {SCHEMA}.{table}{joins}{where}" if joins or where else ""
 
 
 def _as_asked(row: Sequence[Any], names: Mapping[str, str], fields: Sequence[str]) -> tuple[Any, ...]:

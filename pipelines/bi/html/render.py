@@ -1,4 +1,4 @@
-"""The report as HTML, from the declarations of the Power BI report's pages."""
+"""Render the report as HTML, from the pages of the semantic layer."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lakehouse.table import Table
 from pipelines.bi.html.blocks import Block, Drawing, Figure
 from pipelines.bi.html.formats import writers
-from pipelines.bi.html.gold_snapshot import Gold, Versions, open_gold, versions
-from pipelines.bi.html.queries import Figures, measure_of
+from pipelines.bi.html.gold_snapshot import GoldSnapshot, Versions, open_snapshot, versions
+from pipelines.bi.html.queries import GoldQueries, measure_of
 from pipelines.bi.semantic.build import semantic_model
 from pipelines.bi.semantic.layout import Page
 from pipelines.bi.semantic.measures.measure import Measure
 from pipelines.bi.semantic.pages import pages
 
-MAKER = "clickstream report"
-"""What the file names as its maker: one that does may be written over."""
+GENERATOR = "clickstream report"
+"""What the file names as its generator: one that does may be written over."""
 
 _SCORED = "`clickstream train` and then `clickstream score`"
 
-_CURES = {"session_predictions": _SCORED, "prediction_log": _SCORED, "model_metrics": "`clickstream evaluate`"}
+_FIXES = {"session_predictions": _SCORED, "prediction_log": _SCORED, "model_metrics": "`clickstream evaluate`"}
 """What fills the tables that `clickstream run` may leave empty."""
 
 
@@ -49,8 +49,8 @@ class Report:
         model = semantic_model(tables)
         self.pages = pages(model)
         self._writers = writers(model)
-        self._figures = Figures(tables)
-        self._columns = self._figures.needed(self.pages)
+        self._queries = GoldQueries(tables)
+        self._columns = self._queries.needed(self.pages)
         self._tables = [table for table in tables if table.short_name in self._columns]
         environment = Environment(
             loader=PackageLoader("pipelines.bi.html"),
@@ -66,27 +66,27 @@ class Report:
         """Which versions of the tables that it shows there are now."""
         return versions(self._tables, root)
 
-    def open(self, root: str) -> Gold:
+    def open(self, root: str) -> GoldSnapshot:
         """What it needs of gold, in DuckDB.
 
         Raises OutsideError where there is no gold.
         """
-        return open_gold(self._tables, self._columns, root)
+        return open_snapshot(self._tables, self._columns, root)
 
-    def html(self, gold: Gold, *, made_at: datetime, live_seconds: int = 0) -> str:
+    def html(self, gold: GoldSnapshot, *, made_at: datetime, live_seconds: int = 0) -> str:
         """The whole page; it asks for itself again every ``live_seconds``, or never."""
-        drawing = Drawing(self._figures, gold.connection, self._writers, lambda names: why_empty(gold.rows, names))
+        drawing = Drawing(self._queries, gold.connection, self._writers, lambda names: why_empty(gold.rows, names))
         [first, last] = gold.connection.execute("SELECT min(started_on), max(started_on) FROM sessions").fetchall()[0]
         span = f"Sessions of {first} to {last}." if first else "No sessions yet."
         return self._page(made_at, live_seconds, sections=[_section(drawing, page) for page in self.pages], span=span)
 
-    def trouble(self, sentence: str, *, made_at: datetime, live_seconds: int) -> str:
+    def error_page(self, sentence: str, *, made_at: datetime, live_seconds: int) -> str:
         """A page that says why there is no report, and looks again."""
         return self._page(made_at, live_seconds, sections=[], span=sentence)
 
     def _page(self, made_at: datetime, live_seconds: int, *, sections: Sequence[Section], span: str) -> str:
         return self._template.render(
-            maker=MAKER,
+            generator=GENERATOR,
             made_at=made_at,
             span=span,
             sections=sections,
@@ -97,11 +97,11 @@ class Report:
 
 
 def why_empty(rows: Mapping[str, int | None], names: Sequence[str]) -> str:
-    """Why there is nothing to show of some tables, and the cure."""
+    """Why there is nothing to show of some tables, and how to fix it."""
     for name in names:
         if not rows[name]:
             what = f"gold.{name} has no rows yet." if rows[name] == 0 else f"There is no table gold.{name} yet."
-            return f"{what} Run {_CURES.get(name, '`clickstream run`')}."
+            return f"{what} Run {_FIXES.get(name, '`clickstream run`')}."
     return "Nothing to show: no row of gold belongs here."
 
 
@@ -112,7 +112,8 @@ def _section(drawing: Drawing, page: Page) -> Section:
     cards = [drawing.block(page, visual) for visual in shown if visual.kind == "card"]
     others = [visual for visual in shown if visual.kind != "card"]
     rows = groupby(others, key=lambda visual: visual.y)
-    measures = {one: None for visual in shown for role in visual.roles.values() for one in map(measure_of, role) if one}
+    fields = [field for visual in shown for role in visual.roles.values() for field in role]
+    measures = {measure: None for measure in map(measure_of, fields) if measure}
     return Section(
         page.name,
         page.title,

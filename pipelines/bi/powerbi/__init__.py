@@ -1,6 +1,5 @@
-"""The Power BI project: a semantic model and a report as text, made from the gold declarations.
+"""The semantic layer as a Power BI project: text files that Power BI Desktop opens.
 
-``model`` says which tables, columns and relationships there are, ``measures`` the figures, ``sources``
-how Power Query reads a gold table, ``pages`` what the report shows; ``tmdl`` and ``pbir`` write that
-in Power BI's two text formats, and ``project`` puts the files into a folder.
+``tmdl`` writes the model and ``pbir`` the report, Power BI's two text formats. ``power_query`` and
+``sources`` write the queries that load gold. ``project`` puts the files into a folder.
 """

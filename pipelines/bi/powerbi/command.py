@@ -1,4 +1,4 @@
-"""The Power BI project on the command line."""
+"""Run `clickstream powerbi`: write the Power BI project of the gold tables."""
 
 from __future__ import annotations
 

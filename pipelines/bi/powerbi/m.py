@@ -1,4 +1,4 @@
-"""Pieces of M, the language of Power Query."""
+"""Write pieces of M, the language of Power Query."""
 
 from __future__ import annotations
 

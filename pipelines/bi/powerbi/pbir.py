@@ -1,4 +1,4 @@
-"""The report in PBIR: one JSON file for each page and each visual, as Microsoft's published schemas want them."""
+"""Write the report in PBIR: one JSON file for each page and each visual, by Microsoft's published schemas."""
 
 from __future__ import annotations
 

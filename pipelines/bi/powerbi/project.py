@@ -1,4 +1,4 @@
-"""The project as a folder: all its files, and a list of them by which it is known again."""
+"""Write the project into a folder, with a list of its files by which it is known again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def project_files(tables: Sequence[Table], source: GoldSource) -> dict[str, str]
     }
     files = {path: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for path, document in documents.items()}
     files.update({f"{semantic}/definition/{path}": text for path, text in tmdl_files(model, source).items()})
-    # What Desktop keeps of the data and of the person beside the project belongs into no repository.
+    # What Desktop keeps of the data and of the person beside the project belongs in no repository.
     files[".gitignore"] = "**/.pbi/localSettings.json\n**/.pbi/cache.abf\n"
     return dict(sorted(files.items()))
 

@@ -1,4 +1,4 @@
-"""How Power Query reaches the gold tables: one M function for each kind of place.
+"""Write the M function by which Power Query reaches the gold tables, one for each kind of place.
 
 Each project has one kind written into it. A switch on a parameter would hide the place from Power BI's
 service, which then refuses to refresh.
@@ -63,7 +63,7 @@ def _folder(path: str) -> GoldSource:
 
 
 def _adls(path: str) -> GoldSource:
-    cure = "Give --path as in abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/lake/gold, or the same with https."
+    hint = "Give --path as in abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/lake/gold, or the same with https."
     parts = urlsplit(path)
     folders = [folder for folder in parts.path.split("/") if folder]
     if parts.scheme in {"abfss", "abfs"} and parts.username and parts.hostname:
@@ -71,7 +71,7 @@ def _adls(path: str) -> GoldSource:
     elif parts.scheme == "https" and parts.hostname and folders:
         container, host = folders.pop(0), parts.hostname
     else:
-        raise UsageError(f"{path or 'Nothing'} is no place in Azure Data Lake Storage.", cure)
+        raise UsageError(f"{path or 'Nothing'} is no place in Azure Data Lake Storage.", hint)
     steps = m_list([*(m_text(folder) for folder in folders), "name"])
     return GoldSource(
         f"https://{host}/{container}",

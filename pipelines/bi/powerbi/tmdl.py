@@ -1,4 +1,4 @@
-"""The semantic model in TMDL: indented by tabs, one file for each table, descriptions after three slashes."""
+"""Write the semantic model in TMDL: indented by tabs, one file for each table, descriptions after three slashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Visuals, and where they stand on a page: what it is about and what narrows it down, the figures, the rest in rows."""
+"""Lay out the visuals of a page: its heading beside the slicers, then the cards, then the rest in rows."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def page(
     top, header, card, slicer = MARGIN, 68, 92, 220
     left = WIDTH - 2 * MARGIN - len(slicers) * (slicer + GAP)
     placed = [replace(heading, x=MARGIN, y=top, width=left, height=header)]
-    for position, one in enumerate(slicers):
+    for position, visual in enumerate(slicers):
         x = MARGIN + left + GAP + position * (slicer + GAP)
-        placed.append(replace(one, x=x, y=top, width=slicer, height=header))
+        placed.append(replace(visual, x=x, y=top, width=slicer, height=header))
     top += header + GAP
     if cards:
         placed.extend(_in_row([_card(measure) for measure in cards], top, card))
@@ -71,13 +71,13 @@ def page(
 def _in_row(visuals: Sequence[Visual], y: int, height: int) -> list[Visual]:
     width = (WIDTH - 2 * MARGIN - GAP * (len(visuals) - 1)) // len(visuals)
     return [
-        replace(one, x=MARGIN + position * (width + GAP), y=y, width=width, height=height)
-        for position, one in enumerate(visuals)
+        replace(visual, x=MARGIN + position * (width + GAP), y=y, width=width, height=height)
+        for position, visual in enumerate(visuals)
     ]
 
 
-def figures(names: Sequence[str]) -> tuple[str, ...]:
-    """Measures by their names, as fields."""
+def measure_fields(names: Sequence[str]) -> tuple[str, ...]:
+    """The fields of measures, by the measures' names."""
     return tuple(f"[{name}]" for name in names)
 
 
@@ -93,17 +93,17 @@ def choice(column: str) -> Visual:
 
 def lines(title: str, category: str, *measures: str) -> Visual:
     """A line for each measure."""
-    return Visual("lineChart", title, {"Category": (category,), "Y": figures(measures)})
+    return Visual("lineChart", title, {"Category": (category,), "Y": measure_fields(measures)})
 
 
 def columns(title: str, category: str, *measures: str) -> Visual:
     """Standing columns, in the order of the category."""
-    return Visual("clusteredColumnChart", title, {"Category": (category,), "Y": figures(measures)})
+    return Visual("clusteredColumnChart", title, {"Category": (category,), "Y": measure_fields(measures)})
 
 
 def bars(title: str, category: str, measure: str) -> Visual:
     """Lying bars, the longest first."""
-    roles = {"Category": (category,), "Y": figures((measure,))}
+    roles = {"Category": (category,), "Y": measure_fields((measure,))}
     return Visual("clusteredBarChart", title, roles, sort=f"[{measure}]")
 
 
@@ -114,14 +114,14 @@ def table(title: str, *fields: str, sort: str = "", ascending: bool = False) -> 
 
 def shaded(title: str, rows: str, across: str, measure: str) -> Visual:
     """A table of two columns' values, each cell the darker the more it holds."""
-    roles = {"Rows": (rows,), "Columns": (across,), "Values": figures((measure,))}
+    roles = {"Rows": (rows,), "Columns": (across,), "Values": measure_fields((measure,))}
     return Visual("pivotTable", title, roles, heat=True)
 
 
 def list_of(title: str, *measures: str) -> Visual:
     """Measures below each other."""
-    return Visual("multiRowCard", title, {"Values": figures(measures)})
+    return Visual("multiRowCard", title, {"Values": measure_fields(measures)})
 
 
 def _card(measure: str) -> Visual:
-    return Visual("card", "", {"Values": figures((measure,))})
+    return Visual("card", "", {"Values": measure_fields((measure,))})

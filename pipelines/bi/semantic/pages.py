@@ -1,6 +1,6 @@
-"""What the report shows, page by page, in the words of the model: ``[Revenue]``, ``sessions[bought]``.
+"""Declare what the report shows, page by page, by fields of the model: ``[Revenue]``, ``sessions[bought]``.
 
-A part that gold may lack names only what is there: columns and tables declared later appear by themselves.
+A visual over tables that gold may lack names only what is there. What is declared later appears by itself.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pipelines.bi.semantic.layout import (
     between,
     choice,
     columns,
-    figures,
     lines,
     list_of,
+    measure_fields,
     page,
     shaded,
     table,
@@ -83,7 +83,7 @@ def _funnel() -> Page:
         ("Product view rate", "Cart rate", "Conversion rate", "Cart abandonment", "Minutes to purchase"),
         (
             (
-                Visual("funnel", "How many sessions get how far", {"Y": figures(steps)}),
+                Visual("funnel", "How many sessions get how far", {"Y": measure_fields(steps)}),
                 lines("The rates, day by day", DAY, "Product view rate", "Cart rate", "Conversion rate"),
             ),
             (
@@ -91,7 +91,7 @@ def _funnel() -> Page:
                     "By where sessions come from",
                     KIND,
                     "sessions[referrer_host]",
-                    *figures((*steps, "Conversion rate", "Bounce rate", "Revenue per session")),
+                    *measure_fields((*steps, "Conversion rate", "Bounce rate", "Revenue per session")),
                     sort="[Sessions]",
                 ),
             ),
@@ -115,7 +115,7 @@ def _about_to_buy(predictions: ModelTable) -> Page:
                     "session_predictions[session_id]",
                     *reasons,
                     KIND,
-                    *figures(
+                    *measure_fields(
                         ("Highest probability", "Page views", "Product views", "Cart adds", "Minutes per session")
                     ),
                     sort="[Highest probability]",
@@ -153,7 +153,7 @@ def _behaviour() -> Page:
                 table(
                     "Categories",
                     "category_performance[category]",
-                    *figures(
+                    *measure_fields(
                         (
                             "Product views by category",
                             "Cart adds by category",
@@ -167,7 +167,7 @@ def _behaviour() -> Page:
                 table(
                     "Pages",
                     "page_performance[page]",
-                    *figures(("Views of pages", "Entrances", "Exits", "Exit rate")),
+                    *measure_fields(("Views of pages", "Entrances", "Exits", "Exit rate")),
                     sort="[Views of pages]",
                 ),
             ),
@@ -213,7 +213,7 @@ def _model_quality(metrics: ModelTable | None) -> Page:
                     "By version, and by how many events were known",
                     "prediction_log[model_version]",
                     "prediction_log[cut]",
-                    *figures(
+                    *measure_fields(
                         (
                             "Scores given",
                             "Scores given in time",
@@ -251,7 +251,7 @@ def _data_quality() -> Page:
                 table(
                     "By kind of event",
                     "data_quality[event]",
-                    *figures(
+                    *measure_fields(
                         (
                             "Records received",
                             "Records kept",

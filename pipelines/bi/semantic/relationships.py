@@ -1,4 +1,4 @@
-"""Which tables filter which, by the keys that they declare.
+"""Derive which tables filter which from the keys that they declare, so that a new table needs no entry here.
 
 A table whose key is made of ids alone, such as users, is a dimension: a table that has these ids
 refers to it. Every day refers to the calendar. Power BI joins by one column and compares text without
@@ -50,12 +50,12 @@ def dimensions(tables: Iterable[Table]) -> tuple[Table, ...]:
 
     Of several with the same key it is the one in DIMENSIONS, else the first.
     """
-    found: dict[frozenset[str], Table] = {}
+    by_key: dict[frozenset[str], Table] = {}
     for table in sorted(tables, key=lambda table: table.name not in DIMENSIONS):
         ids = {column.name for column in table.columns if column.format is Format.ID}
         if set(table.key) <= ids:
-            found.setdefault(frozenset(table.key), table)
-    return tuple(sorted(found.values(), key=lambda table: -len(table.key)))
+            by_key.setdefault(frozenset(table.key), table)
+    return tuple(sorted(by_key.values(), key=lambda table: -len(table.key)))
 
 
 def parents(table: Table, among: Iterable[Table]) -> tuple[Table, ...]:
@@ -63,14 +63,16 @@ def parents(table: Table, among: Iterable[Table]) -> tuple[Table, ...]:
     types = {column.name: column.type for column in table.columns}
     is_dimension = table in among
 
-    def refers(one: Table) -> bool:
-        if one.name == table.name or (is_dimension and not set(one.key) < set(table.key)):
+    def refers_to(dimension: Table) -> bool:
+        if dimension.name == table.name or (is_dimension and not set(dimension.key) < set(table.key)):
             return False
-        own = {column.name: column.type for column in one.columns}
-        return all(types.get(name) == own[name] for name in one.key)
+        own = {column.name: column.type for column in dimension.columns}
+        return all(types.get(name) == own[name] for name in dimension.key)
 
-    found = [one for one in among if refers(one)]
-    return tuple(one for one in found if not any(set(one.key) < set(other.key) for other in found))
+    referred = [dimension for dimension in among if refers_to(dimension)]
+    return tuple(
+        dimension for dimension in referred if not any(set(dimension.key) < set(other.key) for other in referred)
+    )
 
 
 def days(table: Table) -> tuple[Column, ...]:
@@ -84,15 +86,15 @@ def relationships(tables: Sequence[Table]) -> tuple[Relationship, ...]:
     among = dimensions(tables)
     referred = {table.name: parents(table, among) for table in tables}
     filters = _Filters()
-    found = []
+    edges = []
     for table in sorted(tables, key=lambda table: -_depth(table, referred)):
-        for one in referred[table.name]:
-            key = key_column(one)
-            if filters.may_add(one.short_name, table.short_name):
-                filters.add(one.short_name, table.short_name)
-                same_key = set(one.key) == set(table.key)
-                found.append(Relationship(table.short_name, key, one.short_name, key, is_one_to_one=same_key))
-    has_children = {one.name for ones in referred.values() for one in ones}
+        for dimension in referred[table.name]:
+            key = key_column(dimension)
+            if filters.may_add(dimension.short_name, table.short_name):
+                filters.add(dimension.short_name, table.short_name)
+                same_key = set(dimension.key) == set(table.key)
+                edges.append(Relationship(table.short_name, key, dimension.short_name, key, is_one_to_one=same_key))
+    has_children = {dimension.name for tables_of in referred.values() for dimension in tables_of}
 
     def order(table: Table) -> tuple[bool, int]:
         # A session belongs to a day, its user to many: so a table that only others refer to comes last.
@@ -103,12 +105,12 @@ def relationships(tables: Sequence[Table]) -> tuple[Relationship, ...]:
             active = position == 0 and filters.may_add(CALENDAR, table.short_name)
             if active:
                 filters.add(CALENDAR, table.short_name)
-            found.append(Relationship(table.short_name, day.name, CALENDAR, CALENDAR_DAY, active))
-    return tuple(sorted(found, key=lambda one: (one.table, one.to_table, one.column)))
+            edges.append(Relationship(table.short_name, day.name, CALENDAR, CALENDAR_DAY, active))
+    return tuple(sorted(edges, key=lambda edge: (edge.table, edge.to_table, edge.column)))
 
 
 def _depth(table: Table, referred: Mapping[str, tuple[Table, ...]]) -> int:
-    return max((1 + _depth(one, referred) for one in referred[table.name]), default=0)
+    return max((1 + _depth(dimension, referred) for dimension in referred[table.name]), default=0)
 
 
 class _Filters:

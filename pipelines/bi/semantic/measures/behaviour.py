@@ -1,4 +1,4 @@
-"""What people look at and click, and when."""
+"""Measures of behaviour: what users look at and click, and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good the data is that comes in."""
+"""Measures of data quality: records kept, quarantined and dropped as duplicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far sessions get."""
+"""Measures of the funnel: how far sessions get."""
 
 from __future__ import annotations
 

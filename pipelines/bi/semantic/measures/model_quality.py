@@ -1,4 +1,4 @@
-"""How good the predictions were, by what became of the sessions.
+"""Measures of model quality: logged scores against the outcomes of closed sessions.
 
 A score counts only if it was given before its session closed. One given later may come from a model
 that learned from the session, and would flatter it.

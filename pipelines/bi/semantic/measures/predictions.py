@@ -1,4 +1,4 @@
-"""Who is about to buy, by the newest scores."""
+"""Measures of the newest scores: who is about to buy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sold."""
+"""Measures of sales: purchases and revenue."""
 
 from __future__ import annotations
 

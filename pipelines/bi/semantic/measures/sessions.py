@@ -1,4 +1,4 @@
-"""How many come, and how long they stay."""
+"""Measures of sessions: how many, how long, and how much is seen in them."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lakehouse.errors import DeclarationError
-from pipelines.bi.html.queries import MEASURE, Figures
+from pipelines.bi.html.queries import MEASURE, GoldQueries
 from pipelines.bi.html.render import Report
 from pipelines.bi.semantic.calendar import CALENDAR_TABLE
 from pipelines.bi.semantic.measures.sales import WITH_AGE
@@ -244,7 +244,7 @@ def figures(shop):
     """Every figure, over the shop's gold."""
     report = Report(tuple(GOLD.values()))
     gold = report.open(str(shop))
-    made = Figures(tuple(GOLD.values()))
+    made = GoldQueries(tuple(GOLD.values()))
     yield lambda *fields: made.rows(gold.connection, fields).rows
     gold.connection.close()
 
