@@ -22,19 +22,22 @@ COMMANDS = {
     "doctor": Lazy("pipelines.operations.doctor:doctor", "Show what is missing on this machine, with a hint for each."),
     "broker": Lazy("pipelines.cli.broker:app", "The embedded Kafka: start it, stop it, look at it."),
     "produce": Lazy("pipelines.cli.produce:app", "Events into Kafka: simulated shoppers, or a real export."),
-    "ingest": Lazy("pipelines.ingest:ingest", "Land Kafka's records in bronze, as they are."),
+    "ingest": Lazy("pipelines.ingest:ingest", "Append Kafka's records to bronze, as they are."),
     "refine": Lazy(
         "pipelines.refine:refine", "Validate bronze's records and write each to silver, quarantine or duplicates."
     ),
-    "aggregate": Lazy("pipelines.aggregate:aggregate", "Keep gold up with silver."),
+    "aggregate": Lazy("pipelines.aggregate:aggregate", "Keep gold up to date with silver."),
     "train": Lazy(
         "pipelines.train:train",
-        "Train a decision tree on sessions whose answer is known; it goes live if it beats the one that is.",
+        "Train a decision tree on sessions whose outcome is known; it goes live if it beats the champion.",
     ),
-    "score": Lazy("pipelines.score:score", "Score every session at its newest cut, by the champion."),
+    "score": Lazy(
+        "pipelines.score:score",
+        "Score every session at its newest cutoff with the champion; --continuous waits for a champion.",
+    ),
     "evaluate": Lazy(
         "pipelines.evaluate:evaluate",
-        "Hold the scores that were given against what then happened; fails where the champion is no longer good.",
+        "Compare logged predictions with what then happened; fails where the champion is no longer good.",
     ),
     "run": Lazy(
         "pipelines.run:run",
@@ -53,7 +56,7 @@ COMMANDS = {
         "pipelines.operations.quality:quality",
         "Compare each day's share of quarantined records with the settings; fail where it is too high.",
     ),
-    "rebuild": Lazy("pipelines.rebuild:rebuild", "Make a layer's tables anew from the layer below, to the same rows."),
+    "rebuild": Lazy("pipelines.rebuild:rebuild", "Rebuild a layer's tables from the layer below, to the same rows."),
     "recover": Lazy(
         "pipelines.operations.recover:recover",
         "Show what is wrong with each stream; with --apply, continue from what the tables hold.",
