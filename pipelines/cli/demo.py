@@ -42,12 +42,12 @@ OTTO_SAMPLE = Path(producers.__file__).parent / "samples" / "otto.jsonl"
 """Twenty real sessions, shipped with the package."""
 
 _DIRTY, _TWICE = 0.02, 0.01
-_SIMULATED = "user_id NOT LIKE 'otto-%'"  # real and simulated visits are never learnt from, or judged, together
+_SIMULATED = "user_id NOT LIKE 'otto-%'"  # no model learns from real and simulated sessions together
 
 
 def demo(
-    sessions: Annotated[int, typer.Option(min=1, help="How many visits to simulate.")] = 2_000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same visitors.")] = 7,
+    sessions: Annotated[int, typer.Option(min=1, help="How many sessions to simulate.")] = 2_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same users.")] = 7,
 ) -> None:
     """Run everything once, small: Kafka, all tables, a model, predictions, and a summary."""
     settings = load_settings()
@@ -105,7 +105,7 @@ def _say(text: str) -> None:
 
 
 def _produce(settings: Settings, sessions: int, seed: int) -> Delivery:
-    """Simulated visits that end now; a second run sends the very same events again, and says so."""
+    """Simulated sessions that end now; a second run sends the very same events again, and says so."""
     mark = settings.state_root / "demo.json"
     if mark.exists():
         until = datetime.fromisoformat(json.loads(mark.read_text(encoding="utf-8"))["until"])
@@ -117,7 +117,7 @@ def _produce(settings: Settings, sessions: int, seed: int) -> Delivery:
     delivery = simulate_into(
         settings, sessions, seed=seed, until=until, dirty=_DIRTY, duplicates=_TWICE, truth=settings.truth
     )
-    _say(f"{delivery.total:,} events of {sessions:,} simulated visits sent, {_DIRTY:.0%} of them broken on purpose")
+    _say(f"{delivery.total:,} events of {sessions:,} simulated sessions sent, {_DIRTY:.0%} of them broken on purpose")
     return delivery
 
 

@@ -66,7 +66,7 @@ class Run:
 
 
 def simulate_into(settings: Settings, sessions: int, *, rate: float | None = None, **options: Any) -> Delivery:
-    """Send simulated visits to Kafka; the options are those of ``producers.simulator.simulator.simulate``.
+    """Send simulated sessions to Kafka; the options are those of ``producers.simulator.simulator.simulate``.
 
     Raises OutsideError when Kafka is not there or cannot go on. Single failures are in the result.
     """
@@ -103,7 +103,7 @@ def replay_into(
 
 @app.command("simulate")
 def simulate_command(
-    sessions: Annotated[int, typer.Option(help="How many visits.", min=0)] = 1_000,
+    sessions: Annotated[int, typer.Option(help="How many sessions.", min=0)] = 1_000,
     seed: Annotated[int, typer.Option(help="The same seed and options give the same records.")] = 7,
     rate: Annotated[float | None, typer.Option(help="Events per second; as fast as possible if not given.")] = None,
     dirty: Annotated[float, typer.Option(help="The share of records that are broken or odd.")] = 0.0,
@@ -114,10 +114,10 @@ def simulate_command(
         typer.Option(metavar="EVENT", autocompletion=complete_event, help=f"One stream alone: {', '.join(EVENTS)}."),
     ] = None,
     until: Annotated[
-        str, typer.Option(help="When the visits end: an instant in ISO 8601, or now.")
+        str, typer.Option(help="When the sessions end: an instant in ISO 8601, or now.")
     ] = UNTIL.isoformat(),
     days: Annotated[float, typer.Option(help="Over how many days they are spread.")] = 14,
-    buy_rate: Annotated[float, typer.Option(help="The share of buyers among visits of three events or more.")] = 0.15,
+    buy_rate: Annotated[float, typer.Option(help="The share of buyers among sessions of three events or more.")] = 0.15,
     event_ids: Annotated[bool, typer.Option("--event-ids", help="Give each event an id of its own.")] = False,
     truth: Annotated[
         Path | None, typer.Option(help="A file for the simulator's own chances of a purchase.", dir_okay=False)

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from pipelines.cli.contract import rules_of
 from pipelines.cli.main import app
+from pipelines.cli.tables import cell
 from pipelines.cli.tables import reference as tables_page
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.commands import command_of
@@ -82,7 +83,7 @@ def pages() -> dict[str, str]:
 def commands_page(program: Any) -> str:
     """Every command of the program with its arguments and options, as Markdown."""
     found = list(_commands(program, "clickstream"))
-    rows = [f"| [`{path}`](#{path.replace(' ', '-')}) | {_cell(_summary(command))} |" for path, command in found]
+    rows = [f"| [`{path}`](#{path.replace(' ', '-')}) | {cell(_summary(command))} |" for path, command in found]
     parts = [_COMMANDS, "\n".join(["| command | what it does |", "|---|---|", *rows])]
     parts += [_command(path, command) for path, command in found]
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -100,7 +101,7 @@ def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 def _command(path: str, command: Any) -> str:
     context = typer.Context(command)
     records = [parameter.get_help_record(context) for parameter in command.params if not parameter.hidden]
-    rows = [f"| {_code(record[0])} | {_cell(record[1])} |" for record in records if record]
+    rows = [f"| {_code(record[0])} | {cell(record[1])} |" for record in records if record]
     table = "\n".join(["| argument or option | meaning |", "|---|---|", *rows])
     text = re.sub(r"\n\n+", "\n\n", "\n".join(line.strip() for line in (command.help or "").splitlines()))
     return f"## {path}\n\n{text.strip()}" + (f"\n\n{table}" if rows else "")
@@ -142,7 +143,7 @@ def _setting(path: tuple[str, ...], defaults: Mapping[str, Any], comments: Mappi
     if not comment:
         raise ValueError(f"conf/base.toml says nothing of {'.'.join(path)}.")
     variable = "CLICKSTREAM_" + "__".join(path).upper()
-    return f"| `{'.'.join(path)}` | `{variable}` | {_code(str(defaults[path[-1]]) or '(empty)')} | {_cell(comment)} |"
+    return f"| `{'.'.join(path)}` | `{variable}` | {_code(str(defaults[path[-1]]) or '(empty)')} | {cell(comment)} |"
 
 
 def contract_page() -> str:
@@ -151,23 +152,17 @@ def contract_page() -> str:
     for event in EVENTS.values():
         rows = [
             f"| `{field.name}` | {field.kind.value} | {'required' if field.required else ''} "
-            f"| {_cell(rules_of(field))} | {_cell(field.doc)} |"
+            f"| {cell(rules_of(field))} | {cell(field.doc)} |"
             for field in event.fields
         ]
         table = "\n".join(["| field | kind | | rules | meaning |", "|---|---|---|---|---|", *rows])
-        parts.append(f"## {event.name}\n\n{_cell(event.doc)} Contract version `{event.version}`.\n\n{table}")
+        parts.append(f"## {event.name}\n\n{cell(event.doc)} Contract version `{event.version}`.\n\n{table}")
     return "\n\n".join(parts) + "\n"
 
 
 def _code(text: str) -> str:
-    return f"`{' '.join(text.split())}`".replace("|", "\\|")
-
-
-def _cell(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    for sign in ("\\", "|", "*", "<", "`"):
-        text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    return f"<code>{cell(text)}</code>" if "|" in text else f"`{text}`"
 
 
 def main() -> None:

@@ -44,21 +44,22 @@ def reference(chosen: Iterable[Table]) -> str:
     for table in chosen:
         reads = ", ".join(f"`{name}`" for name in sorted(source.name for source in table.reads.values()))
         parts.append(
-            f"## {table.name}\n\n{_cell(table.doc)}\n\n"
+            f"## {table.name}\n\n{cell(table.doc)}\n\n"
             f"- key: {', '.join(f'`{column}`' for column in table.key)}\n- reads: {reads or 'no table'}"
         )
         lines = ["| column | type | | meaning |", "|---|---|---|---|"]
         lines += [
-            f"| `{one.name}` | {_cell(one.type)} | {'required' if one.required else ''} | {_cell(one.doc)} |"
+            f"| `{one.name}` | {cell(one.type)} | {'required' if one.required else ''} | {cell(one.doc)} |"
             for one in table.columns
         ]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
-def _cell(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    for sign in ("\\", "|", "*", "<", "`"):
+def cell(text: str) -> str:
+    """Text that Markdown shows as it is, on one line, in the cell of a table."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;")
+    for sign in ("\\", "|", "*", "`"):
         text = text.replace(sign, f"\\{sign}")
     return " ".join(text.split())
 

@@ -15,7 +15,7 @@ from producers.contract.event_type import (
 
 EVENT = EventType(
     name="clicks",
-    doc="One row per click: a visitor clicked an element of a page.",
+    doc="One row per click: a user clicked an element of a page.",
     fields=(
         user_id(),
         session_id(),

@@ -1,4 +1,4 @@
-"""Anything else a visitor does on a page: scroll, zoom, add to the cart, search and more."""
+"""Anything else a user does on a page: scroll, zoom, add to the cart, search and more."""
 
 from producers.contract.event_type import (
     EventType,
@@ -15,7 +15,7 @@ from producers.contract.event_type import (
 
 EVENT = EventType(
     name="interactions",
-    doc="One row per interaction: a visitor did something on a page other than a plain click.",
+    doc="One row per interaction: a user did something on a page other than a plain click.",
     fields=(
         user_id(),
         session_id(),

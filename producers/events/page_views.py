@@ -14,7 +14,7 @@ from producers.contract.event_type import (
 
 EVENT = EventType(
     name="page_views",
-    doc="One row per page view: a page of the shop was shown to a visitor.",
+    doc="One row per page view: a page of the shop was shown to a user.",
     fields=(
         user_id(),
         session_id(),

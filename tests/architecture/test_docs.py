@@ -82,6 +82,21 @@ NOT_RUN = {
 """Why no test runs a command."""
 
 
+FOLDERS = ("bronze", "conf", "docs", "gold", "lakehouse", "notebooks", "pipelines", "producers", "silver", "tests")
+
+TO_BE_WRITTEN = {"tests/gold/test_daily_categories.py"}
+"""Files that a recipe tells the reader to write, without showing them."""
+
+OTHER_WORDS = re.compile(
+    r"\b(visits?|visitors?|fates?|judged?|judging|verdicts?|mend(?:ed)?|anew|cures?|gone|he|his|him)\b", re.IGNORECASE
+)
+"""Words that the glossary has better ones for."""
+
+
+def name_of(page):
+    return str(page.relative_to(ROOT))
+
+
 def leaves(command=None, path=()):
     """Every command of the program that does something."""
     below = getattr(command or PROGRAM, "commands", None)
@@ -174,7 +189,7 @@ def test_what_is_not_there_is_noticed(command, monkeypatch):
         test_what_is_to_be_typed_is_there(command, monkeypatch)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_what_a_page_leads_to_or_shows_is_there(page):
     places = re.findall(r"(?:\]\(|src=\")([^)\"#\s]+)", page.read_text(encoding="utf-8"))
     assert [one for one in places if "://" not in one and not (page.parent / one).exists()] == []
@@ -215,3 +230,18 @@ def test_every_test_that_runs_a_command_is_there():
 
 def test_the_readme_is_short():
     assert (ROOT / "README.md").stat().st_size <= 8192
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_file_that_a_page_names_exists(page):
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", text)) - set(
+        re.findall(r"This is `([^`]+)`:", text)
+    )
+    assert [path for path in sorted(named - TO_BE_WRITTEN) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name != "reference"], ids=name_of)
+def test_a_page_uses_the_words_of_the_glossary(page):
+    prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert OTHER_WORDS.findall(prose) == []

@@ -61,7 +61,7 @@ def test_a_command_without_data_loads_no_data_library(command):
 def lake(tmp_path_factory):
     """A small lake of gold, and an empty silver."""
     root = tmp_path_factory.mktemp("lake")
-    write_gold(root, made_gold(visits=20))
+    write_gold(root, made_gold(sessions=20))
     return str(root)
 
 

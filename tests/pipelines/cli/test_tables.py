@@ -10,7 +10,7 @@ from pipelines.cli.tables import reference, tables
 def test_a_text_cannot_break_the_table_that_it_stands_in():
     column = Column("kind", "STRING", "One of a|b,\n<b> or *c*.")
     page = reference([Table("gold.kinds", "One row per kind.", (column,), key=("kind",))])
-    assert page.endswith("| `kind` | STRING |  | One of a\\|b, \\<b> or \\*c\\*. |\n")
+    assert page.endswith("| `kind` | STRING |  | One of a\\|b, &lt;b> or \\*c\\*. |\n")
 
 
 def test_two_forms_at_once_are_refused():
