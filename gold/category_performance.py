@@ -1,4 +1,4 @@
-"""Gold: what is looked at, put into carts and bought, by category."""
+"""Count what is viewed, put into carts and bought by category, so that reports can compare categories."""
 
 from __future__ import annotations
 

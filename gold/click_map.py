@@ -1,4 +1,4 @@
-"""Gold: where on the pages people click."""
+"""Count the clicks in each cell of a kind of page, so that reports show where users click."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gold: how many of the sessions get how far, day by day."""
+"""Count how far the sessions of a day get, so that reports show where they stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gold: how good the data was that came in, per day, event and rule."""
+"""Count records kept, quarantined and dropped as duplicates, so that reports show how good the data is."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def data_quality(quarantine: DataFrame, duplicates: DataFrame, **events: DataFra
     by = ["arrived_on", "event"]
     day, event = F.to_date("arrived_at").alias("arrived_on"), F.col("topic").alias("event")
     refused = quarantine.where("status != 'replayed'")
-    fates = union(
-        [frame.select(day, event, F.lit("kept").alias("fate")) for frame in events.values()]
+    outcomes = union(
+        [frame.select(day, event, F.lit("kept").alias("outcome")) for frame in events.values()]
         + [
-            refused.select(day, event, F.lit("quarantined").alias("fate")),
-            duplicates.select(day, event, F.lit("duplicate").alias("fate")),
+            refused.select(day, event, F.lit("quarantined").alias("outcome")),
+            duplicates.select(day, event, F.lit("duplicate").alias("outcome")),
         ]
     )
-    totals = fates.groupBy(*by).agg(
+    totals = outcomes.groupBy(*by).agg(
         F.count("*").alias("received"),
-        F.count_if(F.col("fate") == "kept").alias("kept"),
-        F.count_if(F.col("fate") == "quarantined").alias("quarantined"),
-        F.count_if(F.col("fate") == "duplicate").alias("duplicates"),
+        F.count_if(F.col("outcome") == "kept").alias("kept"),
+        F.count_if(F.col("outcome") == "quarantined").alias("quarantined"),
+        F.count_if(F.col("outcome") == "duplicate").alias("duplicates"),
     )
     rules = (
         refused.select(day, event, F.explode(F.array_distinct("rules")).alias("rule"))
@@ -57,14 +57,15 @@ def data_quality(quarantine: DataFrame, duplicates: DataFrame, **events: DataFra
 
 TABLE = Table(
     name="gold.data_quality",
-    doc="One row per (arrived_on, event, rule): records in, kept, quarantined and repeated; rule all counts each once.",
+    doc="One row per (arrived_on, event, rule): records received, kept, quarantined and dropped as duplicates; "
+    "rule all counts each once.",
     columns=(
         Column("event", "STRING", "The kind of event, which is also its topic.", required=True),
         Column("rule", "STRING", "The broken rule; all for every record of the day and event.", required=True),
         Column("received", "BIGINT", "Records of the day and event, whatever became of them.", required=True),
         Column("kept", "BIGINT", "Records that are in silver; null where the row is about one rule."),
         Column("quarantined", "BIGINT", "Records in quarantine, waiting or discarded: by this rule, or by any.", True),
-        Column("duplicates", "BIGINT", "Records dropped as repeated; null where the row is about one rule."),
+        Column("duplicates", "BIGINT", "Records dropped as duplicates; null where the row is about one rule."),
         Column(
             "quarantined_share",
             "DOUBLE",
@@ -78,5 +79,5 @@ TABLE = Table(
     reads={**SILVER, "quarantine": QUARANTINE, "duplicates": DUPLICATES},
     build=data_quality,
     scope={"arrived_on": "to_date(arrived_at)", "event": "topic"},
-    rules={"every_record_has_one_fate": "rule != 'all' OR received = kept + quarantined + duplicates"},
+    rules={"every_record_has_one_outcome": "rule != 'all' OR received = kept + quarantined + duplicates"},
 )

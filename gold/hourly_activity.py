@@ -1,4 +1,4 @@
-"""Gold: when the shop is busy."""
+"""Count events by hour, so that reports show when the shop is busy."""
 
 from __future__ import annotations
 

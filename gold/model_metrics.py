@@ -1,4 +1,4 @@
-"""Gold: how the scores turned out."""
+"""Declare how the scores of each model version turned out; `clickstream evaluate` writes it."""
 
 from __future__ import annotations
 

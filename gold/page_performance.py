@@ -1,4 +1,4 @@
-"""Gold: which pages are seen, for how long, and where users come in and leave."""
+"""Measure each page by day: views, time on it, entrances and exits."""
 
 from __future__ import annotations
 

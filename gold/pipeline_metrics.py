@@ -1,4 +1,4 @@
-"""Gold: what the streams did, batch by batch."""
+"""Declare what the streams did, batch by batch; every streaming job writes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gold: every score ever given."""
+"""Declare the log of every score ever given; `clickstream score` appends to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gold: who is about to buy, by the newest score."""
+"""Declare the newest score of each session, for reports; `clickstream score` writes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gold: what each session was."""
+"""Summarise the events of each session; most of gold is made from these rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gold: where the sessions come from, and what they are worth."""
+"""Count the sessions of a day by where they come from, and what they are worth."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from lakehouse.table import Column, Format, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+SOURCE = "coalesce(referrer_host, '(none)')"
+"""SQL for where a session came from."""
 
 
 def traffic_sources(sessions: DataFrame) -> DataFrame:
@@ -33,9 +36,6 @@ def traffic_sources(sessions: DataFrame) -> DataFrame:
         .withColumn("conversion_rate", F.col("purchase_sessions") / F.col("sessions"))
     )
 
-
-SOURCE = "coalesce(referrer_host, '(none)')"
-"""SQL for where a session came from."""
 
 TABLE = Table(
     name="gold.traffic_sources",

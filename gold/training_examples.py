@@ -1,4 +1,4 @@
-"""Gold: what was known of each session at each cutoff, and, once it is over, whether it ended in a purchase."""
+"""Join the features at each cutoff with the session's outcome, so that training reads one table."""
 
 from __future__ import annotations
 

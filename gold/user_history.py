@@ -1,4 +1,4 @@
-"""Gold: what was known of each user when a session began, and when it ended."""
+"""Compute what was known of a user when each session began and ended, so that no feature knows the future."""
 
 from __future__ import annotations
 
@@ -82,6 +82,10 @@ BOUGHT_NEXT_KNOWN_AT = Column(
     "When bought_next was known: the next session's closes_at, in UTC; null where bought_next is.",
 )
 
+_BOUGHT_NEXT = (
+    "CASE WHEN _next.is_closed AND NOT _next.is_suspect AND _next.started_at > ended_at THEN _next.bought END"
+)
+
 
 def user_history(sessions: DataFrame) -> DataFrame:
     """One row per session: what its user had done before its first event, and by its last.
@@ -154,10 +158,6 @@ def user_history(sessions: DataFrame) -> DataFrame:
         .select(*SESSION, *(column.name for column in AT_THE_START), *kept)
     )
 
-
-_BOUGHT_NEXT = (
-    "CASE WHEN _next.is_closed AND NOT _next.is_suspect AND _next.started_at > ended_at THEN _next.bought END"
-)
 
 TABLE = Table(
     name="gold.user_history",

@@ -1,4 +1,4 @@
-"""Gold: the users, and what each of them has done by now."""
+"""Summarise the sessions of each user by now, for reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time by which sessions close: the broker's, never this machine's."""
+"""Declare the time by which sessions close: the broker's, never this machine's."""
 
 from lakehouse.table import Column, Source
 

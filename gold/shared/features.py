@@ -1,8 +1,8 @@
-"""The one feature function: what is known of a session at a cutoff, and nothing of what came after.
+"""Compute the features of a session at a cutoff, by one function for training and for scoring.
 
-Training examples and live scoring both come from here. Every feature of the row at cutoff n is made
-from the session's first n events and from what its user had done before the first of them, so
-appending events never changes it.
+The cutoff n is the number of events after which a session is scored; the column is ``cut``. Every
+feature of the row at cutoff n is made from the session's first n events, and from what its user had
+done before the first of them. So appending events never changes the row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 CUTOFFS = (1, 2, 3, 5, 8, 13, 21)
-"""After which of a session's events it is looked at: the same for those who buy and those who don't."""
+"""The cutoffs: the same for sessions that buy and for those that do not."""
 
 HISTORY = tuple(Column(column.name, "DOUBLE", column.doc, column.required) for column in AT_THE_START)
 """What the user had done before the session began: columns of gold.user_history."""
@@ -137,6 +137,12 @@ TEXTS = (
 FEATURES = (*NUMBERS, *TEXTS)
 """All features, in the order in which the model gets them."""
 
+_FIRST_VIEW = "CASE WHEN kind = 'page_view' THEN named_struct('referrer_url', referrer_url, 'page_url', page_url) END"
+
+_SHOWS_PRODUCT = "CASE WHEN kind = 'page_view' THEN is_product_view END"
+
+_PRICE_TO_CATEGORY = "CASE WHEN category IS NOT NULL THEN price / nullif(_category_price, 0D) END"
+
 
 def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
     """One row per (user_id, session_id, cut) that a session reached before its first purchase.
@@ -248,10 +254,3 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
         .where(F.col("cut").isin(*CUTOFFS) & ~F.col("_has_bought"))
         .drop("_has_bought")
     )
-
-
-_FIRST_VIEW = "CASE WHEN kind = 'page_view' THEN named_struct('referrer_url', referrer_url, 'page_url', page_url) END"
-
-_SHOWS_PRODUCT = "CASE WHEN kind = 'page_view' THEN is_product_view END"
-
-_PRICE_TO_CATEGORY = "CASE WHEN category IS NOT NULL THEN price / nullif(_category_price, 0D) END"

@@ -1,4 +1,4 @@
-"""The events of a session in one order, whatever their kind: what sessions and features are made from."""
+"""Put the events of a session into one order, whatever their kind; sessions and features are made from it."""
 
 from __future__ import annotations
 
