@@ -1,11 +1,11 @@
 """Deduplicate a validated micro-batch against silver and append it; safe to repeat.
 
-Nothing here goes by transaction ids: whether a row has its fate already is looked up by what it
-is, so a batch that is done again after a crash between any two writes changes nothing, and a new
-checkpoint never makes Delta skip what it has not seen.
+No write depends on a transaction id. Whether a record was written already is looked up by its
+coordinates, and whether its event is in silver already by its identity. So a batch that is done again
+after a crash between any two writes changes nothing, and a new checkpoint never makes Delta skip what
+it has not seen.
 
-Spark looks for what may have come before; the few rows that did are told apart here, in Arrow,
-for each further Spark job costs a batch more than they do.
+Spark finds the few events that occur more than once; silver.deduplication ranks them.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from lakehouse.incremental import MAX_LISTED_DAYS
 from lakehouse.storage import Lake
 from lakehouse.table import Table
 from producers.contract.event_type import EventType
+from silver.deduplication import RANKED, good_records, rank_against_silver
 from silver.duplicates import DUPLICATES
-from silver.events import ARRIVAL, SILVER
+from silver.events import SILVER
 from silver.quarantine import QUARANTINE, waiting
 
 _HASH = "xxhash64(identity)"
-_PLACE = ["topic_id", "partition", "offset"]
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class BatchCounts:
 def write_silver_batch(lake: Lake, event: EventType, validated: DataFrame) -> BatchCounts:
     """Write every validated record to exactly one of silver, quarantine and duplicates.
 
-    Of the records that are the same event the first to arrive by the broker's clock stays,
-    whichever batch it comes in: where it comes after the other one was kept, the two change
-    places. The order of the writes lets a batch that is done again finish what a crash left out:
-    duplicates and quarantine first, then the change of places, then what is new.
+    Of the records that are the same event, the first to arrive by the broker's clock stays, whichever
+    batch it comes in: if a later one was kept before, the first replaces it and the later one becomes a
+    duplicate. The order of the writes lets a batch that is done again finish what a crash left out:
+    quarantine and duplicates first, then the replacements, then what is new.
     """
     table = SILVER[event.name]
     validated = validated.persist(StorageLevel.MEMORY_AND_DISK)
@@ -69,8 +69,7 @@ def write_silver_batch(lake: Lake, event: EventType, validated: DataFrame) -> Ba
             if good:
                 days = sorted({part["event_on"] for part in good if not part["named"]})
                 past = _past(lake, table, days, any_named=any(part["named"] for part in good))
-                rows = validated.where("violations IS NULL").drop("violations", "value")
-                dropped = _keep_firsts(lake, table, rows, past)
+                dropped = _write_first_arrivals(lake, table, good_records(validated), past)
             received, refused = sum(part["rows"] for part in parts), sum(part["rows"] for part in bad)
             return BatchCounts(received, received - refused - dropped, refused, dropped)
     finally:
@@ -78,7 +77,7 @@ def write_silver_batch(lake: Lake, event: EventType, validated: DataFrame) -> Ba
 
 
 def _quarantine(lake: Lake, validated: DataFrame, contract_version: str, spans: list[Row]) -> None:
-    """Adds the bad records that are not in quarantine yet."""
+    """Append the bad records that are not in quarantine yet."""
     rows = waiting(validated, contract_version).withColumns(
         {"first_judged_at": F.current_timestamp(), "last_judged_at": F.current_timestamp()}
     )
@@ -108,98 +107,53 @@ def _past(lake: Lake, table: Table, days: list[date], *, any_named: bool) -> Dat
     return lake.read(table).where(named | (F.col("event_id").isNull() & same_day))
 
 
-def _keep_firsts(lake: Lake, table: Table, good: DataFrame, past: DataFrame) -> int:
-    """Adds the good records that are the first of their event; the rest become duplicates."""
+def _write_first_arrivals(lake: Lake, table: Table, good: DataFrame, past: DataFrame) -> int:
+    """Append the good records that are the first of their event; the rest become duplicates, and are counted."""
     hashed = F.expr(_HASH).alias("hash")
     hashes = good.select(hashed)
     values, counts = np.unique(hashes.toArrow()["hash"].to_numpy(), return_counts=True)
-    again = past.select(hashed).join(F.broadcast(hashes), "hash", "left_semi").toArrow()["hash"].to_numpy()
-    suspects = np.union1d(values[counts > 1], again)
+    in_silver = past.select(hashed).join(F.broadcast(hashes), "hash", "left_semi").toArrow()["hash"].to_numpy()
+    suspects = np.union1d(values[counts > 1], in_silver)
     if not suspects.size:
         lake.append(table, good)
         return 0
     # From here on by identity itself: a hash only says where to look.
     where = F.broadcast(lake.spark.createDataFrame(pa.table({"hash": suspects})))
-    columns = ["identity", *ARRIVAL]
 
-    def contested(rows: DataFrame) -> pa.Table:
-        return rows.select(*columns, hashed).join(where, "hash", "left_semi").select(columns).toArrow()
+    def suspected(rows: DataFrame) -> pa.Table:
+        return rows.select(*RANKED, hashed).join(where, "hash", "left_semi").select(RANKED).toArrow()
 
-    ranked = _rank(contested(good), contested(past))
-    dropped = ranked.filter(pc.field("is_new") & ~pc.field("is_first"))
-    ousted = ranked.filter(pc.field("in_silver") & ~pc.field("is_first"))
+    ranked = rank_against_silver(suspected(good), suspected(past))
     later = ranked.filter(~pc.field("is_first"))
+    replaced = later.filter(pc.field("in_silver"))
     if later.num_rows:
-        _write_duplicates(lake, table, later, ousted)
-    if ousted.num_rows:
-        firsts = ranked.filter(pc.field("was_kept") & pc.field("is_first") & ~pc.field("in_silver"))
-        lake.upsert(table, good.join(F.broadcast(_frame(lake, firsts)), _PLACE, "left_semi"))
-    known = ranked.filter(pc.field("is_new") & (~pc.field("is_first") | pc.field("was_kept")))
-    lake.append(table, good.join(F.broadcast(_frame(lake, known)), _PLACE, "left_anti"))
-    return int(dropped.num_rows)
+        _write_duplicates(lake, table, later, replaced)
+    if replaced.num_rows:
+        replacing = ranked.filter(pc.field("event_in_silver") & pc.field("is_first") & ~pc.field("in_silver"))
+        lake.upsert(table, good.join(F.broadcast(_coordinates(lake, replacing)), COORDINATE_NAMES, "left_semi"))
+    not_new = ranked.filter(pc.field("in_batch") & (~pc.field("is_first") | pc.field("event_in_silver")))
+    lake.append(table, good.join(F.broadcast(_coordinates(lake, not_new)), COORDINATE_NAMES, "left_anti"))
+    return int(later.filter(pc.field("in_batch")).num_rows)
 
 
-def _rank(new: pa.Table, kept: pa.Table) -> pa.Table:
-    """Which of the records that share an identity is the first.
-
-    Gives the rows of both, a record that is in both just once, and of each: is_new (it is in the
-    batch), in_silver, is_first, was_kept (silver has the event, by this record or another), and
-    the place of the first.
-    """
-    both = pa.concat_tables(
-        [
-            kept.cast(new.schema).append_column("is_new", pa.array(np.zeros(kept.num_rows, bool))),
-            new.append_column("is_new", pa.array(np.ones(new.num_rows, bool))),
-        ]
-    ).sort_by([(name, "ascending") for name in ("identity", *ARRIVAL, "is_new")])
-    identity = both["identity"].combine_chunks()
-    starts = np.ones(both.num_rows, bool)
-    starts[1:] = pc.not_equal(identity[1:], identity[:-1]).to_numpy(zero_copy_only=False)
-    group = np.cumsum(starts) - 1
-    first = np.flatnonzero(starts)[group]
-    is_new = both["is_new"].to_numpy()
-    has_kept = np.zeros(int(group[-1]) + 1, bool)
-    has_kept[group[~is_new]] = True
-    place = [both[name].combine_chunks() for name in _PLACE]
-    # Silver's own row of a record comes right before the batch's.
-    itself = np.zeros(both.num_rows, bool)
-    equal = [pc.equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False) for column in place]
-    itself[1:] = np.logical_and.reduce([*equal, ~starts[1:]])
-    repeats_kept = itself & is_new
-    stands_for_new = np.append(repeats_kept[1:], False)
-    columns = {
-        "is_first": (np.arange(both.num_rows) == first) | (repeats_kept & (np.arange(both.num_rows) - 1 == first)),
-        "was_kept": has_kept[group],
-        "in_silver": repeats_kept | ~is_new,
-        **{f"kept_{name}": column.take(pa.array(first)) for name, column in zip(_PLACE, place, strict=True)},
-    }
-    for name, column in columns.items():
-        both = both.append_column(name, column if isinstance(column, pa.Array) else pa.array(column))
-    return both.filter(pa.array(~stands_for_new))
+def _coordinates(lake: Lake, rows: pa.Table) -> DataFrame:
+    return lake.spark.createDataFrame(rows.select(COORDINATE_NAMES))
 
 
-def _frame(lake: Lake, rows: pa.Table) -> DataFrame:
-    return lake.spark.createDataFrame(rows.select(_PLACE))
-
-
-def _write_duplicates(lake: Lake, table: Table, rows: pa.Table, ousted: pa.Table) -> None:
-    """Adds what is a duplicate now and was none yet, and lets those of an ousted record point to the new first."""
-    names = [*_PLACE, "arrived_at", "identity", *(f"kept_{name}" for name in _PLACE)]
-    topic = F.lit(table.short_name)
-    frame = lake.spark.createDataFrame(rows.select(names)).withColumns({"topic": topic, "kept_topic": topic})
-    lows, highs = (pc.min(rows["offset"]).as_py(), pc.max(rows["offset"]).as_py())
+def _write_duplicates(lake: Lake, table: Table, later: pa.Table, replaced: pa.Table) -> None:
+    """Append what is a duplicate now and was none yet; let those of a replaced record point to the new first."""
+    duplicates = lake.spark.createDataFrame(later.select(DUPLICATES.column_names))
+    lowest, highest = pc.min(later["offset"]).as_py(), pc.max(later["offset"]).as_py()
     with lake.writing(DUPLICATES):
-        there = lake.read(DUPLICATES).where((F.col("topic") == topic) & F.col("offset").between(lows, highs))
-        new = frame.join(F.broadcast(there.select(COORDINATE_NAMES)), COORDINATE_NAMES, "left_anti")
-        if ousted.num_rows:
-            moves = ousted.select([*_PLACE, *(f"kept_{name}" for name in _PLACE)]).rename_columns(
-                [*(f"kept_{name}" for name in _PLACE), *(f"_first_{name}" for name in _PLACE)]
+        of_topic = lake.read(DUPLICATES).where(F.col("topic") == table.short_name)
+        present = of_topic.where(F.col("offset").between(lowest, highest)).select(COORDINATE_NAMES)
+        new = duplicates.join(F.broadcast(present), COORDINATE_NAMES, "left_anti")
+        if replaced.num_rows:
+            kept = [f"kept_{name}" for name in COORDINATE_NAMES]
+            first = [f"_first_{name}" for name in COORDINATE_NAMES]
+            moves = replaced.select([*COORDINATE_NAMES, *kept]).rename_columns([*kept, *first])
+            moved = of_topic.join(F.broadcast(lake.spark.createDataFrame(moves)), kept).withColumns(
+                {old: F.col(new) for old, new in zip(kept, first, strict=True)}
             )
-            pointing = (
-                lake.read(DUPLICATES)
-                .where(F.col("topic") == topic)
-                .join(F.broadcast(lake.spark.createDataFrame(moves)), [f"kept_{name}" for name in _PLACE])
-                .withColumns({f"kept_{name}": F.col(f"_first_{name}") for name in _PLACE})
-            )
-            lake.upsert(DUPLICATES, pointing.select(*DUPLICATES.column_names))
+            lake.upsert(DUPLICATES, moved.select(*DUPLICATES.column_names))
         lake.append(DUPLICATES, new)

@@ -10,6 +10,7 @@ from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATE_NAMES, COORDINATES
 from lakehouse.table import Column, Table
 from producers.contract.event_type import EventType, Kind
 from producers.events import EVENTS
+from silver.deduplication import IDENTITY, first_arrivals
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
 
 FEED = {"delta.enableChangeDataFeed": "true"}
 """The change data feed: gold reads from it which rows were added to, replaced in and erased from silver."""
-
-IDENTITY = Column("identity", "BINARY", "Sixteen bytes that two records share when they are the same event.", True)
-
-ARRIVAL = ("arrived_at", "topic_id", "partition", "offset")
-"""The order in which records arrived, by the broker's clock; total, and the same for every batching."""
 
 
 def _fields(event: EventType) -> tuple[Column, ...]:
@@ -65,20 +61,6 @@ def validate_records(event: EventType) -> Callable[[DataFrame], DataFrame]:
         return records.select(*COORDINATE_NAMES, "arrived_at", "value").mapInArrow(validate_partition, schema)
 
     return validated
-
-
-def first_arrivals(validated: DataFrame) -> DataFrame:
-    """The good records; of those that are the same event, the first to arrive."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    by_arrival = Window.partitionBy("identity").orderBy(*ARRIVAL)
-    return (
-        validated.where("violations IS NULL")
-        .withColumn("_place", F.row_number().over(by_arrival))
-        .where("_place = 1")
-        .drop("_place", "violations", "value")
-    )
 
 
 def _table(event: EventType) -> Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -40,19 +39,11 @@ def _property(field: Field) -> Schema:
     return {"description": field.doc, **schema}
 
 
-def _ranges(marks: list[int]) -> str:
-    """Code points as the inside of a character class."""
-    starts = [mark for mark in marks if mark - 1 not in marks]
-    ends = [mark for mark in marks if mark + 1 not in marks]
-    return "".join(
-        f"\\u{start:04x}" + (f"-\\u{end:04x}" if end > start else "") for start, end in zip(starts, ends, strict=True)
-    )
-
-
 # Patterns mean the same in ECMA-262 with the flag u, which JSON Schema asks for, and in Python. So no \s,
 # which differ, and no $, which in Python stands before a last line feed too.
-_BLANKS = _ranges([mark for mark in range(sys.maxunicode + 1) if chr(mark).isspace()])
-_BLANK, _INK, _ANY, _END = f"[{_BLANKS}]", f"[^{_BLANKS}]", "[\\s\\S]", "(?![\\s\\S])"
+# What str.isspace() calls white space, as literals: to scan 1.1 million code points costs 0.1 s.
+BLANKS = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028-\u2029\u202f\u205f\u3000"
+_BLANK, _INK, _ANY, _END = f"[{BLANKS}]", f"[^{BLANKS}]", "[\\s\\S]", "(?![\\s\\S])"
 _SURROGATE = "[\\ud800-\\udfff]"
 _KELVIN = "\N{KELVIN SIGN}"  # a k in lower case
 

@@ -1,8 +1,10 @@
-"""Strict JSON (RFC 8259) that remembers its own source text. Standard library only.
+"""Read strict JSON (RFC 8259) and keep the source text of values. Standard library only.
 
-``json.loads`` is not strict (it reads NaN, keeps the last of two equal keys) and forgets how a value
-was written. This reader does neither. It keeps no call stack, so no nesting is too deep for it, and
-looks at every character a bounded number of times.
+Why not a library: ``details`` are stored as their own source text, a sentence in quarantine names the
+character where JSON ends, and nesting of any depth must be counted. ``json`` and ``msgspec`` give no
+position in the nesting, ``ijson`` no source text; ``json.loads`` also reads NaN, keeps the last of two
+equal keys, and recurses. This reader has no call stack, so no nesting is too deep for it, and it looks
+at every character a bounded number of times.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ class JsonValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JsonDocument:
-    """One JSON text: its outermost value, that object's members, and what is odd about it.
+    """One JSON text: its outermost value, that object's members, duplicated keys and depth.
 
     ``depth`` counts levels of nesting, the outermost being the first. ``duplicated`` lists the keys
     that occur twice in one object at any level, ``members`` the last member of each key.
@@ -103,7 +105,7 @@ def read_json(text: str) -> JsonDocument:
 
 
 class _Reader:
-    """Walks over a text once. ``open`` holds, for each open object, its keys, and None for an array."""
+    """Read a text once. ``open`` holds the keys of each open object, and None for each open array."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -1,4 +1,4 @@
-"""What an export is: a file of real events that a format turns into records, line by line."""
+"""Declare a format of exports: a file of real events, which the format turns into records line by line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SITE = "https://shop.example"
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A line that is not what the format says, and how to mend it."""
+    """A line that is not what the format says, and how to fix it."""
 
     line: int
     reason: str
@@ -56,7 +56,7 @@ def iso(microseconds: int) -> str:
 def csv_rows(lines: Iterator[Line], columns: tuple[str, ...]) -> Iterator[tuple[int, Mapping[str, str]] | Unreadable]:
     """Read CSV with a header, whose columns may come in any order and have others between them.
 
-    A row is one line, so that a stray quote spoils its own line only. Raises UsageError for another header.
+    A row is one line, so that a stray quote damages its own line only. Raises UsageError for another header.
     """
     first = next(lines, (1, b""))[1].removeprefix(b"\xef\xbb\xbf")
     header = [name.strip() for name in first.decode("utf-8", "replace").split(",")]

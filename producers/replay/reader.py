@@ -1,4 +1,4 @@
-"""Real exports as records for Kafka: a file, plain or gzipped, read line by line in little memory."""
+"""Replay real exports as records for Kafka: read a file, plain or gzipped, line by line in little memory."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The simulator: shoppers who visit a shop, as records for Kafka, the same ones for the same seed."""
+"""The simulator: sessions of a shop's users as records for Kafka, the same for the same seed."""

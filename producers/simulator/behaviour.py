@@ -1,7 +1,7 @@
-"""How simulated shoppers behave: a Markov chain over what is hidden (mood, patience) and what is seen.
+"""Model how simulated users behave: a Markov chain over hidden state (mood, patience) and observed state.
 
-A visitor's mood is never sent; it shows only in what he does and how fast. As everything that decides
-the next step is in the state, the chance that a session ends in a purchase is known exactly.
+A user's mood is never sent; it shows only in what they do and how fast. The state decides the next step
+alone, so the probability that a session ends in a purchase is known exactly.
 """
 
 from __future__ import annotations
@@ -56,22 +56,22 @@ Move: TypeAlias = tuple[int, int, list[int]]
 _MOODS, _PLACES, _CARTS, _CATEGORY_KINDS = len(Mood), len(Place), MAX_CART + 1, len(CategoryKind)
 
 KINDS = tuple((device, patience) for device in Device for patience in Patience)
-"""What a visitor never changes."""
+"""What a user never changes."""
 
 SEEN = _PLACES * _CARTS * _CATEGORY_KINDS
-"""How many states look different: a state is a kind, a mood and what is seen (place, cart, category_kind)."""
+"""How many states look different: a state is a kind, a mood, and what is observed (place, cart, kind of category)."""
 
 STATES = len(KINDS) * _MOODS * SEEN
 
 _EACH = _MOODS * SEEN
 _TUNINGS, _MOST_EAGER = 4, 8.0
 _IN_TIME = 0.8
-"""How many of those who come back do so within the days that are simulated, near enough for two weeks or more."""
+"""The share of returning users who return within the simulated days; close enough for two weeks or more."""
 _SWITCHES = CATEGORY_SWITCH_RATE / _CATEGORY_KINDS
 
 
 class Past(NamedTuple):
-    """What an earlier visit ended with, and how much it left in the cart."""
+    """What an earlier session ended with, and how much it left in the cart."""
 
     history: str
     cart: int
@@ -99,7 +99,7 @@ def state_of(kind: int, mood: int, place: int, cart: int, category_kind: int) ->
 
 
 def place_of(state: int) -> int:
-    """Where a visitor is in a state."""
+    """The place of a state."""
     return state % SEEN // (_CARTS * _CATEGORY_KINDS)
 
 
@@ -120,7 +120,7 @@ def by_slot(chances: Mapping[int, float]) -> list[int]:
 
 
 def landings(mood: int, cart: int) -> dict[int, float]:
-    """Where a visit begins, in shares."""
+    """Where a session begins, in shares."""
     straight = LANDS_IN_CART[mood] if cart else 0.0
     elsewhere = sum(chances[mood] for chances in LANDINGS.values())
     ways: dict[int, float] = {place: (1 - straight) * c[mood] / elsewhere for place, c in LANDINGS.items()}
@@ -148,18 +148,18 @@ class Behaviour:
         """By state: which move each slot stands for, in a byte, and the moves; small enough for a processor's cache."""
 
     def moods(self, style: str, history: str) -> list[int]:
-        """By slot: the mood that such a visitor comes in."""
+        """By slot: the mood at the start of such a user's session."""
         mix = zip(Mood, STYLES[style][2], HISTORIES[history][1], strict=True)
         return by_slot({mood: share * change * math.exp(self._eagerness * mood / 6) for mood, share, change in mix})
 
     def _tune(self, buy_rate: float) -> None:
-        """Find by the rule of secants how eager people must be."""
+        """Find the eagerness of users by the secant method."""
         self._try(0.0)
         slope = 0.9
         for _ in range(_TUNINGS if 0 < buy_rate < 1 else 0):
             before, came_to = self._eagerness, _log_odds(self._rate)
             eagerness = before + (_log_odds(buy_rate) - came_to) / slope
-            # To three digits, so that no machine's last bit of arithmetic changes what its shoppers do.
+            # To three digits, so that no machine's last bit of arithmetic changes what its users do.
             self._try(round(min(max(eagerness, -_MOST_EAGER), _MOST_EAGER), 3))
             if self._eagerness != before:
                 slope = max((_log_odds(self._rate) - came_to) / (self._eagerness - before), 0.1)
@@ -174,7 +174,7 @@ class Behaviour:
         self._rate = self._bought()
 
     def _solve(self, chances: Floats, precision: float) -> None:
-        """Work out what each state ends in, the cart left there or a purchase, by going on until that is settled."""
+        """Compute what each state ends in (a purchase, or a cart that is left), by iteration until it converges."""
         buys, leaves = self._acts == Act.BUY, self._acts == Act.LEAVE
         ends = np.zeros_like(self._ends)
         np.add.at(ends, (self._states[buys], -1), chances[buys])
@@ -190,7 +190,7 @@ class Behaviour:
             self._ends = now
 
     def _bought(self) -> float:
-        """Give the share of buyers, over everyone's first visit and those that follow on it."""
+        """The share of buyers, over every user's first session and those that follow."""
         begins = np.zeros((len(KINDS), _EACH))
         shares = [DEVICES[device] * PATIENCES[patience] for device, patience in KINDS]
         ends = self._ends.reshape(len(KINDS), _EACH, -1)
@@ -220,7 +220,7 @@ class Behaviour:
         return begins
 
     def shares(self, state: int) -> Iterator[tuple[Move, int]]:
-        """Give what may happen next in a state, and how many slots it has."""
+        """The moves that are possible in a state, and how many slots each has."""
         slots, moves = self.moves[state]
         return ((move, slots.count(index)) for index, move in enumerate(moves))
 
@@ -243,7 +243,7 @@ class Behaviour:
 
 
 def median_seconds(mood: int, patience: int, slow: float) -> float:
-    """How long a visitor usually takes before an act that is so much slower than others."""
+    """The median of seconds before an act that is so much slower than others."""
     return SECONDS[mood] * PACE[Patience(patience)] * slow
 
 

@@ -1,4 +1,4 @@
-"""Ways in which real trackers send broken, odd, repeated and late records, for a stream that has too few of them."""
+"""Corrupt, repeat and delay simulated records in the ways in which real trackers do."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ INVALID: MappingProxyType[str, Corruptor] = MappingProxyType(
         "kind is unknown": _unknown_kind,
     }
 )
-"""By what is wrong: how a good value is broken, so that the contract refuses it."""
+"""By what is wrong: how a valid value is corrupted, so that the contract refuses it."""
 
 UNUSUAL: MappingProxyType[str, Corruptor] = MappingProxyType(
     {
@@ -73,29 +73,30 @@ UNUSUAL: MappingProxyType[str, Corruptor] = MappingProxyType(
         "kind in upper case": _shout,
     }
 )
-"""By what is odd: how a good value is made odd, though the contract takes it."""
+"""By what is unusual: how a valid value is changed, so that the contract still accepts it."""
 
-_ODD_SHARE = 0.25
+_UNUSUAL_SHARE = 0.25
 _LATE_MINUTES, _LATE_SPREAD = 10.0, 1.5
 _BLOCK = 4_096
 
 
 def corrupt(records: Iterator[Record], rng: np.random.Generator, dirty: float, duplicates: float) -> Iterator[Record]:
-    """Break a share of the records or make them odd, and send a share twice, half of those in another key order."""
+    """Corrupt a share of the records, and send a share twice, half of those with their keys in another order."""
     return _corrupt(records, rng, dirty, duplicates) if dirty or duplicates else records
 
 
 def _corrupt(records: Iterator[Record], rng: np.random.Generator, dirty: float, duplicates: float) -> Iterator[Record]:
-    broken, odd = list(INVALID.values()), list(UNUSUAL.values())
+    invalid, unusual = list(INVALID.values()), list(UNUSUAL.values())
     draws: list[list[float]] = []
     for topic, key, value, at in records:
         if not draws:
             draws = rng.random((_BLOCK, 4)).tolist()
         whether, how, again, order = draws.pop()
         if whether < dirty and value is not None:
-            odd_one = how < _ODD_SHARE
-            ways = odd if odd_one else broken
-            share = how / _ODD_SHARE if odd_one else (how - _ODD_SHARE) / (1 - _ODD_SHARE)
+            if how < _UNUSUAL_SHARE:
+                ways, share = unusual, how / _UNUSUAL_SHARE
+            else:
+                ways, share = invalid, (how - _UNUSUAL_SHARE) / (1 - _UNUSUAL_SHARE)
             value = ways[int(share * len(ways))](value)  # noqa: PLW2901
         yield topic, key, value, at
         if again < duplicates:
@@ -108,7 +109,7 @@ def _reordered(value: bytes) -> bytes:
 
 
 def delay(records: Iterator[Record], rng: np.random.Generator, late: float) -> Iterator[Record]:
-    """Let a share of the records come after later ones: half of those ten minutes or more, one in a hundred five hours.
+    """Delay a share of the records: half of those by ten minutes or more, one in a hundred by five hours.
 
     Records must come in the order of time. None is changed or lost.
     """

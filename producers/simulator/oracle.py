@@ -1,7 +1,7 @@
-"""What could be known of a visitor by someone who sees all events and knows how visitors are, but not his mood.
+"""Predict purchases as well as events allow: the Bayes-optimal predictor, the upper limit for any model.
 
-The best that a model which learns from events can do: the filter of a hidden Markov chain, with the
-chain's own numbers.
+It is the forward filter of a hidden Markov model, with the model's true parameters: it sees every event, and
+knows how users behave, but not a user's hidden mood and patience.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _CDF = NormalDist().cdf
 
 
 class ForwardFilter:
-    """Makes up its mind, event by event; a belief is an array of shares by kind and style."""
+    """The forward algorithm, event by event; a belief is an array of probabilities by kind and style."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._shares = behaviour.shares
@@ -54,21 +54,23 @@ class ForwardFilter:
             for history in HISTORIES
         }
         brings = {style: referrers(style) for style in STYLES}
-        self._brings = {one: np.array([brings[s].count(one) for s in STYLES]) for one, *_ in REFERRERS}
+        self._brings = {
+            referrer: np.array([brings[style].count(referrer) for style in STYLES]) for referrer, *_ in REFERRERS
+        }
         self._returns = np.array([returns for _, returns, _ in STYLES.values()])
         kinds = [DEVICES[device] * PATIENCES[patience] for device, patience in KINDS]
         self.at_first: Floats = np.outer(kinds, apportion(often for often, *_ in STYLES.values()))
-        """The belief in somebody who was never here before."""
+        """The belief about a new user."""
 
     def start(self, belief: Floats, history: str, cart: int, referrer: str, place: int) -> None:
-        """See the first event of a visit."""
+        """Start a session with its first event."""
         lands = np.array([landings(mood, cart).get(place, 0.0) for mood in Mood])
-        self._category_is_seen = history != "new" or place != Place.HOME
+        self._category_is_known = history != "new" or place != Place.HOME
         self._belief = (belief * self._brings[referrer])[:, :, None] * self._moods[history] * lands
-        self._settle()
+        self._normalise()
 
     def update(self, kind: int, before: int, act: int, after: int, milliseconds: int) -> None:
-        """See an event that follows; a click shows by its place on the screen which device it is."""
+        """Update the belief with the next event; the position of a click tells the device."""
         slow = SLOWER.get(Act(act), 1.0)
         pace = np.array([[_likely(milliseconds, mood, patience, slow) for mood in Mood] for _, patience in KINDS])
         if act in _CLICKS:
@@ -78,23 +80,23 @@ class ForwardFilter:
         if passes is None:
             passes = self._passes[key] = self._pass(*key)
         self._belief = (self._belief * pace[:, None, :]) @ passes
-        self._category_is_seen |= place_of(after) != Place.HOME
-        self._settle()
+        self._category_is_known |= place_of(after) != Place.HOME
+        self._normalise()
 
     def predict(self, state: int) -> float:
-        """How likely a purchase is, as far as one can see."""
+        """The probability of a purchase, given the events so far."""
         seen = state % SEEN
         will_buy = self._will_buy[:, :, seen]
-        if not self._category_is_seen:  # the front page says nothing of it, nor does anything done there
+        if not self._category_is_known:  # the front page, and what is done there, says nothing about it
             will_buy = (will_buy + self._will_buy[:, :, seen ^ 1]) / len(CategoryKind)
         return float((self._belief.sum(axis=1) * will_buy).sum())
 
     def end(self, state: int) -> Floats:
-        """See him leave, and later come back: the belief for the next visit."""
+        """End the session; returns the belief for the user's next session."""
         leaves = self._pass(state % SEEN, Act.LEAVE, -1).sum(axis=2)
         return np.asarray((self._belief * leaves[:, None, :]).sum(axis=2) * self._returns)
 
-    def _settle(self) -> None:
+    def _normalise(self) -> None:
         self._belief /= self._belief.sum()
 
     def _pass(self, before: int, act: int, after: int) -> Floats:
@@ -108,7 +110,7 @@ class ForwardFilter:
 
 
 def _likely(milliseconds: int, mood: Mood, patience: Patience, slow: float) -> float:
-    """How likely a pause is: a lognormal one, cut off, and up to a second that is drawn evenly."""
+    """The likelihood of a pause: lognormal, cut off, plus up to a second that is uniform."""
     median = median_seconds(mood, patience, slow)
     return _shorter(milliseconds, median) - _shorter(milliseconds - SLOTS, median) + 1e-12
 

@@ -1,4 +1,4 @@
-"""The habits of simulated shoppers, in numbers: what they do where, how fast, and what changes their mood.
+"""Set the simulator's parameters: what users do where, how fast, and what changes their mood.
 
 The shares are of the size that shops report; none is copied from one shop's data.
 """
@@ -15,7 +15,7 @@ CATEGORY_SWITCH_RATE = 0.12
 
 
 class Mood(IntEnum):
-    """What a visitor is up to; hidden, and changed by what he sees and does."""
+    """How close a user is to buying; hidden, and changed by what they see and do."""
 
     IDLE = 0
     CURIOUS = 1
@@ -24,7 +24,7 @@ class Mood(IntEnum):
 
 
 class Place(IntEnum):
-    """Where a visitor is, or what he is in the middle of."""
+    """Where a user is, or which act is not complete yet."""
 
     HOME = 0
     CATEGORY = 1
@@ -49,21 +49,21 @@ class CategoryKind(IntEnum):
 
 
 class Device(IntEnum):
-    """What a visitor holds; it shows in where he clicks and in that a phone has nothing to hover with."""
+    """A user's device; the positions of clicks show it, and a phone never hovers."""
 
     DESKTOP = 0
     PHONE = 1
 
 
 class Patience(IntEnum):
-    """How soon a visitor gives up, and how fast he is; hidden."""
+    """How soon a user gives up, and how fast they are; hidden."""
 
     HASTY = 0
     PATIENT = 1
 
 
 class Act(IntEnum):
-    """What a visitor does next; all but LEAVE are one event."""
+    """What a user does next; all but LEAVE are one event."""
 
     LEAVE = 0
     VIEW_HOME = 1
@@ -95,7 +95,7 @@ Chances: TypeAlias = tuple[float, float, float, float]
 """One for each mood: idle, curious, comparing, keen."""
 
 PRODUCTS = {Place.EXPENSIVE: 0.30, Place.FAIR: 0.45, Place.BARGAIN: 0.25}
-"""What the next product turns out to be."""
+"""How expensive the next product is for its category, in shares."""
 
 OFFERS: dict[Place, dict[Act, Chances]] = {
     Place.HOME: {
@@ -209,7 +209,7 @@ MOOD_ON_DOING: dict[Act, tuple[float, float]] = {
     Act.ADD_TO_WISHLIST: (0.00, 0.30),
     Act.SHARE: (0.00, 0.15),
 }
-"""The same for what a visitor does: he talks himself into it, or out of it."""
+"""The same for what a user does: it raises or lowers the mood."""
 
 LEADS_TO = {
     Act.VIEW_HOME: Place.HOME,
@@ -244,7 +244,7 @@ STYLES: dict[str, tuple[float, float, Chances]] = {
     "buyer": (0.12, 0.40, (0.02, 0.12, 0.78, 0.08)),
     "returning": (0.08, 0.80, (0.04, 0.22, 0.68, 0.06)),
 }
-"""What kinds of people there are: their share, how likely a visit brings another one, and the mood they come in."""
+"""The kinds of users: their share, the chance that another session follows, and the mood at the start of one."""
 
 HISTORIES: dict[str, tuple[float, Chances]] = {
     "new": (0.0, (1.0, 1.0, 1.0, 1.0)),
@@ -252,7 +252,7 @@ HISTORIES: dict[str, tuple[float, Chances]] = {
     "abandoned": (1.0, (0.3, 0.6, 1.8, 2.0)),
     "bought": (5.0, (1.6, 1.2, 0.5, 0.2)),
 }
-"""What an earlier visit ended with: the median of days until the next, and how it changes the mood."""
+"""How the session before ended: the median of days until the next, and how it changes the mood."""
 
 DEVICES = {Device.DESKTOP: 0.45, Device.PHONE: 0.55}
 PATIENCES = {Patience.HASTY: 0.5, Patience.PATIENT: 0.5}
@@ -265,7 +265,7 @@ LANDINGS: dict[Place, Chances] = {
     Place.BARGAIN: (0.02, 0.03, 0.14, 0.22),
     Place.RESULTS: (0.02, 0.04, 0.38, 0.35),
 }
-"""Where visits begin, by the mood one comes in."""
+"""Where sessions begin, by the mood at their start."""
 
 LANDS_IN_CART: Chances = (0.30, 0.40, 0.75, 0.90)
-"""How often a visit begins in the cart, if something was left there."""
+"""How often a session begins in the cart, if something was left there."""

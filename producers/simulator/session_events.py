@@ -1,4 +1,4 @@
-"""One simulated visit: what is on the screen and in the cart, and how each act is written as an event."""
+"""Write the acts of one simulated session as events, and keep what is on the screen and in the cart."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _PLACES = [place_of(state) for state in range(STATES)]
 
 
 class Session:
-    """One session on its way; each method writes one event and changes what the visitor sees."""
+    """A session in progress; each method writes one event and changes what the user sees."""
 
     __slots__ = (
         "_draw",

@@ -1,4 +1,4 @@
-"""The simulated shop: its pages as ready pieces of JSON, and when people visit it."""
+"""Build the simulated shop: its pages as ready pieces of JSON, and when sessions begin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from producers.simulator.parameters import Act, CategoryKind, Place
 
 SITE = "https://shop.example"
 
-CATEGORIES = {  # how it is bought, its typical price, and what visitors search for there
+CATEGORIES = {  # how it is bought, its typical price, and what users search for there
     "shoes": (CategoryKind.CONSIDERED, 90.0, "running shoes", "schuhe größe 42"),
     "jackets": (CategoryKind.CONSIDERED, 140.0, "rain jacket", "veste imperméable"),
     "phones": (CategoryKind.CONSIDERED, 520.0, "phone 256gb", "refurbished phone"),
@@ -78,7 +78,7 @@ class Shop:
         self.queries = [query for _, _, *queries in CATEGORIES.values() for query in queries]
         self.results = [_plain(f"/search?q={query.replace(' ', '+')}") for query in self.queries]
         self.products: dict[tuple[int, int], list[Product]] = {}
-        """By category and place (dear, fair, bargain): the products that a visitor may come upon."""
+        """By category and place (expensive, fair, bargain): the products."""
         for index, (category, (_, typical, *_)) in enumerate(CATEGORIES.items()):
             factors = np.sort(rng.lognormal(0.0, 0.45, _PRODUCTS_EACH))[::-1].tolist()
             made = [_product(category, 1_000 * (index + 1) + n, typical * f) for n, f in enumerate(factors)]
@@ -98,14 +98,14 @@ def _product(category: str, number: int, price: float) -> Product:
 
 
 def referrers(style: str) -> list[str]:
-    """By slot: where a visitor of a style comes from, as JSON."""
+    """By slot: where a user of a style comes from, as JSON."""
     weights = [share * more.get(style, 1.0) for _, share, more in REFERRERS]
     edges = np.cumsum(weights) / sum(weights)
     return [REFERRERS[int(index)][0] for index in np.searchsorted(edges, (np.arange(SLOTS) + 0.5) / SLOTS)]
 
 
 class Calendar:
-    """When visits begin: more in the evening than at night, more at the weekend than on Tuesdays."""
+    """When sessions begin: more in the evening than at night, more at the weekend than on Tuesdays."""
 
     def __init__(self, until: datetime, days: float) -> None:
         if until.tzinfo is None:
@@ -123,7 +123,7 @@ class Calendar:
         self._last = int(until.timestamp() * 1_000) - 1
 
     def starts(self, rng: np.random.Generator, first: int, count: int, of: int) -> list[int]:
-        """When the visits from ``first`` on begin, of so many in all: ascending milliseconds since 1970."""
+        """When the sessions from ``first`` on begin, of so many in all: ascending milliseconds since 1970."""
         shares = (first + np.sort(rng.random(count)) * count) / of
         at: list[int] = np.minimum(np.interp(shares, self._shares, self._at).astype(np.int64), self._last).tolist()
         return at

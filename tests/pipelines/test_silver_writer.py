@@ -1,4 +1,4 @@
-"""Every record has one fate, however the records are batched, repeated or done again."""
+"""Each record ends in exactly one of silver, quarantine, duplicates, however records are batched or repeated."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def silver(tables):
     return tables
 
 
-def judge(lake, records, event="page_views"):
+def write(lake, records, event="page_views"):
     return write_silver_batch(lake, EVENTS[event], validate_records(EVENTS[event])(bronze_rows(lake, event, records)))
 
 
-def fates(lake, event="page_views"):
-    """Silver, quarantine and duplicates as they are."""
+def stored(lake, event="page_views"):
+    """What silver, quarantine and duplicates hold."""
     return (
         rows(lake.read(SILVER[event])),
         rows(lake.read(QUARANTINE), *COORDINATES, "value", "rules", "sentences", "status"),
@@ -39,7 +39,7 @@ def fates(lake, event="page_views"):
 
 
 def as_declared(lake, records, event="page_views"):
-    """The same three as the declarations make them from all records at once."""
+    """The same three as the declarations build them from all records at once."""
     frames = {name: bronze_rows(lake, name, records if name == event else []) for name in BRONZE}
     return (
         rows(SILVER[event].build(frames[event]), *SILVER[event].column_names),
@@ -48,12 +48,12 @@ def as_declared(lake, records, event="page_views"):
     )
 
 
-def test_a_good_a_bad_and_a_repeated_record_each_have_their_fate(silver):
+def test_good_bad_and_repeated_records_each_go_to_one_table(silver):
     good, bad = value("page_views"), value("page_views", price=-1)
-    assert judge(silver, [record("page_views", n, body) for n, body in enumerate([good, bad, good])]) == BatchCounts(
+    assert write(silver, [record("page_views", n, body) for n, body in enumerate([good, bad, good])]) == BatchCounts(
         received=3, kept=1, quarantined=1, duplicates=1
     )
-    kept, waiting, dropped = fates(silver)
+    kept, waiting, dropped = stored(silver)
     assert [row[-2] for row in kept] == [0]
     assert [row[3] for row in waiting] == [1]
     assert waiting[0][4] == bad
@@ -61,48 +61,48 @@ def test_a_good_a_bad_and_a_repeated_record_each_have_their_fate(silver):
     assert [(row[3], row[-1]) for row in dropped] == [(2, 0)]
 
 
-def test_a_batch_that_is_done_again_changes_nothing(silver):
+def test_a_batch_written_again_changes_nothing(silver):
     batch = [record("page_views", n, value("page_views", price=n % 3 - 1)) for n in range(9)]
-    judge(silver, batch)
-    before = fates(silver)
-    judge(silver, batch)
-    judge(silver, batch[4:])
-    assert fates(silver) == before
+    write(silver, batch)
+    before = stored(silver)
+    write(silver, batch)
+    write(silver, batch[4:])
+    assert stored(silver) == before
 
 
-def test_the_first_to_arrive_stays_even_if_it_is_judged_last(silver):
+def test_the_first_arrival_stays_even_if_written_last(silver):
     late = record("page_views", 0, value("page_views", event_id="e", price=2), partition=1, arrived_at=NOON)
     twins = [
         record("page_views", n, value("page_views", event_id="e", price=1), arrived_at=NOON + timedelta(hours=n + 1))
         for n in range(3)
     ]
-    judge(silver, twins)
-    judge(silver, [late])
-    assert fates(silver) == as_declared(silver, [late, *twins])
+    write(silver, twins)
+    write(silver, [late])
+    assert stored(silver) == as_declared(silver, [late, *twins])
     assert rows(silver.read(SILVER["page_views"]), "price") == [(2.0,)]
-    judge(silver, [late])
-    judge(silver, twins)
-    assert fates(silver) == as_declared(silver, [late, *twins])
+    write(silver, [late])
+    write(silver, twins)
+    assert stored(silver) == as_declared(silver, [late, *twins])
 
 
 def test_the_same_event_id_is_the_same_event_on_any_day(silver):
-    judge(silver, [record("page_views", 0, value("page_views", event_id=7, timestamp="2026-01-01T00:00:00Z"))])
-    judge(silver, [record("page_views", 1, value("page_views", event_id="7"))])
+    write(silver, [record("page_views", 0, value("page_views", event_id=7, timestamp="2026-01-01T00:00:00Z"))])
+    write(silver, [record("page_views", 1, value("page_views", event_id="7"))])
     assert silver.read(SILVER["page_views"]).count() == 1
     assert silver.read(DUPLICATES).count() == 1
 
 
 def test_different_events_at_one_instant_both_stay(silver):
-    judge(silver, [record("page_views", 0, value("page_views"))])
-    judge(silver, [record("page_views", 1, value("page_views", session_id="s2"))])
+    write(silver, [record("page_views", 0, value("page_views"))])
+    write(silver, [record("page_views", 1, value("page_views", session_id="s2"))])
     assert silver.read(SILVER["page_views"]).count() == 2
 
 
 @pytest.mark.parametrize("before", ["silver.quarantine", "silver.duplicates", "silver.page_views"])
-def test_a_crash_before_any_write_is_finished_by_doing_the_batch_again(silver, before, monkeypatch):
+def test_a_batch_again_finishes_what_a_crash_before_a_write_left(silver, before, monkeypatch):
     records = [record("page_views", n, value("page_views", price=n % 3 - 1)) for n in range(8)]
     records.append(record("page_views", 9, value("page_views", price=1), partition=1, arrived_at=NOON))
-    judge(silver, records[2:4])
+    write(silver, records[2:4])
     append = type(silver).append
 
     def crash(lake, table, frame):
@@ -112,14 +112,14 @@ def test_a_crash_before_any_write_is_finished_by_doing_the_batch_again(silver, b
 
     monkeypatch.setattr(type(silver), "append", crash)
     with pytest.raises(RuntimeError, match="crash"):
-        judge(silver, records)
+        write(silver, records)
     monkeypatch.undo()
-    judge(silver, records)
-    assert fates(silver) == as_declared(silver, records)
+    write(silver, records)
+    assert stored(silver) == as_declared(silver, records)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_any_batching_gives_what_the_declarations_say(silver, seed):
+@pytest.mark.parametrize("seed", range(5))
+def test_any_batching_gives_what_the_declarations_build(silver, seed):
     chance = random.Random(seed)
     records = []
     for offset in range(40):
@@ -130,13 +130,13 @@ def test_any_batching_gives_what_the_declarations_say(silver, seed):
             timestamp=chance.choice(["2026-10-15T10:00:00Z", "2026-10-15T12:00:00+02:00", "2026-10-14 10:00:00"]),
             user_id=chance.choice(["u1", "u1", "u2", None]),
         )
-        records.append(record("page_views", offset, body, partition=chance.randrange(2)))
+        records.append(record("page_views", offset, body, partition=chance.randrange(5)))
     waiting = list(records)
     chance.shuffle(waiting)
     while waiting:
         size = chance.randint(1, 25)
         batch, waiting = waiting[:size], waiting[size:]
-        judge(silver, batch)
+        write(silver, batch)
         if chance.random() < 0.3:
-            judge(silver, batch)
-    assert fates(silver) == as_declared(silver, records)
+            write(silver, batch)
+    assert stored(silver) == as_declared(silver, records)

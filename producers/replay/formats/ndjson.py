@@ -26,7 +26,7 @@ class _Line(msgspec.Struct):
     timestamp: Any = None
 
 
-_CURE = 'write an event, or {"topic": "clicks", "value": {…}}'
+_HINT = 'write an event, or {"topic": "clicks", "value": {…}}'
 
 
 def read(lines: Iterator[Line]) -> Iterator[Record | Unreadable]:
@@ -43,12 +43,12 @@ def read(lines: Iterator[Line]) -> Iterator[Record | Unreadable]:
                 text = bytes(event.value)
                 event = decoder.decode(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            yield Unreadable(number, f"it is no JSON object ({error}); {_CURE}")
+            yield Unreadable(number, f"it is no JSON object ({error}); {_HINT}")
             continue
         if not wrapped:
             topic = _kind(event)
         if not isinstance(topic, str) or topic not in EVENTS:
-            yield Unreadable(number, f"topic {topic!r} is none of {', '.join(EVENTS)}; {_CURE}")
+            yield Unreadable(number, f"topic {topic!r} is none of {', '.join(EVENTS)}; {_HINT}")
             continue
         at = read_instant(str(event.timestamp).strip())
         last = last if at is None else at

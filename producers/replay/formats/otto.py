@@ -2,7 +2,7 @@
 
 OTTO has sessions, but no users: each session is a user of its own. Clicks on a product are views of its
 page, carts are clicks on ``btn_add_to_cart``, orders are clicks on ``btn_buy``. There are no event ids:
-two events of a session with one product, type and millisecond are the same event, heard twice.
+two events of a session with one product, type and millisecond are the same event, sent twice.
 """
 
 from __future__ import annotations

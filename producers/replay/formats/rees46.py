@@ -2,7 +2,7 @@
 
 A view is a page view, cart a click on ``btn_add_to_cart``, purchase a click on ``btn_buy``, and
 remove_from_cart an interaction. Times are whole seconds and there are no event ids, so rows that are alike
-in every field count as one event heard twice. An empty user or session is sent as it is: the contract decides.
+in every field are one event that was sent twice. An empty user or session is sent as it is: the contract decides.
 """
 
 from __future__ import annotations

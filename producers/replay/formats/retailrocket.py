@@ -1,7 +1,7 @@
-"""RetailRocket's events, as CSV: visitors, but no sessions, and not in the order of time.
+"""RetailRocket's events, as CSV: users (``visitorid``), but no sessions, and not in the order of time.
 
-They are sorted in a temporary file on disk, so memory stays small however large the export is. A visitor's
-session ends after 30 minutes without an event; it is named by the visitor and its first millisecond.
+They are sorted in a temporary file on disk, so memory stays small however large the export is. A user's
+session ends after 30 minutes without an event; it is named by the user and its first millisecond.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from producers.replay.format import Format, Line, Unreadable, csv_rows, iso, pro
 COLUMNS = ("timestamp", "visitorid", "event", "itemid", "transactionid")
 
 IDLE_MS = 30 * 60 * 1_000
-"""A visitor who did nothing for longer than this begins a new session."""
+"""A user who did nothing for longer than this begins a new session."""
 
 _ELEMENTS = {"view": None, "addtocart": "btn_add_to_cart", "transaction": "btn_buy"}
 _DIGITS = 13
-_LOOK_AFTER = 100_000
+_FORGET_IDLE_EVERY = 100_000
 
 
 def read(lines: Iterator[Line]) -> Iterator[Record | Unreadable]:
@@ -46,14 +46,14 @@ def read(lines: Iterator[Line]) -> Iterator[Record | Unreadable]:
 
 
 def _records(rows: Iterator[tuple[int, str, str, str]]) -> Iterator[Record]:
-    open_visits: dict[str, tuple[int, int]] = {}  # by visitor: the first and the last millisecond
+    open_sessions: dict[str, tuple[int, int]] = {}  # by user: the first and the last millisecond
     for count, (at, visitor, event, item) in enumerate(rows, 1):
-        began, last = open_visits.get(visitor, (at, at))
+        began, last = open_sessions.get(visitor, (at, at))
         if at - last > IDLE_MS:
             began = at
-        open_visits[visitor] = began, at
-        if count % _LOOK_AFTER == 0:
-            open_visits = {who: visit for who, visit in open_visits.items() if at - visit[1] <= IDLE_MS}
+        open_sessions[visitor] = began, at
+        if count % _FORGET_IDLE_EVERY == 0:
+            open_sessions = {user: times for user, times in open_sessions.items() if at - times[1] <= IDLE_MS}
         session, element = f"{visitor}-{began}", _ELEMENTS[event]
         fields = {
             "user_id": visitor,

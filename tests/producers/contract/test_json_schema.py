@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from producers.contract.json_schema import json_schema
+from producers.contract.json_schema import BLANKS, json_schema
 from producers.contract.validation import validate_record
 from producers.events import EVENTS
 from tests.support.spellings import ARRIVED_AT, CASES, Speller, case_value
@@ -22,6 +23,12 @@ BEYOND = re.compile(
     r"|timestamp_too_old|timestamp_in_future"
 )
 """Rules that no schema can say: those about the text that is not JSON, and about its arrival."""
+
+
+def test_the_literal_blanks_are_what_python_calls_white_space():
+    blank = re.compile(f"[{BLANKS}]")
+    marks = map(chr, range(sys.maxunicode + 1))
+    assert all(mark.isspace() == bool(blank.fullmatch(mark)) for mark in marks)
 
 
 def reads(value: bytes | None) -> object:

@@ -128,7 +128,7 @@ def test_forgetting_idle_visitors_changes_no_session(tmp_path: Path, monkeypatch
     rows = "".join(f"{1_433_221_332_117 + 400_000 * n},{n % 7},view,{n},\n" for n in range(300))
     path = written(tmp_path / "events.csv", ROCKET + rows)
     expected = read(path, "retailrocket")
-    monkeypatch.setattr(retailrocket, "_LOOK_AFTER", 3)
+    monkeypatch.setattr(retailrocket, "_FORGET_IDLE_EVERY", 3)
     assert read(path, "retailrocket") == expected
 
 

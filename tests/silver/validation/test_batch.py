@@ -131,7 +131,7 @@ def test_arbitrary_json_is_validated_alike(name, values, ascii_only):
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(CLICK)), values_of_json, st.dictionaries(st.text(max_size=3), values_of_json, max_size=2))
-def test_a_good_event_with_one_arbitrary_field_is_validated_alike(name, value, unknown):
+def test_an_event_with_one_arbitrary_field_is_validated_alike(name, value, unknown):
     assert_like_the_reference(EVENTS["clicks"], [json.dumps({**CLICK, **unknown, name: value}).encode()] * 2)
 
 
@@ -207,7 +207,7 @@ def test_an_empty_batch_gives_an_empty_batch(name):
     assert_like_the_reference(EVENTS[name], [])
 
 
-def test_a_slice_of_a_batch_and_large_binaries_are_validated_alike():
+def test_a_slice_and_large_binaries_are_validated_alike():
     speller = Speller(1)
     event = EVENTS["interactions"]
     values = [speller.record(event) for _ in range(50)]
@@ -217,7 +217,7 @@ def test_a_slice_of_a_batch_and_large_binaries_are_validated_alike():
         assert_rows_like_the_reference(event, values, validate_batch(event, part), first_offset=9)
 
 
-def test_bytes_that_are_not_utf8_are_seen_in_what_the_decoder_skips():
+def test_bytes_that_are_not_utf8_are_seen_in_unknown_fields():
     values = [
         json.dumps(CLICK | {"x": "?"}).encode().replace(b"?", other) for other in (b"\xff", b"?", b"\xed\xa0\x80")
     ]
