@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from producers.contract.event_type import EventType, Field, Kind
 from producers.contract.field_rules import NO_VALUE, number_in
 from producers.contract.timestamps import EARLIEST, LATEST_AFTER_ARRIVAL, read_instant
-from silver.validation.json_decoding import ABSENT, Decoded
+from silver.validation.json_decoding import ABSENT, Decoded, decode_batch, have_distinct_keys
 from silver.validation.timestamps import Bools, Bytes, Ints, read_instants
 
 _VISIBLE = np.zeros(256, np.bool_)
@@ -102,90 +102,87 @@ class FastPathResult:
 
 def run_fast_path(event: EventType, values: pa.BinaryArray, arrived_at: Ints) -> FastPathResult:
     """Normalise values that arrived at instants (microseconds since 1970), and mark the rows that are valid."""
-    decoded = Decoded(event, values)
-    found = FastPathResult({}, np.zeros(len(values), np.int64), decoded.is_valid, decoded)
+    decoded = decode_batch(event, values)
+    columns: dict[str, TextColumn | NumberColumn] = {}
+    instants = np.zeros(len(values), np.int64)
+    is_valid, fields_present = decoded.is_decoded, np.zeros(len(values), np.int64)
     for field in event.fields:
+        decoded_values = decoded.columns[field.name]
+        present: Bools | int = 1
         if field.kind is Kind.NUMBER:
-            found.columns[field.name] = _numbers(field, decoded)
+            columns[field.name], present, is_valid = _numbers(field, decoded_values, is_valid)
         elif field.kind is Kind.TIMESTAMP:
-            found.instants = _instants(field, decoded, arrived_at)
+            instants, is_valid = _instants(decoded_values, is_valid, arrived_at)
         else:
-            found.columns[field.name] = _texts(field, decoded)
-    decoded.refuse_duplicated_keys(values)
-    return found
+            columns[field.name], present, is_valid = _texts(field, decoded_values, is_valid)
+        fields_present += present
+    return FastPathResult(columns, instants, have_distinct_keys(decoded, fields_present, is_valid), decoded)
 
 
-def _numbers(field: Field, decoded: Decoded) -> NumberColumn:
-    found = decoded.columns[field.name]
+def _numbers(field: Field, decoded: list[Any], is_valid: Bools) -> tuple[NumberColumn, Bools, Bools]:
+    """The numbers, which rows have the field, and which of the valid rows stay valid."""
     try:
-        array = pa.array(found, pa.float64())
+        array = pa.array(decoded, pa.float64())
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        array = pa.array([_as_number(number) for number in found], pa.float64())
+        array = pa.array([_as_number(number) for number in decoded], pa.float64())
     null = array.is_null().to_numpy(zero_copy_only=False)
     numbers = array.to_numpy(zero_copy_only=False) + 0.0  # minus zero becomes zero
     absent = np.isnan(numbers) & ~null
-    decoded.known += ~absent
-    decoded.is_valid &= ((numbers >= field.minimum) & (numbers <= field.maximum)) | null | absent
-    return NumberColumn(numbers, null | absent)
+    within = ((numbers >= field.minimum) & (numbers <= field.maximum)) | null | absent
+    return NumberColumn(numbers, null | absent), ~absent, is_valid & within
 
 
-def _as_number(found: str | float | None) -> float | None:
+def _as_number(value: str | float | None) -> float | None:
     """A number that was sent as text; infinite if it is none, so that no bound holds it."""
-    if not isinstance(found, str):
-        return found
-    number = number_in(found.strip())
+    if not isinstance(value, str):
+        return value
+    number = number_in(value.strip())
     return math.inf if number is None else number
 
 
-def _instants(field: Field, decoded: Decoded, arrived_at: Ints) -> Ints:
-    found = decoded.columns[field.name]
-    decoded.known += 1
-    instants, read = read_instants(_strings(found, decoded))
-    for row in np.flatnonzero(decoded.is_valid & ~read):
-        instant = read_instant(found[row].strip())
-        if instant is None:
-            decoded.is_valid[row] = False
-        else:
-            instants[row] = instant
-    decoded.is_valid &= (instants >= EARLIEST) & (instants - arrived_at <= LATEST_AFTER_ARRIVAL)
-    return instants
+def _instants(decoded: list[Any], is_valid: Bools, arrived_at: Ints) -> tuple[Ints, Bools]:
+    """The instants, and which of the valid rows stay valid."""
+    array, texts, is_valid = _strings(decoded, is_valid)
+    instants, is_read = read_instants(array)
+    for row in np.flatnonzero(is_valid & ~is_read):
+        instant = read_instant(texts[row].strip())
+        if instant is not None:
+            instants[row], is_read[row] = instant, True
+    return instants, is_valid & is_read & (instants >= EARLIEST) & (instants - arrived_at <= LATEST_AFTER_ARRIVAL)
 
 
-def _texts(field: Field, decoded: Decoded) -> TextColumn:
-    if field.kind is Kind.DETAILS:
-        decoded.take_details(field)
-    found = decoded.columns[field.name]
-    array = _strings(found, decoded)
+def _texts(field: Field, decoded: list[Any], is_valid: Bools) -> tuple[TextColumn, Bools, Bools]:
+    """The texts, which rows have the field, and which of the valid rows stay valid."""
+    array, texts, is_valid = _strings(decoded, is_valid)
     offsets = np.frombuffer(array.buffers()[1], np.int32)[: len(array) + 1].astype(np.int64)
     lengths = np.diff(offsets)
     data = np.frombuffer(array.buffers()[2] or b"\0", np.uint8)
     first = data[np.minimum(offsets[:-1], len(data) - 1)]
     absent = (lengths == 1) & (first == 0)
-    decoded.known += ~absent
     null = absent | array.is_null().to_numpy(zero_copy_only=False)
     column = TextColumn(array, null)
     plain, normalise = _rules(field)
-    normal = null | plain(array, lengths, first, data[np.maximum(offsets[1:], 1) - 1])
-    for row in np.flatnonzero(decoded.is_valid & ~normal).tolist():
-        text = normalise(found[row])
-        if text is ABSENT or (text is None and field.required):
-            decoded.is_valid[row] = False
-        else:
+    is_normal = null | plain(array, lengths, first, data[np.maximum(offsets[1:], 1) - 1])
+    for row in np.flatnonzero(is_valid & ~is_normal).tolist():
+        text = normalise(texts[row])
+        if text is not ABSENT and (text is not None or not field.required):
             column.put(row, text)
-    return column
+            is_normal[row] = True
+    return column, ~absent, is_valid & is_normal
 
 
-def _strings(found: list[str | int | None], decoded: Decoded) -> pa.StringArray:
-    """A list as an array, after turning integers into their digits."""
+def _strings(decoded: list[Any], is_valid: Bools) -> tuple[pa.StringArray, list[Any], Bools]:
+    """Texts and integers as an array and as a list of texts, and which of the valid rows stay valid."""
     try:
-        return pa.array(found, pa.string())
+        return pa.array(decoded, pa.string()), decoded, is_valid
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        for row, text in enumerate(found):
-            if isinstance(text, int):
+        texts, is_valid = list(decoded), is_valid.copy()
+        for row, value in enumerate(decoded):
+            if isinstance(value, int):
                 # Minus zero was zero as well, and the digits of the longest integers take long.
-                decoded.is_valid[row] &= text != 0 and text.bit_length() <= _INT64
-                found[row] = str(text) if decoded.is_valid[row] else ABSENT
-        return pa.array(found, pa.string())
+                is_valid[row] &= value != 0 and value.bit_length() <= _INT64
+                texts[row] = str(value) if is_valid[row] else ABSENT
+        return pa.array(texts, pa.string()), texts, is_valid
 
 
 Plain = Callable[[pa.StringArray, Ints, Bytes, Bytes], Bools]

@@ -1,9 +1,9 @@
-"""Values, decoded by the batch, where no key can have occurred twice.
+"""Decode a batch of JSON values with msgspec, and find the rows that may hold a duplicate key.
 
 ``msgspec`` reads a value into one Python object about seven times as fast as ``json.loads`` and is
-strict about numbers, escapes, control characters and what stands around the object. It does not mind
-a key that occurs twice, nor bytes that are not UTF-8 in what it skips, and nests up to Python's
-recursion limit. Those three are looked at here.
+strict about numbers, escapes, control characters and what stands around the object. It accepts a key
+that occurs twice, bytes that are not UTF-8 in what it skips, and nesting up to Python's recursion
+limit. Those three are looked for here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
 from types import NoneType
@@ -34,56 +35,23 @@ _MOST_LEARNT = 16
 _TOO_DEEP = -(1 << 40)
 
 
+@dataclass(frozen=True)
 class Decoded:
-    """The fields of a batch's values as lists, and which rows hold them for sure.
+    """The fields of a batch's values as lists.
 
-    A list holds ABSENT, or NaN for a number, where the key is absent. Where ``is_valid`` is False, the
-    lists hold anything.
+    A list holds ABSENT, or NaN for a number, where the key is absent; ``details`` are their own source
+    text. Where ``is_decoded`` is False, the lists hold anything. ``other_keys`` counts the keys of each
+    value that were seen beside the event's fields, ``quotes`` the quotes that may end a key.
     """
 
-    def __init__(self, event: EventType, values: pa.BinaryArray) -> None:
-        self.values: list[bytes | None] = values.to_pylist()
-        extras = _learnt(event, self.values)
-        decode, blank = _decoder(event, extras)
-        rows, failed = _decode(decode, blank, self.values)
-        self.is_valid: Bools = np.ones(len(rows), np.bool_)
-        self.is_valid[failed] = False
-        self.columns = {field.name: list(map(attrgetter(field.name), rows)) for field in event.fields}
-        self.nested: Ints = np.zeros(len(rows), np.int64)
-        self.known: Ints = np.zeros(len(rows), np.int64)
-        self._refuse_bad_utf8(values)
-        self._refuse_nul(values)
-        for place in range(len(extras)):
-            self._count_extra(list(map(attrgetter(_extra(place)), rows)))
-
-    def take_details(self, field: Field) -> None:
-        """Replace details that are not text by their own source text."""
-        details = self.columns[field.name]
-        if set(map(type, details)) <= {str, NoneType}:
-            return
-        decode = _raw_decoder(field.name)
-        for row, found in enumerate(details):
-            if type(found) is not str and found is not None:
-                details[row] = str(decode(self.values[row]).source, "utf-8", "replace")
-                self.nested[row] += _keys_in(found)
-
-    def refuse_duplicated_keys(self, values: pa.BinaryArray) -> None:
-        """Refuse the rows that may hold a key twice, once ``known`` counts each row's known fields.
-
-        In JSON a key's last quote is followed by a colon or white space. So there are at least as many
-        such quotes as keys, and at least as many keys as different ones. Where the different ones
-        found are as many as the quotes, no key occurs twice. Other rows are read again, slowly.
-        """
-        self.quotes = _quotes_before_colons(values)
-        doubtful = self.is_valid & (self.quotes != self.known + self.nested)
-        for row in np.flatnonzero(doubtful):
-            self.is_valid[row] = _has_distinct_keys(self.values[row] or b"")
+    values: list[bytes | None]
+    columns: dict[str, list[Any]]
+    is_decoded: Bools
+    other_keys: Ints
+    quotes: Ints
 
     def document(self, row: int) -> JsonDocument | None:
-        """A row's value as the reference reads it, but sooner; None where it has to read it itself.
-
-        To be called once duplicated keys have been refused.
-        """
+        """A row's value as the reference implementation reads it, but sooner; None where it must read it itself."""
         value = self.values[row] or b""
         try:
             value.decode()
@@ -95,31 +63,83 @@ class Decoded:
         members = {key: JsonValue.of(str(found[key], "utf-8")) for key in self.columns if key in found}
         return JsonDocument(JsonType.OBJECT, members, (), 1)
 
-    def _count_extra(self, found: list[Any]) -> None:
-        if found.count(ABSENT):
-            self.known += np.fromiter((value is not ABSENT for value in found), np.bool_, len(found))
-        else:
-            self.known += 1
-        if not {dict, list}.isdisjoint(map(type, found)):
-            self.nested += np.fromiter(map(_keys_in, found), np.int64, len(found))
 
-    def _refuse_bad_utf8(self, values: pa.BinaryArray) -> None:
-        try:
-            values.cast(pa.string())
-        except pa.ArrowInvalid:
-            for row in np.flatnonzero(self.is_valid):
-                value = self.values[row] or b""
-                if not value.isascii():
-                    try:
-                        value.decode()
-                    except UnicodeDecodeError:
-                        self.is_valid[row] = False
+def decode_batch(event: EventType, values: pa.BinaryArray) -> Decoded:
+    """Decode the values of one kind of event."""
+    bodies: list[bytes | None] = values.to_pylist()
+    extras = _learnt(event, bodies)
+    decode, blank = _decoder(event, extras)
+    rows, failed = _decode(decode, blank, bodies)
+    is_decoded = _is_utf8(values, bodies) & _has_no_nul(values, bodies)
+    is_decoded[failed] = False
+    columns = {field.name: list(map(attrgetter(field.name), rows)) for field in event.fields}
+    other_keys = np.zeros(len(rows), np.int64)
+    for place in range(len(extras)):
+        other_keys += _extra_keys(list(map(attrgetter(_extra(place)), rows)))
+    for field in event.fields:
+        if field.kind is Kind.DETAILS:
+            columns[field.name], nested = _details(field, columns[field.name], bodies)
+            other_keys += nested
+    return Decoded(bodies, columns, is_decoded, other_keys, _quotes_before_colons(values))
 
-    def _refuse_nul(self, values: pa.BinaryArray) -> None:
-        if (_data(values) == ord("\\")).any():
-            for row, value in enumerate(self.values):
-                if value is not None and _ESCAPED_NUL in value:
-                    self.is_valid[row] = False
+
+def have_distinct_keys(decoded: Decoded, fields_present: Ints, candidates: Bools) -> Bools:
+    """The candidates that hold no key twice, given how many of the event's fields each row has.
+
+    In JSON a key's last quote is followed by a colon or white space. So there are at least as many
+    such quotes as keys, and at least as many keys as different ones. Where the different ones
+    found are as many as the quotes, no key occurs twice. Other rows are read again, slowly.
+    """
+    distinct = candidates.copy()
+    for row in np.flatnonzero(candidates & (decoded.quotes != fields_present + decoded.other_keys)):
+        distinct[row] = _has_distinct_keys(decoded.values[row] or b"")
+    return distinct
+
+
+def _details(field: Field, details: list[Any], values: Sequence[bytes | None]) -> tuple[list[Any], Ints | int]:
+    """Details with those that are not text as their own source text, and how many keys they hold."""
+    if set(map(type, details)) <= {str, NoneType}:
+        return details, 0
+    decode = _raw_decoder(field.name)
+    sources, keys = list(details), np.zeros(len(details), np.int64)
+    for row, value in enumerate(details):
+        if type(value) is not str and value is not None:
+            sources[row] = str(decode(values[row]).source, "utf-8", "replace")
+            keys[row] = _keys_in(value)
+    return sources, keys
+
+
+def _extra_keys(extra: list[Any]) -> Ints | int:
+    """How many keys the values of one unknown key stand for: the key itself and those in its value."""
+    keys: Ints | int = 1
+    if extra.count(ABSENT):
+        keys = np.fromiter((value is not ABSENT for value in extra), np.int64, len(extra))
+    if not {dict, list}.isdisjoint(map(type, extra)):
+        keys = keys + np.fromiter(map(_keys_in, extra), np.int64, len(extra))
+    return keys
+
+
+def _is_utf8(values: pa.BinaryArray, bodies: Sequence[bytes | None]) -> Bools:
+    is_utf8 = np.ones(len(bodies), np.bool_)
+    try:
+        values.cast(pa.string())
+    except pa.ArrowInvalid:
+        for row, body in enumerate(bodies):
+            if body is not None and not body.isascii():
+                try:
+                    body.decode()
+                except UnicodeDecodeError:
+                    is_utf8[row] = False
+    return is_utf8
+
+
+def _has_no_nul(values: pa.BinaryArray, bodies: Sequence[bytes | None]) -> Bools:
+    has_no_nul = np.ones(len(bodies), np.bool_)
+    if (_data(values) == ord("\\")).any():
+        for row, body in enumerate(bodies):
+            if body is not None and _ESCAPED_NUL in body:
+                has_no_nul[row] = False
+    return has_no_nul
 
 
 def _decode(decode: Any, blank: Any, values: Sequence[bytes | None]) -> tuple[list[Any], list[int]]:
