@@ -144,25 +144,27 @@ def rows(table: DeltaTable | None, columns: Sequence[str]) -> pa.Table | None:
 
 def newest(table: DeltaTable | None, column: str) -> datetime | None:
     """The latest instant in a column, as the table's log knows it, else as its rows do."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if table is None:
         return None
-    files = pa.table(table.get_add_actions(flatten=True))
-    known = files[f"max.{column}"] if f"max.{column}" in files.column_names else None
-    if known is None or known.null_count:
-        found = rows(table, [column])
-        known = found[column] if found is not None else None
-    latest = pc.max(known).as_py() if known is not None else None
+    files = table.get_add_actions(flatten=True)
+    statistic = f"max.{column}"
+    known = files[statistic].to_pylist() if statistic in files.column_names else [None]
+    latest = _newest_row(table, column) if None in known else max(known, default=None)
     return latest if isinstance(latest, datetime) else None
+
+
+def _newest_row(table: DeltaTable, column: str) -> Any:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        [(latest,)] = relation(connection, table).max(_quoted(column)).fetchall()
+        return latest
 
 
 def size(table: DeltaTable | None) -> tuple[int, int]:
     """How many rows and bytes the newest version of a table has; as its log knows it."""
-    import pyarrow as pa
-
     if table is None:
         return 0, 0
-    files = pa.table(table.get_add_actions(flatten=True))
+    files = table.get_add_actions(flatten=True)
     return sum(files["num_records"].to_pylist()), sum(files["size_bytes"].to_pylist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from lakehouse.errors import LakehouseError, OutsideError, UsageError
 from lakehouse.table import Table
-from pipelines.query.delta_reader import add_views, no_lake, open_tables
-from pipelines.runtime.catalog import TABLES
+from pipelines.query.delta_reader import add_views, no_lake, open_tables, opened
+from pipelines.runtime.catalog import SHORT_NAMES, TABLES, table_named
 from pipelines.runtime.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
 
 SCHEMA = "gold"
-"""Where a table is looked for that is named without its layer."""
+"""Where a table is looked for first that is named without its layer; then where no other layer has the name."""
 
 READS = frozenset({"SELECT", "EXPLAIN"})
 """The kinds of statement that read; DESCRIBE, SHOW TABLES and SUMMARIZE are kinds of SELECT to DuckDB."""
@@ -57,10 +57,13 @@ def lake_connection(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyCon
         # The bar would stand among the rows.
         connection.execute("SET enable_progress_bar = false")
         add_views(connection, found)
+        for short, tables in SHORT_NAMES.items():
+            if len(tables) == 1 and tables[0].name in found and tables[0].layer != SCHEMA:
+                connection.execute(f"CREATE VIEW main.{short} AS FROM {tables[0].name}")
         connection.execute(
             "SET allowed_paths = $files", {"files": [file for one in found.values() for file in one.file_uris()]}
         )
-        for setting in (f"SET schema = '{SCHEMA}'", *_LOCKED):
+        for setting in (f"SET search_path = '{SCHEMA},main'", *_LOCKED):
             connection.execute(setting)
         yield connection
 
@@ -128,29 +131,17 @@ def in_words(error: Exception, sql: str, settings: Settings) -> LakehouseError:
 
 
 def _no_table(name: str, sql: str, settings: Settings) -> LakehouseError:
-    short = name.rpartition(".")[2]
-    meant = [table for table in TABLES.values() if table.short_name == short and _may_mean(sql, table)]
-    if meant:
-        return OutsideError(
-            f"{meant[0].name} is not in {settings.lake_root} yet.",
-            "`clickstream run` runs the jobs that make the tables.",
-        )
-    near = nearest(short, TABLES.values())
-    gold = (table.name for table in TABLES.values() if table.layer == SCHEMA)
-    hint = f"Near it: {', '.join(near)}." if near else f"The gold tables are {', '.join(gold)}."
-    return UsageError(f"There is no table {name}.", f"{hint} {LISTS}")
-
-
-def _may_mean(sql: str, table: Table) -> bool:
-    return table.layer == SCHEMA or table.name in sql.lower()
-
-
-def nearest(name: str, tables: Iterable[Table]) -> list[str]:
-    """The full names of the tables whose own name is like this one."""
-    by_short: dict[str, list[str]] = {}
-    for table in tables:
-        by_short.setdefault(table.short_name, []).append(table.name)
-    return [full for short in get_close_matches(name.lower(), by_short, n=3) for full in by_short[short]]
+    """DuckDB names the table without its layer, which the query may have."""
+    named = [table for table in SHORT_NAMES.get(name.rpartition(".")[2], ()) if table.name in sql.lower()]
+    try:
+        table = named[0] if named else table_named(name)
+    except UsageError as error:
+        return error
+    if opened(table, settings.lake_root) is not None:
+        return UsageError(f"There is no table {name} in that layer.", f"Near it: {table.name}. {LISTS}")
+    return OutsideError(
+        f"{table.name} is not in {settings.lake_root} yet.", "`clickstream run` runs the jobs that make the tables."
+    )
 
 
 def _no_column(name: str, sql: str) -> UsageError:

@@ -62,5 +62,5 @@ def table_named(name: str) -> Table:
         raise UsageError(f"More than one table is called {name}.", f"Name one with its layer: {names}.")
     near = get_close_matches(name.lower().rpartition(".")[2], SHORT_NAMES, n=3)
     likely = [table.name for short in near for table in SHORT_NAMES[short]]
-    hint = f"Near it: {', '.join(likely)}. " if likely else ""
-    raise UsageError(f"There is no table {name}.", f"{hint}`clickstream tables` lists them.")
+    hint = f"Near it: {', '.join(likely)}." if likely else f"The tables are {', '.join(TABLES)}."
+    raise UsageError(f"There is no table {name}.", f"{hint} `clickstream tables` says what each is.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse.errors import OutsideError
 from lakehouse.table import Table
-from pipelines.query.delta_reader import empty_table, opened
+from pipelines.query.delta_reader import empty_table, opened, relation
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -71,10 +71,10 @@ def open_snapshot(tables: Sequence[Table], columns: Mapping[str, Sequence[str]],
 
 def _fill(connection: DuckDBPyConnection, table: Table, found: DeltaTable, columns: Sequence[str]) -> int:
     """Copies the rows; a column that is declared and not there yet stays empty."""
-    dataset = found.to_pyarrow_dataset()
-    have = ", ".join(f'"{name}"' for name in columns if name in dataset.schema.names)
-    connection.register("_rows", dataset)
-    connection.execute(f'INSERT INTO "{table.short_name}" BY NAME SELECT {have} FROM _rows')  # noqa: S608 - declared names
-    connection.unregister("_rows")
+    rows = relation(connection, found)
+    have = ", ".join(f'"{name}"' for name in columns if name in rows.columns)
+    rows.project(have).create_view("_rows")
+    connection.execute(f'INSERT INTO "{table.short_name}" BY NAME FROM _rows')
+    connection.execute("DROP VIEW _rows")
     [count] = connection.execute(f'SELECT count(*) FROM "{table.short_name}"').fetchone() or (0,)  # noqa: S608
     return int(count)

@@ -171,8 +171,9 @@ def test_no_other_file_is_read(ask, source):
     ("query", "sentence"),
     [
         ("FROM sesions", "There is no table sesions. Near it: gold.sessions."),
-        ("FROM nothing.like_it", "The gold tables are gold."),
-        ("FROM clicks", "Near it: bronze.clicks, silver.clicks"),
+        ("FROM nothing.like_it", "The tables are bronze."),
+        ("FROM clicks", "Name one with its layer: bronze.clicks or silver.clicks."),
+        ("FROM bronze.sessions", "There is no table sessions in that layer. Near it: gold.sessions."),
         ("FROM gold.users", "gold.users is not in "),
         ("SELECT userid FROM sessions", "What is read has no column userid. Near it: user_id."),
         ("SELECT s.userid FROM sessions s", "What is read has no column userid. Near it: user_id."),
@@ -188,6 +189,13 @@ def test_a_query_that_is_wrong_is_answered_with_its_cure(ask, query, sentence):
     assert code in {2, 3}
     assert said.startswith("error: ")
     assert sentence in said
+
+
+def test_a_short_name_that_one_layer_has_is_found(ask, monkeypatch, tmp_path):
+    monkeypatch.setenv("CLICKSTREAM_LAKE", str(tmp_path))
+    write_deltalake(f"{tmp_path}/silver/duplicates", pa.table({"offset": [7]}))
+    assert ask("FROM duplicates", "--csv") == (0, "offset\n7\n")
+    assert "silver.duplicates" not in ask("SHOW TABLES", "--csv")[1]
 
 
 def test_no_lake_says_how_to_get_one(ask, monkeypatch, tmp_path):
