@@ -19,6 +19,7 @@ from lakehouse.atomic_files import write_json
 from lakehouse.dataframes import row_differences, union
 from lakehouse.errors import DeclarationError
 from lakehouse.parallel import run_in_parallel
+from lakehouse.span import Span
 from lakehouse.storage import Lake
 from lakehouse.table import Source, Table
 
@@ -29,20 +30,6 @@ MAX_LISTED_DAYS = 400
 
 MAX_DRIVER_ROWS = 20_000
 """The driver collects up to so many rows: a query on them does not carry the plan that made them."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """Where to find the days on which a scope has input rows, without reading all of them.
-
-    ``table`` has one row per scope, with the days of its first and its last input row in
-    ``first`` and ``last``. An input row has its day in the column ``day``.
-    """
-
-    table: Table
-    first: str
-    last: str
-    day: str
 
 
 def refresh(

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
-
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.streaming.query import StreamingQuery
-from pyspark.sql.streaming.readwriter import DataStreamWriter
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lakehouse.checkpoints import prepare_checkpoint
 from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.locks import WriterLock
 from lakehouse.signals import Stop, stopping
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.streaming.query import StreamingQuery
+    from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 _POLL_SECONDS = 0.3
 
@@ -93,6 +93,8 @@ def with_batch_metrics(rows: DataFrame, name: str, *, arrived_at: Column, size: 
 
     They are measured while the rows pass: no second read.
     """
+    from pyspark.sql import functions as F
+
     return rows.observe(
         f"{BATCH_METRICS} {name}",
         F.sum(size if size is not None else F.lit(None).cast("BIGINT")).alias("bytes"),

@@ -7,10 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING, Any
 
 from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
@@ -18,15 +15,17 @@ from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.checkpoints import committed_offsets, resumes_at
 from lakehouse.dataframes import union
 from lakehouse.errors import DeclarationError, OutsideError
-from lakehouse.incremental import Span, localize_small
-from lakehouse.parallel import run_in_parallel
-from lakehouse.storage import spark_schema
+from lakehouse.span import Span
 from lakehouse.table import Source, Table
 from pipelines.runtime.catalog import GOLD, TABLES
-from pipelines.runtime.job import Job
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.settings import Settings
 from producers import kafka
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from pipelines.runtime.job import Job
 
 STREAM = "gold"
 """The name of the one stream that feeds all of gold."""
@@ -60,6 +59,8 @@ def upstream_tables() -> list[Table]:
 
 def clock_frame(job: Job, as_of: datetime) -> DataFrame:
     """The clock as one row: by it sessions close."""
+    from lakehouse.storage import spark_schema
+
     row = (as_of, job.settings.sessions.closes_after_minutes * 60.0)
     return job.spark.createDataFrame([row], spark_schema(CLOCK))
 
@@ -69,6 +70,8 @@ def broker_clock(job: Job) -> Callable[[], datetime]:
 
     The clock of this machine is not used.
     """
+    from pyspark.sql import functions as F
+
     try:
         servers = bootstrap_servers(job.settings)
     except OutsideError:
@@ -136,6 +139,9 @@ def build_all(job: Job) -> dict[str, int]:
     Each table is replaced in one commit, so it is idempotent. What changes in silver meanwhile is left to
     the stream.
     """
+    from lakehouse.incremental import localize_small
+    from lakehouse.parallel import run_in_parallel
+
     lake = job.lake
     versions = {table.name: lake.version(table) for table in upstream_tables()}
     given = {CLOCK.name: clock_frame(job, broker_clock(job)())}

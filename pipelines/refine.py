@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from bronze.raw_events import BRONZE
-from lakehouse.checkpoints import committed_offsets
 from lakehouse.signals import stopping
 from lakehouse.streams import Progress, Stream, with_batch_metrics
 from pipelines.runtime.console import call
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
-from pipelines.runtime.settings import Settings
 from pipelines.runtime.stream_runner import report, run_streams
 from pipelines.silver_writer import write_silver_batch
 from producers.contract.event_type import EventType
@@ -42,12 +39,6 @@ def streams(job: Job) -> list[Stream]:
     for table in (*BRONZE.values(), *SILVER.values(), QUARANTINE, DUPLICATES):
         job.lake.ensure(table)
     return [SilverStream(job, event).stream() for event in EVENTS.values()]
-
-
-def position(settings: Settings, name: str) -> dict[str, Any] | None:
-    """How far an event's stream has read bronze, as Delta's source writes it; None before its first batch."""
-    done = committed_offsets(settings.checkpoint(SILVER[name]))
-    return done[0] if done else None
 
 
 class SilverStream:

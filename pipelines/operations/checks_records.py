@@ -10,9 +10,8 @@ from pyspark.sql import functions as F
 from bronze.raw_events import BRONZE, COORDINATE_NAMES
 from lakehouse.dataframes import union
 from lakehouse.table import Table
-from pipelines import refine
 from pipelines.operations.check import Check, check_no_rows, format_coordinates
-from pipelines.operations.offsets import rows_read
+from pipelines.operations.offsets import rows_read, silver_offset
 from pipelines.runtime.job import Job
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
@@ -70,7 +69,7 @@ def outcomes(job: Job, name: str) -> DataFrame:
 def processed_records(job: Job, name: str) -> DataFrame:
     """The bronze rows that silver's stream has read: those of the versions below the one it reads next."""
     table = BRONZE[name]
-    offset = refine.position(job.settings, name)
+    offset = silver_offset(job.settings, name)
     return rows_read(job, table, offset) if offset else job.lake.empty(table)
 
 

@@ -14,7 +14,8 @@ from rich.table import Table as Grid
 
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
-from pipelines import gold_builder, refine
+from pipelines import gold_builder
+from pipelines.operations.offsets import silver_offset
 from pipelines.runtime.catalog import TABLES, table_named
 from pipelines.runtime.completion import complete_table
 from pipelines.runtime.console import call, out, print_json, spinner
@@ -115,7 +116,7 @@ def _reader_behind(job: Job, table: Table, hours: float) -> str:
     """Why a table's old files must stay: a stream has yet to read a version that needs them."""
     try:
         if table.layer == "bronze":
-            name, at = SILVER[table.short_name].name, refine.position(job.settings, table.short_name)
+            name, at = SILVER[table.short_name].name, silver_offset(job.settings, table.short_name)
         else:
             name, at = gold_builder.STREAM, gold_builder.read_offsets(job.settings).get(table.name)
     except OutsideError as error:

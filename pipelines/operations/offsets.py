@@ -1,14 +1,25 @@
-"""Read what a stream has processed of a table: the rows of the versions before its offset."""
+"""Read what a stream has processed of a table: its offset, and the rows of the versions before it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import DataFrame
-
+from lakehouse.checkpoints import committed_offsets
 from lakehouse.table import Table
-from pipelines.runtime.job import Job
+from pipelines.runtime.settings import Settings
+from silver.events import SILVER
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from pipelines.runtime.job import Job
+
+
+def silver_offset(settings: Settings, event: str) -> dict[str, Any] | None:
+    """Where an event's stream stands in bronze, as Delta's source writes it; None before its first batch."""
+    offsets = committed_offsets(settings.checkpoint(SILVER[event]))
+    return offsets[0] if offsets else None
 
 
 def rows_read(job: Job, table: Table, offset: Mapping[str, Any], *, at_least: int = -1) -> DataFrame:

@@ -15,8 +15,8 @@ from bronze.raw_events import BRONZE
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.checkpoints import committed_offsets
 from lakehouse.errors import LakehouseError, OutsideError
-from pipelines import gold_builder, refine
-from pipelines.operations import five_vs
+from pipelines import gold_builder
+from pipelines.operations.offsets import silver_offset
 from pipelines.query.delta_reader import newest, no_lake, open_tables
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
@@ -59,6 +59,8 @@ def status(
     """Show how each stream stands: last batch, what is still to read, how fresh, what went wrong."""
     settings = load_settings()
     if show_five_vs:
+        from pipelines.operations import five_vs  # reads rows by Arrow, which takes a while to load
+
         measures = five_vs.run_five_vs(settings)
         if as_json:
             print_json([asdict(one) for one in measures])
@@ -181,7 +183,7 @@ def _behind(
             read = (committed_offsets(settings.checkpoint(BRONZE[event])) or [{}])[0].get(event, {})
             return None if ends is None else _offsets_behind(event, read, ends)
         if layer == "silver":
-            return _commits_behind(tables.get(f"bronze.{event}"), refine.position(settings, event))
+            return _commits_behind(tables.get(f"bronze.{event}"), silver_offset(settings, event))
         if stream == gold_builder.STREAM:
             at, built = gold_builder.read_offsets(settings), gold_builder.base_versions(settings)
             each = [

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from gold.pipeline_metrics import TABLE
@@ -25,7 +25,9 @@ from lakehouse.errors import OutsideError
 from lakehouse.locks import WriterLock
 from lakehouse.streams import BATCH_METRICS, Stream
 from pipelines.runtime.console import describe_error
-from pipelines.runtime.job import Job
+
+if TYPE_CHECKING:
+    from pipelines.runtime.job import Job
 
 FLUSH_INTERVAL_SECONDS = 60.0
 """How often a continuous job moves its pending metrics into the table."""

@@ -72,6 +72,11 @@ def test_a_command_that_reads_tables_loads_no_spark(lake, tmp_path, command):
     assert loaded(*words, **environment) & {*HEAVY, "confluent_kafka", "pyarrow"} == set()
 
 
+def test_status_loads_kafka_and_no_spark(lake, tmp_path):
+    packages = loaded("status", CLICKSTREAM_LAKE=lake, CLICKSTREAM_STATE=str(tmp_path / "state"))
+    assert packages & {*HEAVY, "pyarrow"} == set()
+
+
 def _silent(command: Any, path: str) -> Iterator[str]:
     if not (command.help or "").strip():
         yield path
