@@ -36,3 +36,16 @@ def test_gold_is_flat_and_plainly_typed(table):
     for column in table.columns:
         assert PLAIN.fullmatch(column.type), (column.name, column.type)
     assert not any("deletionVectors" in key or "columnMapping" in key for key in table.properties)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_a_key_is_never_null(table):
+    required = {column.name for column in table.columns if column.required}
+    assert set(table.key) <= required
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_a_rule_is_named_by_what_holds(table):
+    for name, rule in table.rules.items():
+        assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", name), name
+        assert rule.strip(), name

@@ -14,6 +14,7 @@ import pytest
 from deltalake import DeltaTable
 
 from notebooks.execute import NOTEBOOKS, executed
+from pipelines.runtime.catalog import TABLES
 from tests.support.pages import ON_THE_DEMO
 from tests.support.workbook_reader import read_sheet
 
@@ -174,6 +175,18 @@ def test_a_second_generation_trained_by_spark_submit_goes_live_and_scores_what_c
     }
     assert {last[visit] for visit in scored["2"]} == {"2"}
     assert {last[visit] for visit in scored["1"] - scored["2"]} == {"1"}
+
+
+def test_verify_after_the_demo_lacks_only_kafka(installation):
+    done = run(installation, "clickstream", "verify", "--json")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "clickstream broker start" in done.stderr
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert [name for name, check in checks.items() if check["done"] and not check["ok"]] == []
+    assert sum(not check["done"] for check in checks.values()) == 6
+    rows_of = {name: check["figures"]["rows"] for name, check in checks.items() if "required columns" in name}
+    assert len(rows_of) == len(TABLES)
+    assert [name for name, count in rows_of.items() if not count and not name.startswith("gold.model_metrics")] == []
 
 
 def test_wrong_use_is_one_sentence_and_exit_code_two(installation):
