@@ -79,11 +79,11 @@ def gold(job: Job, name: str, sql: str):
 
 
 def test_gold_equals_figures_counted_from_the_file(otto):
-    visits = [json.loads(line) for line in OTTO.read_text().splitlines()]
+    sessions = [json.loads(line) for line in OTTO.read_text().splitlines()]
     events = [
-        (visit["session"], datetime.fromtimestamp(one["ts"] / 1_000, UTC), one["type"], one["aid"])
-        for visit in visits
-        for one in visit["events"]
+        (session["session"], datetime.fromtimestamp(event["ts"] / 1_000, UTC), event["type"], event["aid"])
+        for session in sessions
+        for event in session["events"]
     ]
 
     def per(key, wanted=("clicks", "carts", "orders")):
