@@ -27,20 +27,20 @@ from silver.quarantine import QUARANTINE, waiting
 
 @dataclass(frozen=True)
 class Replay:
-    """What became, or would become, of the waiting records that were judged again."""
+    """What became, or would become, of the waiting records that were validated again."""
 
-    judged: int
+    validated: int
     good: int
     still_bad: dict[str, int]
 
     @property
     def waiting(self) -> int:
         """How many still break the contract."""
-        return self.judged - self.good
+        return self.validated - self.good
 
 
-def chosen(job: Job, event: str = "", rule: str = "", since: str = "") -> DataFrame:
-    """The waiting rows of the quarantine that the options name.
+def open_records(job: Job, event: str = "", rule: str = "", since: str = "") -> DataFrame:
+    """The open rows of the quarantine that the options select.
 
     Raises UsageError where an option names nothing that exists.
     """
@@ -67,61 +67,63 @@ def replay(
     """Validate the waiting records again under the current contract: the good ones enter silver."""
     result = run_replay(open_job("quarantine"), event=event, rule=rule, since=since, dry_run=dry_run)
     if as_json:
-        print_json({"judged": result.judged, "good": result.good, "still_bad": result.still_bad, "dry_run": dry_run})
+        print_json({"judged": result.validated, "good": result.good, "still_bad": result.still_bad, "dry_run": dry_run})
         return
     would = "would enter" if dry_run else "entered"
-    out.print(f"{result.judged:,} judged again: {result.good:,} {would} silver, {result.waiting:,} still wait.")
+    out.print(f"{result.validated:,} validated again: {result.good:,} {would} silver, {result.waiting:,} still wait.")
     for name, count in result.still_bad.items():
         out.print(f"  {name} {count:,}")
     if not dry_run and result.good:
-        out.print("`clickstream aggregate` brings gold up to them.")
+        out.print("`clickstream aggregate` updates gold with them.")
 
 
 def run_replay(job: Job, *, event: str = "", rule: str = "", since: str = "", dry_run: bool = False) -> Replay:
-    """Judges open rows again; the good ones get their fate in silver, the rest their new reasons.
+    """Validates open rows again; the good ones enter silver, the others get their new violations.
 
-    Safe to repeat and to interrupt: first the good ones are settled, which settling again does
-    not change, and only then does the quarantine say so.
+    Safe to repeat and to interrupt: the good ones are written to silver first, which is idempotent,
+    and only then the quarantine marks them as replayed.
     """
     for table in (*SILVER.values(), QUARANTINE, DUPLICATES):
         job.lake.ensure(table)
-    rows = chosen(job, event, rule, since)
-    judged, good, still_bad = 0, 0, dict[str, int]()
+    rows = open_records(job, event, rule, since)
+    validated, good, still_bad = 0, 0, dict[str, int]()
     for kind in EVENTS.values():
         again = validate_records(kind)(rows.where(F.col("topic") == kind.name)).persist(StorageLevel.MEMORY_AND_DISK)
         try:
             counts = again.groupBy(F.col("violations.rule").alias("rules")).count().collect()
-            judged += sum(row["count"] for row in counts)
+            validated += sum(row["count"] for row in counts)
             good += sum(row["count"] for row in counts if row["rules"] is None)
             for row in counts:
                 for name in set(row["rules"] or ()):
                     still_bad[name] = still_bad.get(name, 0) + row["count"]
             if counts and not dry_run:
                 write_silver_batch(job.lake, kind, again.where("violations IS NULL"))
-                _write_down(job, kind, again)
+                _update_quarantine(job, kind, again)
         finally:
             again.unpersist()
-    return Replay(judged, good, dict(sorted(still_bad.items(), key=lambda item: (-item[1], item[0]))))
+    return Replay(validated, good, dict(sorted(still_bad.items(), key=lambda item: (-item[1], item[0]))))
 
 
-def _write_down(job: Job, event: EventType, judged: DataFrame) -> None:
-    """Marks the good ones as replayed, and gives the rest their new reasons."""
+def _update_quarantine(job: Job, event: EventType, validated: DataFrame) -> None:
+    """Marks the good records as replayed, and gives the others their new violations."""
     now = F.current_timestamp()
-    new = waiting(judged, event.version).select(*COORDINATE_NAMES, "rules", "sentences", F.lit("open").alias("status"))
-    replayed = judged.where("violations IS NULL").select(
+    still_open = waiting(validated, event.version).select(
+        *COORDINATE_NAMES, "rules", "sentences", F.lit("open").alias("status")
+    )
+    replayed = validated.where("violations IS NULL").select(
         *COORDINATE_NAMES,
         F.lit(None).cast("ARRAY<STRING>").alias("rules"),
         F.lit(None).cast("ARRAY<STRING>").alias("sentences"),
         F.lit("replayed").alias("status"),
     )
-    verdicts = new.unionByName(replayed).select(
+    updates = still_open.unionByName(replayed).select(
         *COORDINATE_NAMES, *(F.col(name).alias(f"_{name}") for name in ("rules", "sentences", "status"))
     )
     with job.lake.writing(QUARANTINE):
         rows = (
             job.lake.read(QUARANTINE)
             .where("status = 'open'")
-            .join(verdicts, COORDINATE_NAMES)
+            .join(updates, COORDINATE_NAMES)
             .withColumns(
                 {
                     "rules": F.coalesce("_rules", "rules"),
@@ -136,19 +138,19 @@ def _write_down(job: Job, event: EventType, judged: DataFrame) -> None:
         job.lake.upsert(QUARANTINE, rows)
 
 
-def replayed_halfway(job: Job) -> DataFrame:
-    """Open rows whose records have their place already: a replay settled them and died before it said so."""
+def half_replayed(job: Job) -> DataFrame:
+    """Open rows whose records are in silver or duplicates: a replay died before it marked them as replayed."""
     for table in (*SILVER.values(), QUARANTINE, DUPLICATES):
         job.lake.ensure(table)
-    placed = union([job.lake.read(table).select(COORDINATE_NAMES) for table in (*SILVER.values(), DUPLICATES)])
-    return job.lake.read(QUARANTINE).where("status = 'open'").join(placed, COORDINATE_NAMES, "left_semi")
+    written = union([job.lake.read(table).select(COORDINATE_NAMES) for table in (*SILVER.values(), DUPLICATES)])
+    return job.lake.read(QUARANTINE).where("status = 'open'").join(written, COORDINATE_NAMES, "left_semi")
 
 
 def finish_replay(job: Job) -> None:
-    """Says of such rows that they were replayed."""
+    """Marks such rows as replayed."""
     with job.lake.writing(QUARANTINE):
         done = {"status": F.lit("replayed"), "last_judged_at": F.current_timestamp()}
-        job.lake.upsert(QUARANTINE, replayed_halfway(job).withColumns(done))
+        job.lake.upsert(QUARANTINE, half_replayed(job).withColumns(done))
 
 
 def discard(
@@ -167,16 +169,16 @@ def discard(
 
 
 def run_discard(job: Job, *, reason: str, event: str = "", rule: str = "", since: str = "") -> int:
-    """Marks open rows as discarded, and says how many.
+    """Marks open rows as discarded, and returns how many.
 
     Raises UsageError where the reason is blank, or where no option says which rows.
     """
     if not reason.strip():
-        raise UsageError("Discarding needs a reason.", "Say it with --reason, for whoever asks later.")
+        raise UsageError("Discarding needs a reason.", "Give it with --reason; it is kept with the records.")
     if not (event or rule or since):
-        raise UsageError("Discarding everything at once is refused.", "Say which with --event, --rule or --since.")
+        raise UsageError("Discarding everything at once is refused.", "Select records with --event, --rule or --since.")
     with job.lake.writing(QUARANTINE):
-        rows = chosen(job, event, rule, since).withColumns(
+        rows = open_records(job, event, rule, since).withColumns(
             {"status": F.lit("discarded"), "discard_reason": F.lit(reason.strip())}
         )
         count = rows.count()

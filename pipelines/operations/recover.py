@@ -87,7 +87,7 @@ def run_recover(job: Job, *, apply: bool = False, only: str = "") -> list[Findin
 
 def _replay(job: Job, *, apply: bool) -> Finding:
     """Whether a replay from quarantine was interrupted. It is finished if ``apply``."""
-    count = quarantine.replayed_halfway(job).count()
+    count = quarantine.half_replayed(job).count()
     if not count:
         return Finding(QUARANTINE.name)
     if apply:

@@ -44,7 +44,7 @@ def test_a_replay_moves_to_silver_what_the_contract_now_takes(job, tables, monke
     grown = dataclasses.replace(EVENTS["interactions"], fields=tuple(map(with_teleport, EVENTS["interactions"].fields)))
     monkeypatch.setattr(quarantine, "EVENTS", {**EVENTS, "interactions": grown})
     planned = quarantine.run_replay(job, dry_run=True)
-    assert (planned.judged, planned.good, planned.waiting) == (4, 2, 2)
+    assert (planned.validated, planned.good, planned.waiting) == (4, 2, 2)
     assert tables.read(SILVER["interactions"]).count() == 0
     assert quarantine.run_replay(job) == planned
     assert rows(tables.read(SILVER["interactions"]), "offset", "interaction_type") == [(0, "teleport")]
@@ -72,10 +72,10 @@ def test_a_replay_that_was_interrupted_is_finished_by_recover(job, monkeypatch):
     grown = dataclasses.replace(EVENTS["interactions"], fields=tuple(map(with_teleport, EVENTS["interactions"].fields)))
     with monkeypatch.context() as patched:
         patched.setattr(quarantine, "EVENTS", {**EVENTS, "interactions": grown})
-        patched.setattr(quarantine, "_write_down", lambda *_: sys.exit("killed"))
+        patched.setattr(quarantine, "_update_quarantine", lambda *_: sys.exit("killed"))
         with pytest.raises(SystemExit):
             quarantine.run_replay(job)
-    assert quarantine.replayed_halfway(job).count() == 1
+    assert quarantine.half_replayed(job).count() == 1
     monkeypatch.setattr(recover, "all_streams", lambda _: [])
     (finding,) = recover.run_recover(job, apply=True)
     assert "1 records are in silver" in finding.problem
