@@ -47,6 +47,7 @@ _SETTINGS = f"""# Settings
 
 `conf/base.toml` has the defaults. `conf/<environment>.toml` overrides it, and environment variables override both: two
 underscores lead into a part, as in `CLICKSTREAM_SPARK__DRIVER_MEMORY=2g`. A variable that is no setting is refused.
+A setting that is a table is JSON: `CLICKSTREAM_KAFKA__CLIENT={{"security.protocol": "SASL_SSL"}}`.
 
 The lake and the state are a whole installation; several can run side by side. Checkpoints and tables belong together:
 back up both.
