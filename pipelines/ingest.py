@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bronze.raw_events import BRONZE, raw_events
 from lakehouse.checkpoints import has_planned_batch, resumes_at
+from lakehouse.errors import UsageError
 from lakehouse.signals import stopping
 from lakehouse.streams import Progress, Stream, current_query_id, with_batch_metrics
 from lakehouse.table import Table
@@ -16,6 +17,7 @@ from pipelines.runtime.console import call
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.options import AsJson, Continuous
+from pipelines.runtime.settings import Settings
 from pipelines.runtime.stream_runner import report, run_streams
 from producers import kafka
 
@@ -33,9 +35,12 @@ def ingest(continuous: Continuous = False, as_json: AsJson = False) -> None:
 def run_ingest(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     """Appends what Kafka holds to bronze; goes on with what comes where ``continuous``.
 
-    Raises OutsideError where there is no Kafka or a topic is missing.
+    Raises OutsideError where there is no Kafka or a topic is missing, UsageError where a topic misdates or loses
+    records.
     """
-    return run_streams(job, "ingest", streams(job), continuous=continuous)
+    made = streams(job)
+    refuse_flawed_topics(job.settings)
+    return run_streams(job, "ingest", made, continuous=continuous)
 
 
 def streams(job: Job) -> list[Stream]:
@@ -43,6 +48,14 @@ def streams(job: Job) -> list[Stream]:
     servers = bootstrap_servers(job.settings)
     topics = kafka.topic_ids(servers, list(BRONZE), job.settings.kafka.client)
     return [BronzeStream(job, table, servers, topics[name]).stream() for name, table in BRONZE.items()]
+
+
+def refuse_flawed_topics(settings: Settings) -> None:
+    """Raises UsageError for a topic that misdates or loses records, unless ``kafka.tolerate`` names that."""
+    for flaw in kafka.topic_flaws(bootstrap_servers(settings), BRONZE, settings.kafka.client):
+        if flaw.kind not in settings.kafka.tolerate:
+            take = f'Or set kafka.tolerate = ["{flaw.kind}"] in conf/, which says what is lost then.'
+            raise UsageError(flaw.problem, f"{flaw.hint} {take}")
 
 
 def next_offsets(job: Job, table: Table, topic_id: str) -> dict[int, int]:

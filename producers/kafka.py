@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from confluent_kafka import (
     TIMESTAMP_LOG_APPEND_TIME,
@@ -85,6 +85,16 @@ class TopicInfo(NamedTuple):
 
     topic_id: str
     partitions: int
+
+
+@dataclass(frozen=True)
+class TopicFlaw:
+    """A setting of a topic that misdates or loses records: its kind, a sentence, and the command that alters it."""
+
+    topic: str
+    kind: Literal["sender_time", "compaction"]
+    problem: str
+    hint: str
 
 
 class Sender:
@@ -234,21 +244,57 @@ def ensure_topics(
     there = _topics(admin, bootstrap, wait_seconds)
     new = [NewTopic(name, partitions, replication_factor, config=_TOPIC) for name in wanted if name not in there]
     _create(admin, bootstrap, new)
-    old = [name for name in wanted if name in there]
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in old]
-    with _outside(bootstrap):
-        for name, answer in zip(old, admin.describe_configs(resources).values() if old else (), strict=True):
-            if answer.result(wait_seconds)["message.timestamp.type"].value != "LogAppendTime":
-                raise UsageError(
-                    f"The topic {name} at {bootstrap} keeps the sender's time, not the broker's.",
-                    f"Run kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics --entity-name "
-                    f"{name} --add-config message.timestamp.type=LogAppendTime.",
-                )
+    for flaw in topic_flaws(bootstrap, [name for name in wanted if name in there], client, wait_seconds=wait_seconds):
+        if flaw.kind == "sender_time":
+            raise UsageError(flaw.problem, flaw.hint)
     deadline = time.monotonic() + wait_seconds
     while missing := [name for name in wanted if name not in _topics(admin, bootstrap, wait_seconds)]:
         if time.monotonic() > deadline:
             raise _missing(bootstrap, missing)
         time.sleep(0.05)
+
+
+def topics_there(
+    bootstrap: str,
+    names: Iterable[str],
+    client: Mapping[str, str] | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+) -> list[str]:
+    """Those of the topics that exist."""
+    there = _topics(_client(_Admin, bootstrap, client or {}), bootstrap, wait_seconds)
+    return [name for name in names if name in there]
+
+
+def topic_flaws(
+    bootstrap: str,
+    names: Iterable[str],
+    client: Mapping[str, str] | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+) -> list[TopicFlaw]:
+    """What is set at topics by which records are misdated or lost before anybody reads them.
+
+    Raises OutsideError where Kafka does not tell a topic's settings, as without the right to DescribeConfigs.
+    """
+    wanted = list(names)
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in wanted]
+    admin, found = _client(_Admin, bootstrap, client or {}), []
+    alter = f"Run kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics --entity-name"
+    with _outside(bootstrap):
+        answers = admin.describe_configs(resources).values() if wanted else ()
+        for name, answer in zip(wanted, answers, strict=True):
+            config = answer.result(wait_seconds)
+            if config["message.timestamp.type"].value != "LogAppendTime":
+                problem = f"The topic {name} at {bootstrap} keeps the sender's time, not the broker's."
+                hint = f"{alter} {name} --add-config message.timestamp.type=LogAppendTime."
+                found.append(TopicFlaw(name, "sender_time", problem, hint))
+            if "compact" in config["cleanup.policy"].value:
+                problem = f"The topic {name} at {bootstrap} is compacted: Kafka deletes records that share a key."
+                found.append(
+                    TopicFlaw(name, "compaction", problem, f"{alter} {name} --add-config cleanup.policy=delete.")
+                )
+    return found
 
 
 def topic_ids(

@@ -25,6 +25,8 @@ from lakehouse.jvm import find_java
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.kafka_endpoint import broker_of, reachable
 from pipelines.runtime.settings import Settings, conf_folder, load_settings
+from producers import kafka
+from producers.events import EVENTS
 
 DISTRIBUTION = "clickstream-lakehouse"
 _REINSTALL = "Run `make setup`."
@@ -77,6 +79,7 @@ def examine(settings: Settings) -> list[Finding]:
         lambda: check_folder("lake", lake),
         lambda: check_folder("state", str(settings.state_root)),
         lambda: check_kafka(settings),
+        lambda: check_topics(settings),
         lambda: check_kafka_jars(settings),
         check_spark_jars,
     ]
@@ -201,6 +204,25 @@ def check_kafka(settings: Settings) -> Finding:
         hint = "Wait a moment; if that does not help, run `clickstream broker stop`, then `start`."
         return Finding("Kafka", "note", f"embedded, pid {status.pid} does not answer", hint)
     return Finding("Kafka", "note", "embedded, not running", "Start it with `clickstream broker start`.")
+
+
+def check_topics(settings: Settings) -> Finding:
+    """Whether the topics that are there keep every record, with the broker's time."""
+    servers = settings.kafka.bootstrap_servers or broker_of(settings).status().bootstrap_servers
+    if not servers or not reachable(servers):
+        return Finding("topics", "note", "unknown, no Kafka answers", "Ask again once it does.")
+    try:
+        there = kafka.topics_there(servers, EVENTS, settings.kafka.client)
+        flaws = kafka.topic_flaws(servers, there, settings.kafka.client)
+    except LakehouseError as error:
+        return Finding("topics", "note", error.message, error.hint)
+    if not there:
+        return Finding("topics", "note", "none yet", "`clickstream produce` creates them.")
+    bad = [flaw for flaw in flaws if flaw.kind not in settings.kafka.tolerate]
+    if bad:
+        return Finding("topics", "missing", " ".join(flaw.problem for flaw in bad), " ".join(flaw.hint for flaw in bad))
+    tolerated = "".join(f"; tolerated: {flaw.problem}" for flaw in flaws)
+    return Finding("topics", "ok", f"{', '.join(there)} keep every record, with the broker's time{tolerated}")
 
 
 def check_kafka_jars(settings: Settings) -> Finding:

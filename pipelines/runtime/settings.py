@@ -40,6 +40,7 @@ class KafkaSettings(_Section):
     start_timeout_seconds: Annotated[float, Field(gt=0)] = 60
     patience_seconds: Annotated[float, Field(ge=3)] = 180
     client: dict[str, str] = {}
+    tolerate: tuple[Literal["sender_time", "compaction"], ...] = ()
 
 
 class SparkSettings(_Section):

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from bronze.raw_events import BRONZE
 from lakehouse.embedded_kafka.broker import Broker
+from lakehouse.errors import UsageError
 from pipelines.ingest import run_ingest
+from pipelines.operations.doctor import check_topics
 from pipelines.operations.verify import run_verify
 from pipelines.refine import run_refine
 from pipelines.runtime.job import Job
@@ -77,3 +79,42 @@ def test_more_partitions_sizes_up_to_the_limit_and_wrong_clocks(spark, servers, 
     assert rows(job.lake.read(QUARANTINE), "rules") == [(["details_too_long"],), (["timestamp_in_future"],)]
     assert job.lake.read(SILVER["interactions"]).where("user_id = 'skewed-365'").count() == 1
     assert [check for check in run_verify(job, quick=True) if not check.ok] == []
+
+
+FLAWS = {
+    "sender_time": ({"message.timestamp.type": "CreateTime"}, "keeps the sender's time", "message.timestamp.type="),
+    "compaction": ({"message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"}, "compacted", "cleanup."),
+}
+
+
+@pytest.mark.parametrize("kind", FLAWS)
+def test_a_topic_that_misdates_or_loses_records_is_refused(spark, tmp_path, kind):
+    config, problem, cure = FLAWS[kind]
+    broker = Broker(tmp_path / "kafka")
+    try:
+        found = broker.start().bootstrap_servers
+        sound = {"message.timestamp.type": "LogAppendTime"}
+        topics = [NewTopic(name, 1, 1, config=config if name == "clicks" else sound) for name in EVENTS]
+        admin = AdminClient({"bootstrap.servers": found})
+        for answer in admin.create_topics(topics).values():
+            answer.result(30)
+        producer = Producer({"bootstrap.servers": found})
+        producer.produce("clicks", value("clicks"), b"key", timestamp=1)
+        producer.flush(30)
+        kafka = {"bootstrap_servers": found}
+        settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state", kafka=kafka)
+        job = Job(settings, spark)
+        with pytest.raises(UsageError, match=problem) as refused:
+            run_ingest(job)
+        assert cure in refused.value.hint
+        assert kind in refused.value.hint
+        assert job.lake.read(BRONZE["clicks"]).count() == 0
+        assert check_topics(settings).state == "missing"
+        tolerant = load_settings(
+            lake=str(tmp_path / "lake"), state=tmp_path / "state", kafka={**kafka, "tolerate": [kind]}
+        )
+        run_ingest(Job(tolerant, spark))
+        assert job.lake.read(BRONZE["clicks"]).count() == 1
+        assert check_topics(tolerant).state == "ok"
+    finally:
+        broker.stop(timeout=10)
