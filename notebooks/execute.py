@@ -1,4 +1,4 @@
-"""Executes the notebooks on the lake of the settings, and keeps what they show.
+"""Execute the notebooks on the lake of the settings, and save their outputs with them.
 
 Run: .venv/bin/python -m notebooks.execute
 """
@@ -22,11 +22,11 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-"""All that a notebook says of where it ran: the same on every machine."""
+"""The metadata of a saved notebook: the same on every machine."""
 
 
 def executed(path: Path) -> NotebookNode:
-    """A notebook with the outputs of a run in a kernel of its own, and nothing that only this run knows.
+    """A notebook with the outputs of a run in a kernel of its own, without traces of the machine.
 
     Raises CellExecutionError, which shows the cell, where one fails.
     """

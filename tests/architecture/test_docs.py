@@ -61,7 +61,7 @@ RUN_BY = {
     ),
     "clickstream score": "tests/pipelines/test_score.py::test_a_second_run_writes_nothing",
     "clickstream evaluate": (
-        "tests/pipelines/test_evaluate.py::test_a_version_is_evaluated_on_sessions_it_has_not_learnt_from"
+        "tests/pipelines/test_evaluate.py::test_a_version_is_evaluated_on_sessions_it_has_not_seen"
     ),
     "clickstream serve mlflow": "tests/pipelines/cli/test_serve.py::test_the_ui_answers_and_leaves_nothing_behind",
     "clickstream serve sql": (

@@ -88,7 +88,7 @@ def job(spark, tmp_path_factory):
     return job
 
 
-def test_a_version_is_evaluated_on_sessions_it_has_not_learnt_from(job):
+def test_a_version_is_evaluated_on_sessions_it_has_not_seen(job):
     (found,) = run_evaluate(job)
     assert found.is_champion
     assert found.warnings == ()
@@ -126,7 +126,7 @@ def test_nothing_new_writes_nothing(job):
     assert job.lake.version(METRICS) == before
 
 
-def test_a_champion_that_became_wrong_is_an_error_with_exit_code_1(job, monkeypatch, capsys):
+def test_a_champion_that_became_wrong_fails_with_exit_code_1(job, monkeypatch, capsys):
     before = job.lake.read(EXAMPLES).localCheckpoint()
     rows = [tuple(row) for row in before.collect()]
     place, keen = EXAMPLES.column_names.index("bought_later"), EXAMPLES.column_names.index("cart_adds")

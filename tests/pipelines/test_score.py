@@ -181,15 +181,15 @@ def test_a_run_that_died_between_two_tables_is_completed(job):
 @pytest.fixture
 def stop(monkeypatch):
     """What tells a continuous job of this test to stop."""
-    told = Stop()
+    stop_signal = Stop()
 
     @contextmanager
     def stopping():
-        yield told
+        yield stop_signal
 
     monkeypatch.setattr("lakehouse.streams.stopping", stopping)
     monkeypatch.setattr("pipelines.score.stopping", stopping)
-    return told
+    return stop_signal
 
 
 @contextmanager
@@ -264,7 +264,7 @@ def test_a_signal_ends_the_wait_for_a_champion_cleanly(tmp_path, number):
     assert not (tmp_path / "lake").exists()
 
 
-def test_scoring_survives_a_broken_store_and_follows_the_champion(job, capsys):
+def test_scoring_survives_a_broken_store_and_then_follows(job, capsys):
     fill(job, [example(1, 1, keen=True, bought=None)])
     registry = open_registry(job.settings)
     first = registry.live()
