@@ -1,4 +1,4 @@
-"""Everything once, small: from an empty machine to scored sessions, with a summary at the end."""
+"""Run the whole pipeline once on a small input, to show on an empty machine what it does."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ OTTO_SAMPLE = Path(producers.__file__).parent / "samples" / "otto.jsonl"
 """Twenty real sessions, shipped with the package."""
 
 _DIRTY, _TWICE = 0.02, 0.01
-_SIMULATED = "user_id NOT LIKE 'otto-%'"  # no model learns from real and simulated sessions together
+_SIMULATED = "user_id NOT LIKE 'otto-%'"  # a model sees no real sessions beside simulated ones
 
 
 def demo(
@@ -54,16 +54,16 @@ def demo(
     with stopping() as stop:
         _run(settings, sessions, seed, stop)
     if stop.is_set():
-        _say("stopped; run it again to go on")
+        _print_step("stopped; run it again to continue")
 
 
 def _run(settings: Settings, sessions: int, seed: int, stop: Stop) -> None:
     began = time.monotonic()
     with _kafka(settings) as servers:
-        _say(f"Kafka runs at {servers}")
+        _print_step(f"Kafka runs at {servers}")
         delivered = [_produce(settings, sessions, seed)]
         delivered.append(replay_into(settings, OTTO_SAMPLE, "otto"))
-        _say(f"{delivered[-1].total:,} events of real shoppers sent (the OTTO sample)")
+        _print_step(f"{delivered[-1].total:,} events of a real shop sent (the OTTO sample)")
         failed = [failure for delivery in delivered for failure in delivery.failed]
         if failed:
             raise OutsideError(f"{len(failed)} events were not acknowledged: {failed[0].reason}.", "Run it again.")
@@ -74,11 +74,11 @@ def _run(settings: Settings, sessions: int, seed: int, stop: Stop) -> None:
             rows = sum(one.rows for one in step(job).values())
             if stop.is_set():
                 return
-            _say(f"{name}: {rows:,} rows in {time.monotonic() - at:.1f} s")
+            _print_step(f"{name}: {rows:,} rows in {time.monotonic() - at:.1f} s")
         trained = _learn(job)
         if trained is not None:
             scored = run_score(job)
-            _say(f"score: {scored.scored:,} sessions")
+            _print_step(f"score: {scored.scored:,} sessions")
     summary(job, trained, time.monotonic() - began)
 
 
@@ -88,7 +88,7 @@ def _kafka(settings: Settings) -> Iterator[str]:
     if settings.kafka.bootstrap_servers:
         yield settings.kafka.bootstrap_servers
         return
-    broker = broker_of(settings, _say)
+    broker = broker_of(settings, _print_step)
     was_running = broker.status().running
     with err.status("starting Kafka (the first time it fetches its jars)"):
         status = broker.start()
@@ -97,19 +97,19 @@ def _kafka(settings: Settings) -> Iterator[str]:
     finally:
         if not was_running:
             broker.stop()
-            _say("Kafka stopped; its records stay")
+            _print_step("Kafka stopped; its records stay")
 
 
-def _say(text: str) -> None:
+def _print_step(text: str) -> None:
     err.print(f"[dim]·[/] {escape(text)}")
 
 
 def _produce(settings: Settings, sessions: int, seed: int) -> Delivery:
-    """Simulated sessions that end now; a second run sends the very same events again, and says so."""
+    """Send simulated sessions that end now; a second run sends the same events again, and says so."""
     mark = settings.state_root / "demo.json"
     if mark.exists():
         until = datetime.fromisoformat(json.loads(mark.read_text(encoding="utf-8"))["until"])
-        _say("this installation has seen the demo: the same events come again, and none of them may count twice")
+        _print_step("the demo has run here before: the same events are sent again, and each is a duplicate")
     else:
         until = datetime.now(UTC).replace(microsecond=0)
         mark.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,9 @@ def _produce(settings: Settings, sessions: int, seed: int) -> Delivery:
     delivery = simulate_into(
         settings, sessions, seed=seed, until=until, dirty=_DIRTY, duplicates=_TWICE, truth=settings.truth
     )
-    _say(f"{delivery.total:,} events of {sessions:,} simulated sessions sent, {_DIRTY:.0%} of them broken on purpose")
+    _print_step(
+        f"{delivery.total:,} events of {sessions:,} simulated sessions sent, {_DIRTY:.0%} of them broken on purpose"
+    )
     return delivery
 
 
@@ -128,14 +130,16 @@ def _learn(job: Job) -> TrainingResult | None:
         with err.status("training"):
             result = run_train(job, where=_SIMULATED)
     except DataError as error:
-        _say(f"train: {error}")
+        _print_step(f"train: {error}")
         return None
     registry = open_registry(job.settings)
-    _say(f"train: version {result.version.number} of {registry.model} in {time.monotonic() - at:.1f} s")
+    _print_step(f"train: version {result.version.number} of {registry.model} in {time.monotonic() - at:.1f} s")
     if registry.champion() is None:
         with registry.alone():
             promote(registry, result.version, "The demo needs one that scores.")
-        _say("train: made live all the same, as `clickstream models promote` does, to have something that scores")
+        _print_step(
+            "train: made live all the same, as `clickstream models promote` does, to have something that scores"
+        )
     return result
 
 
@@ -143,11 +147,11 @@ def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
     """What came of it, for a person."""
     out.print()
     out.print(Panel.fit(f"[bold]From Kafka to scored sessions in {seconds:.0f} seconds[/]", border_style="green"))
-    out.print("[bold]Every record has one fate[/]")
-    out.print(_fates(job))
+    out.print("[bold]Every record is kept, quarantined or a duplicate[/]")
+    out.print(_outcome_grid(job))
     out.print("[bold]Rows[/]")
     out.print(_rows(job))
-    out.print("A visit none of whose records was good has no row in gold.")
+    out.print("A session without a valid record has no row in gold.")
     if trained is not None:
         out.print("[bold]Who will buy?[/] " + escape(trained.decision.reason))
         if not trained.decision.promoted:
@@ -156,7 +160,7 @@ def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
         for note in trained.record.notes():
             out.print(escape(note))
         out.print("[bold]The ten sessions most likely to buy, those still open first[/]")
-        out.print(_likely(job))
+        out.print(_likely_buyers(job))
     settings = job.settings
     out.print("[bold]Open next[/]")
     for command, what in (
@@ -185,8 +189,8 @@ def _grid(*titles: str) -> Grid:
     return grid
 
 
-def _fates(job: Job) -> Grid:
-    grid = _grid("event", "received", "kept", "quarantined", "repeated")
+def _outcome_grid(job: Job) -> Grid:
+    grid = _grid("event", "received", "kept", "quarantined", "duplicates")
     totals = job.lake.read(QUALITY).where(F.col("rule") == ALL)
     sums = [F.sum(name) for name in ("received", "kept", "quarantined", "duplicates")]
     for row in totals.groupBy("event").agg(*sums).orderBy("event").collect():
@@ -215,21 +219,21 @@ def _model(trained: TrainingResult) -> Grid:
     return grid
 
 
-def _likely(job: Job) -> Grid:
-    grid = _grid("user_id", "session_id", "chance", "after events", "open", "why")
+def _likely_buyers(job: Job) -> Grid:
+    grid = _grid("user_id", "session_id", "probability", "after events", "open", "why")
     sessions = job.lake.read(SESSIONS).select("user_id", "session_id", "is_closed", "bought")
     rows = (
         job.lake.read(PREDICTIONS)
         .join(sessions.where(~F.col("bought")), ["user_id", "session_id"])
-        # Those who are still there can still be won.
+        # An open session can still be influenced.
         .orderBy("is_closed", F.desc("probability"), F.desc("cut_at"), "user_id", "session_id")
         .limit(10)
         .collect()
     )
     for row in rows:
         is_open = "no" if row["is_closed"] else "yes"
-        chance, cut = f"{row['probability']:.0%}", str(row["cut"])
-        grid.add_row(row["user_id"], row["session_id"], chance, cut, is_open, escape(row["path"]))
+        probability, cut = f"{row['probability']:.0%}", str(row["cut"])
+        grid.add_row(row["user_id"], row["session_id"], probability, cut, is_open, escape(row["path"]))
     return grid
 
 

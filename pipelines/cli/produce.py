@@ -60,9 +60,9 @@ class Run:
         if self.stopped_by is not None:
             raise typer.Exit(128 + self.stopped_by)
         if failed := len(self.delivery.failed):
-            raise OutsideError(f"{failed:,} records were not acknowledged.", "Mend what is listed and send them again.")
+            raise OutsideError(f"{failed:,} records were not acknowledged.", "Fix what is listed and send them again.")
         if lines := len(self.unreadable):
-            raise DataError(f"{lines:,} lines could not be read.", "Mend what is listed and replay them.")
+            raise DataError(f"{lines:,} lines could not be read.", "Fix what is listed and replay them.")
 
 
 def simulate_into(settings: Settings, sessions: int, *, rate: float | None = None, **options: Any) -> Delivery:
@@ -255,7 +255,7 @@ def _speed(text: str) -> float | None:
 
 @contextmanager
 def _stoppable(run: Run) -> Iterator[None]:
-    """Turn SIGTERM and Ctrl-C into a wish to stop: an exception in the middle of a send would spoil the counts."""
+    """Note SIGTERM and Ctrl-C for the sending loop: an exception in the middle of a send would spoil the counts."""
 
     def stop(number: int, _: FrameType | None) -> None:
         run.stopped_by = signal.Signals(number)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from lakehouse.atomic_files import draft_of
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
 from pipelines.query.delta_reader import opened
@@ -106,21 +106,18 @@ def write_whole(file: Path, write: Callable[[Path], object], *, force: bool) -> 
 
     Raises UsageError where the file is there and ``force`` is not given, or its folder is not there.
     """
-    draft = file.with_name(f".{os.getpid()}.new")  # as short as can be: a long name may have room for itself alone
     try:
         if file.is_dir() or (file.exists() and not force):
             raise UsageError(f"{file} is there already.", "Name another file, or give --force to write over it.")
         if not file.absolute().parent.is_dir():
-            raise UsageError(f"There is no folder {file.absolute().parent}.", "Make it first.")
-        write(draft)
-        draft.replace(file)
+            raise UsageError(f"There is no folder {file.absolute().parent}.", "Create it first.")
+        # The draft's name is as short as can be: a long name of the file may have room for itself alone.
+        with draft_of(file, f".{os.getpid()}.new") as draft:
+            write(draft)
     except OSError as error:
         raise OutsideError(
             f"{file} cannot be written: {error.strerror or error}.", "Fix that, and run it again."
         ) from None
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def harmless(text: str) -> str:

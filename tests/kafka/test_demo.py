@@ -56,7 +56,12 @@ def rows(environment, name):
 def test_the_demo_goes_from_nothing_to_scored_sessions_and_stops_what_it_started(installation):
     done = run(installation, "clickstream", "demo", "--sessions", "300")
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("Every record has one fate", "average", "The ten sessions most likely to buy", "Open next"):
+    for words in (
+        "Every record is kept, quarantined or a duplicate",
+        "average",
+        "The ten sessions most likely to buy",
+        "Open next",
+    ):
         assert words in done.stdout
 
     heard = [row for name in ("page_views", "clicks", "interactions") for row in rows(installation, f"bronze/{name}")]
