@@ -53,7 +53,7 @@ def rows(environment, name):
     return DeltaTable(f"{environment['CLICKSTREAM_LAKE']}/{name}").to_pyarrow_table().to_pylist()
 
 
-def test_the_demo_goes_from_nothing_to_scored_sessions_and_stops_what_it_started(installation):
+def test_the_demo_scores_sessions_and_stops_what_it_started(installation):
     done = run(installation, "clickstream", "demo", "--sessions", "300")
     assert done.returncode == 0, done.stdout + done.stderr
     for words in (
@@ -120,7 +120,7 @@ def test_the_first_notebook_counts_visits_as_other_tables_do(installation, said)
     )
 
 
-def test_the_second_notebook_finds_no_leak_and_the_figures_that_training_kept(installation, said):
+def test_the_second_notebook_finds_no_leak(installation, said):
     recounted, period, precision = said["02_is_the_model_honest"].splitlines()
     (examples,) = ask(installation, "SELECT count(*) FROM gold_training_examples")
     assert recounted == f"{examples:,} rows were counted again: 0 differ, and 0 saw a purchase."
@@ -153,7 +153,7 @@ def test_the_third_notebook_measures_what_the_tables_hold(installation, said):
     )
 
 
-def test_a_second_generation_trained_by_spark_submit_goes_live_and_scores_what_comes_next(installation):
+def test_a_second_generation_by_spark_submit_goes_live(installation):
     arguments = ("--properties-file", "conf/spark-defaults.conf", "pipelines/train.py", "--max-depth", "3", "--json")
     trained = run(installation, "spark-submit", *arguments)
     assert trained.returncode == 0, trained.stdout + trained.stderr

@@ -1,0 +1,125 @@
+"""Code and tests lie where one looks for them, in files and under names that are short enough."""
+
+from __future__ import annotations
+
+import ast
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("lakehouse", "producers", "bronze", "silver", "gold", "pipelines")
+MODULES = [
+    path.relative_to(ROOT)
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if path.name != "__init__.py"
+]
+TEST_FILES = sorted((ROOT / "tests").rglob("*.py"))
+
+MOST_LINES = 400
+LONG = {
+    "producers/kafka.py": "all that talks to Kafka is in one module",
+    "pipelines/train.py": "the job is yet to be split",
+}
+
+JOBS = {"ingest", "refine", "aggregate", "train", "score", "evaluate", "rebuild", "run"}
+"""The scripts for spark-submit."""
+WRITERS = {"silver_writer", "gold_builder"}
+"""What two jobs share, the stream and the rebuild."""
+
+TESTED_BY = {
+    # Declarations: every table and every event is tested for what it promises by being one.
+    "lakehouse/table.py": "tests/architecture/test_tables.py",
+    "pipelines/runtime/catalog.py": "tests/architecture/test_tables.py",
+    "producers/events/*.py": "tests/producers/contract/test_validation.py",
+    "pipelines/bi/semantic/measures/*.py": "tests/pipelines/bi/powerbi/test_measures.py",
+    # Parts of one whole, which is what a test can call.
+    "producers/contract/*.py": "tests/producers/contract/test_validation.py",
+    "producers/replay/*.py": "tests/producers/replay/test_reader.py",
+    "producers/replay/formats/*.py": "tests/producers/replay/test_reader.py",
+    "producers/simulator/parameters.py": "tests/producers/simulator/test_behaviour.py",
+    "producers/simulator/*.py": "tests/producers/simulator/test_simulator.py",
+    "silver/validation/*.py": "tests/silver/validation/test_batch.py",
+    "silver/*.py": "tests/pipelines/test_silver_writer.py",
+    "gold/shared/*.py": "tests/gold/test_sessions.py",
+    "lakehouse/dataframes.py": "tests/lakehouse/test_incremental.py",
+    "lakehouse/sql_endpoint/*.py": "tests/pipelines/query/test_thrift_endpoint.py",
+    "pipelines/bi/html/*.py": "tests/pipelines/bi/html/test_page.py",
+    "pipelines/bi/powerbi/*.py": "tests/pipelines/bi/powerbi/test_model.py",
+    "pipelines/bi/semantic/*.py": "tests/pipelines/bi/powerbi/test_report.py",
+    "pipelines/ml/*.py": "tests/pipelines/test_train.py",
+    "pipelines/operations/five_vs.py": "tests/pipelines/operations/test_status.py",
+    # Tables that one job writes are tested with it, on real rows.
+    "gold/data_quality.py": "tests/pipelines/test_jobs.py",
+    "gold/model_metrics.py": "tests/pipelines/test_evaluate.py",
+    "gold/pipeline_metrics.py": "tests/pipelines/runtime/test_stream_metrics.py",
+    "gold/prediction_log.py": "tests/pipelines/test_score.py",
+    "gold/session_predictions.py": "tests/pipelines/test_score.py",
+    # What needs a broker is tested with one.
+    "producers/kafka.py": "tests/kafka/test_producer.py",
+    "pipelines/cli/produce.py": "tests/kafka/test_producer.py",
+    "pipelines/cli/broker.py": "tests/lakehouse/embedded_kafka/test_broker.py",
+    "pipelines/cli/demo.py": "tests/kafka/test_demo.py",
+    "pipelines/cli/*.py": "tests/pipelines/cli/test_main.py",
+    "pipelines/ingest.py": "tests/kafka/test_pipeline.py",
+    "bronze/raw_events.py": "tests/kafka/test_pipeline.py",
+    "pipelines/operations/*.py": "tests/kafka/test_pipeline.py",
+    # Jobs follow each other: one lake, several jobs.
+    "pipelines/aggregate.py": "tests/gold/test_kept_up.py",
+    "pipelines/gold_builder.py": "tests/gold/test_kept_up.py",
+    "pipelines/*.py": "tests/pipelines/test_jobs.py",
+    "pipelines/runtime/*.py": "tests/pipelines/test_jobs.py",
+    "pipelines/query/duckdb_session.py": "tests/pipelines/cli/test_sql.py",
+    "lakehouse/*.py": "tests/pipelines/test_jobs.py",
+}
+"""The test of a module that has none of its name. The first pattern that matches counts."""
+
+SLEEPER = Path("tests/support/polling.py")
+
+
+def parsed(path):
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+def test_a_module_has_at_most_400_lines():
+    lines = {str(path): len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert {path: count for path, count in lines.items() if count > MOST_LINES}.keys() <= LONG.keys()
+
+
+def test_jobs_lie_flat_in_pipelines_and_nothing_else_does():
+    found = {path.stem for path in (ROOT / "pipelines").glob("*.py")}
+    assert found == {"__init__", *JOBS, *WRITERS}
+
+
+def test_tests_are_no_packages():
+    # tests/gold/__init__.py would make `import gold` find the tests.
+    packages = {path.relative_to(ROOT / "tests").parts[0] for path in TEST_FILES if path.name == "__init__.py"}
+    assert packages <= {"support"}
+
+
+def test_no_test_sleeps_except_to_poll():
+    asleep = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in TEST_FILES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"sleep", "time.sleep"}
+    ]
+    assert [place for place in asleep if place.partition(":")[0] != str(SLEEPER)] == []
+
+
+def test_a_module_has_its_test_where_one_looks_for_it():
+    missing = [
+        str(path)
+        for path in MODULES
+        if not (ROOT / "tests" / path.parent / f"test_{path.name}").exists()
+        and not any(fnmatchcase(str(path), pattern) for pattern in TESTED_BY)
+    ]
+    assert missing == [], "Write the test, or say in TESTED_BY which test has the module."
+
+
+@pytest.mark.parametrize(("pattern", "test"), TESTED_BY.items())
+def test_a_pointer_to_a_test_leads_somewhere(pattern, test):
+    assert (ROOT / test).exists()
+    assert any(fnmatchcase(str(path), pattern) for path in MODULES)
