@@ -32,7 +32,7 @@ job.spark.stop()
 
 
 def main() -> None:
-    """Makes the archive anew; where that fails it says so and no more, for everything works without it."""
+    """Rebuilds the archive; where that fails it says so and no more, for everything works without it."""
     CLASS_ARCHIVE.parent.mkdir(parents=True, exist_ok=True)
     CLASS_ARCHIVE.unlink(missing_ok=True)
     made = CLASS_ARCHIVE.with_suffix(".new")

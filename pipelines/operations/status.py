@@ -36,7 +36,7 @@ class StreamStatus:
 
     ``behind`` is what its source has and it has not read: offsets of Kafka for bronze, commits of
     tables for the others; None where that cannot be told. ``newest_arrived_at`` is when the newest
-    record that its table tells of arrived in Kafka. ``error`` is empty once it is mended.
+    record that its table tells of arrived in Kafka. ``error`` is empty once it is fixed.
     """
 
     stream: str

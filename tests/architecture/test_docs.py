@@ -24,9 +24,7 @@ BLOCKS = [command for page in PAGES for command in blocks(page.read_text(encodin
 INLINE = sorted({command for page in PAGES for command in inline(page.read_text(encoding="utf-8"))})
 
 RUN_BY = {
-    "make demo": (
-        "tests/kafka/test_demo.py::test_the_demo_goes_from_nothing_to_scored_sessions_and_stops_what_it_started"
-    ),
+    "make demo": "tests/kafka/test_demo.py::test_the_demo_scores_sessions_and_stops_what_it_started",
     "clickstream broker start": (
         "tests/lakehouse/embedded_kafka/test_broker.py::test_the_command_line_starts_shows_and_stops_it"
     ),
@@ -68,10 +66,7 @@ RUN_BY = {
         "tests/pipelines/query/test_thrift_endpoint.py::test_every_gold_table_is_listed_with_its_comments"
     ),
     ".venv/bin/python -m pip wheel": "tests/architecture/test_wheel.py::test_the_wheel_has_all_that_the_program_reads",
-    "spark-submit": (
-        "tests/kafka/test_demo.py::"
-        "test_a_second_generation_trained_by_spark_submit_goes_live_and_scores_what_comes_next"
-    ),
+    "spark-submit": "tests/kafka/test_demo.py::test_a_second_generation_by_spark_submit_goes_live",
 }
 """Which test does for real what a command does, in a process of its own or in the test's."""
 
