@@ -80,10 +80,12 @@ def relation(connection: DuckDBPyConnection, table: DeltaTable) -> DuckDBPyRelat
     """The rows of a table's version, for SQL; a column that a file has not yet is NULL there.
 
     DuckDB reads the files of a folder itself. Arrow's datasets import pandas, which takes half a second; they
-    read what lies in an object store, for which DuckDB would have to fetch an extension.
+    read what lies in an object store, for which DuckDB would have to fetch an extension, and what a file alone
+    does not say: partition columns, and the rows and names of a table that needs a newer reader.
     """
     files = table.file_uris()
-    if any("://" in file for file in files) or table.metadata().partition_columns:
+    needs_arrow = table.metadata().partition_columns or table.protocol().min_reader_version > 1
+    if needs_arrow or any("://" in file for file in files):
         return connection.from_arrow(table.to_pyarrow_dataset())
     fields = json.loads(table.schema().to_json())["fields"]
     columns = [(_quoted(field["name"]), _duckdb_type(field["type"])) for field in fields]
