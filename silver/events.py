@@ -32,7 +32,7 @@ def _fields(event: EventType) -> tuple[Column, ...]:
 def _columns(event: EventType) -> tuple[Column, ...]:
     return (
         *_fields(event),
-        Column("event_at", "TIMESTAMP", "When it happened, by the visitor's clock, in UTC.", required=True),
+        Column("event_at", "TIMESTAMP", "When it happened, by the user's clock, in UTC.", required=True),
         Column("event_on", "DATE", "The day of event_at, in UTC.", required=True),
         ARRIVED_AT,
         *COORDINATES,

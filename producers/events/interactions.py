@@ -22,7 +22,7 @@ EVENT = EventType(
         event_id(),
         choice(
             "interaction_type",
-            "What the visitor did.",
+            "What the user did.",
             choices=(
                 "scroll",
                 "zoom",

@@ -20,7 +20,7 @@ EVENT = EventType(
         session_id(),
         event_id(),
         page_url("The address of the page that was shown."),
-        url("referrer_url", "The address the visitor came from; null for a direct visit."),
+        url("referrer_url", "The address the user came from; null where they came directly."),
         category(),
         price(),
         timestamp(),
