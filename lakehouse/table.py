@@ -94,7 +94,8 @@ class Table(Source):
     When an input row changes, the rows that share its scope are computed again, from all of their
     input, and nothing else is. The names are columns of this table.
     ``cluster_by`` lays out the files, ``properties`` are Delta table properties, and ``rules``
-    are SQL conditions that every row fulfils (a rule that is NULL is broken).
+    are SQL conditions that every row fulfils (a rule that is NULL is broken): an audit checks
+    them, and no write does.
 
     Raises DeclarationError at import where the parts contradict each other.
     """

@@ -1,4 +1,4 @@
-"""Deduplicate a validated micro-batch against silver and append it; safe to repeat.
+"""Deduplicate a validated micro-batch against silver and append it; idempotent.
 
 No write depends on a transaction id. Whether a record was written already is looked up by its
 coordinates, and whether its event is in silver already by its identity. So a batch that is done again
@@ -69,7 +69,7 @@ def write_silver_batch(lake: Lake, event: EventType, validated: DataFrame) -> Ba
             if good:
                 days = sorted({part["event_on"] for part in good if not part["named"]})
                 past = _past(lake, table, days, any_named=any(part["named"] for part in good))
-                dropped = _write_first_arrivals(lake, table, good_records(validated), past)
+                dropped = _deduplicate(lake, table, good_records(validated), past)
             received, refused = sum(part["rows"] for part in parts), sum(part["rows"] for part in bad)
             return BatchCounts(received, received - refused - dropped, refused, dropped)
     finally:
@@ -107,7 +107,7 @@ def _past(lake: Lake, table: Table, days: list[date], *, any_named: bool) -> Dat
     return lake.read(table).where(named | (F.col("event_id").isNull() & same_day))
 
 
-def _write_first_arrivals(lake: Lake, table: Table, good: DataFrame, past: DataFrame) -> int:
+def _deduplicate(lake: Lake, table: Table, good: DataFrame, past: DataFrame) -> int:
     """Append the good records that are the first of their event; the rest become duplicates, and are counted."""
     hashed = F.expr(_HASH).alias("hash")
     hashes = good.select(hashed)

@@ -43,7 +43,7 @@ def _columns(event: EventType) -> tuple[Column, ...]:
 def validate_records(event: EventType) -> Callable[[DataFrame], DataFrame]:
     """The function that validates the records of one kind of event by its contract.
 
-    It returns one row per record, in the columns of the event's silver table, and two more: broken
+    It returns one row per record, in the columns of the event's silver table, and two more: violations
     (ARRAY of STRUCT rule, sentence), null for a good record, and value, the bytes of a bad one.
     A bad record's event columns are null.
     """

@@ -105,7 +105,8 @@ def _command(path: str, command: Any) -> str:
     rows = [f"| {_code(record[0])} | {cell(record[1])} |" for record in records if record]
     table = "\n".join(["| argument or option | meaning |", "|---|---|", *rows])
     text = re.sub(r"\n\n+", "\n\n", "\n".join(line.strip() for line in (command.help or "").splitlines()))
-    return f"## {path}\n\n{text.strip()}" + (f"\n\n{table}" if rows else "")
+    module = command.callback.__module__.replace(".", "/")
+    return f"## {path}\n\n{text.strip()} Module: `{module}.py`." + (f"\n\n{table}" if rows else "")
 
 
 def _summary(command: Any) -> str:

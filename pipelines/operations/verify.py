@@ -13,12 +13,12 @@ from rich.table import Table as Grid
 from bronze.raw_events import BRONZE
 from lakehouse.errors import DataError, LakehouseError, OutsideError
 from pipelines import gold_builder
-from pipelines.operations.check import Check
-from pipelines.operations.checks_checkpoints import check_checkpoints
-from pipelines.operations.checks_gold import check_gold
-from pipelines.operations.checks_kafka import check_kafka, why_kafka_cannot_answer
-from pipelines.operations.checks_records import check_record_sums, check_records
-from pipelines.operations.checks_tables import check_tables
+from pipelines.operations.verification.checkpoints import check_checkpoints
+from pipelines.operations.verification.gold import check_gold
+from pipelines.operations.verification.kafka import check_kafka, why_kafka_cannot_answer
+from pipelines.operations.verification.records import check_record_sums, check_records
+from pipelines.operations.verification.result import Check
+from pipelines.operations.verification.tables import check_tables
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import out, print_json, spinner
 from pipelines.runtime.job import Job, open_job

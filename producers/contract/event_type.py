@@ -80,7 +80,7 @@ class EventType:
 
     @property
     def version(self) -> str:
-        """The contract's version: twelve hexadecimal digits that change whenever a rule does, and not with a description."""
+        """The contract's version: twelve hexadecimal digits that change with every rule, and with no description."""
         rules = [{name: value for name, value in asdict(field).items() if name != "doc"} for field in self.fields]
         declared = {"validation": VALIDATION_VERSION, "name": self.name, "fields": rules}
         return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:12]

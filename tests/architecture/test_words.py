@@ -18,7 +18,7 @@ STORED = re.compile(r"(first|last)_judged_at|[\"`]visitors[\"`]|every_record_has
 ALLOWED = {
     "docs/glossary.md": "it says which word replaces which",
     "docs/adr/0009-the-fields-words.md": "the decision quotes the old words",
-    "pipelines/operations/checks_records.py": "a key of --json",
+    "pipelines/operations/verification/records.py": "a key of --json",
     "pipelines/operations/quarantine.py": "a key of --json",
     "pipelines/operations/quality.py": "a key of --json",
     "producers/replay/formats/retailrocket.py": "the word of that format",

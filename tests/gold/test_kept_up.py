@@ -14,8 +14,8 @@ from lakehouse import incremental
 from lakehouse.storage import Lake
 from pipelines.aggregate import run_aggregate
 from pipelines.gold_builder import incremental_tables, refresh_journal
-from pipelines.operations.checks_gold import check_gold
-from pipelines.operations.checks_tables import check_tables
+from pipelines.operations.verification.gold import check_gold
+from pipelines.operations.verification.tables import check_tables
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from silver.events import SILVER

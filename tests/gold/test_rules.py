@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.gold_builder import incremental_tables
-from pipelines.operations.checks_tables import check_tables
+from pipelines.operations.verification.tables import check_tables
 
 pytestmark = pytest.mark.spark
 

@@ -10,8 +10,8 @@ from confluent_kafka import Producer
 from bronze.raw_events import BRONZE
 from lakehouse.errors import OutsideError
 from pipelines.ingest import run_ingest
-from pipelines.operations.checks_kafka import check_kafka
 from pipelines.operations.recover import run_recover
+from pipelines.operations.verification.kafka import check_kafka
 from producers.kafka import Sender
 from tests.support.installation import installation
 

@@ -19,9 +19,9 @@ from lakehouse.errors import OutsideError
 from pipelines.aggregate import run_aggregate
 from pipelines.cli.produce import replay_into
 from pipelines.ingest import run_ingest
-from pipelines.operations.checks_checkpoints import check_checkpoints
 from pipelines.operations.recover import run_recover
 from pipelines.operations.status import run_status
+from pipelines.operations.verification.checkpoints import check_checkpoints
 from pipelines.operations.verify import run_verify
 from pipelines.rebuild import content_hash
 from pipelines.refine import run_refine

@@ -10,7 +10,7 @@ from lakehouse.errors import OutsideError
 from lakehouse.locks import WriterLock
 from pipelines.aggregate import run_aggregate
 from pipelines.operations import quarantine
-from pipelines.operations.checks_gold import check_gold
+from pipelines.operations.verification.gold import check_gold
 from pipelines.rebuild import Layer, content_hash, run_rebuild
 from pipelines.refine import run_refine
 from producers.events import EVENTS

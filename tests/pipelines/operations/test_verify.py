@@ -12,7 +12,7 @@ from bronze.raw_events import BRONZE
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import DataError, OutsideError
 from pipelines.operations import verify as module
-from pipelines.operations.check import Check
+from pipelines.operations.verification.result import Check
 from pipelines.operations.verify import find_problem, run_verify, show, verify
 
 HOLDS, FAILS = Check("a: holds", ok=True), Check("b: fails", ok=False, offence="b/1")

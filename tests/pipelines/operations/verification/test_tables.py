@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lakehouse.table import Column, Table
-from pipelines.operations.checks_tables import check_table, check_tables
+from pipelines.operations.verification.tables import check_table, check_tables
 
 pytestmark = pytest.mark.spark
 

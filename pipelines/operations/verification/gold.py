@@ -14,8 +14,8 @@ from lakehouse.incremental import localize_small
 from lakehouse.parallel import run_in_parallel
 from lakehouse.table import Table
 from pipelines import gold_builder
-from pipelines.operations.check import Check, format_key
 from pipelines.operations.offsets import rows_read
+from pipelines.operations.verification.result import Check, format_key
 from pipelines.runtime.job import Job
 
 

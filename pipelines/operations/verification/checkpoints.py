@@ -9,7 +9,7 @@ from lakehouse.checkpoints import check_checkpoint
 from lakehouse.errors import LakehouseError
 from lakehouse.streams import Stream
 from pipelines import aggregate, ingest, refine
-from pipelines.operations.check import Check
+from pipelines.operations.verification.result import Check
 from pipelines.runtime.job import Job
 
 

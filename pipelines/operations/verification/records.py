@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from bronze.raw_events import BRONZE, COORDINATE_NAMES
 from lakehouse.dataframes import union
 from lakehouse.table import Table
-from pipelines.operations.check import Check, check_no_rows, format_coordinates
 from pipelines.operations.offsets import rows_read, silver_offset
+from pipelines.operations.verification.result import Check, check_no_rows, format_coordinates
 from pipelines.runtime.job import Job
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.parallel import run_in_parallel
 from lakehouse.table import Table
-from pipelines.operations.check import Check, format_key
+from pipelines.operations.verification.result import Check, format_key
 from pipelines.runtime.job import Job
 
 _KEY, _REQUIRED = "the key", "a required column"

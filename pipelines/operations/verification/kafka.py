@@ -9,7 +9,7 @@ from bronze.raw_events import BRONZE
 from lakehouse.checkpoints import committed_offsets
 from lakehouse.errors import OutsideError
 from pipelines import ingest
-from pipelines.operations.check import Check
+from pipelines.operations.verification.result import Check
 from pipelines.runtime.job import Job
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from producers import kafka

@@ -1,0 +1,1 @@
+"""The checks of ``clickstream verify``, one module for each kind."""
