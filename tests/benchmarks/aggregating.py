@@ -32,7 +32,7 @@ BATCHES = 5
 
 
 def events(job: Job, start: int, count: int, at: str) -> dict[str, DataFrame]:
-    """Events by number: seven page views, a click and two interactions a visit; ``at`` is SQL for when each is."""
+    """Events by number: seven page views, a click and two interactions a session; ``at`` is SQL for when each is."""
     numbered = job.spark.range(start, start + count).withColumn("event_at", F.expr(at))
     kinds = {"page_views": "id % 10 < 7", "clicks": "id % 10 = 7", "interactions": "id % 10 > 7"}
     found = {}

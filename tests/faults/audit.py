@@ -1,6 +1,6 @@
 """The audit after a fault: of what the tables' files hold, by readers that are not Spark and rules of its own.
 
-What Kafka acknowledged, and what the reference judge says of it, decide what must be there. delta-rs
+What Kafka acknowledged, and what the reference validator says of it, decide what must be there. delta-rs
 reads the tables, so that a file that Spark alone could read would show.
 """
 
@@ -62,30 +62,30 @@ def audit_bronze(installation: Installation, ledger: Ledger, *, complete: bool =
                 yield f"{topic}: partition {partition} of {topic_id} has gaps"
 
 
-def audit_fates(installation: Installation, *, complete: bool = True) -> Iterator[str]:
-    """What is wrong with silver: rows of bronze without a fate or with two, and other fates than a judge finds."""
+def audit_outcomes(installation: Installation, *, complete: bool = True) -> Iterator[str]:
+    """What is wrong with silver: bronze rows without an outcome or with two, and outcomes that the validator denies."""
     waiting = read(installation.table("silver.quarantine"), ["topic", *_PLACE]).to_pylist()
     repeated = read(installation.table("silver.duplicates"), ["topic", *_PLACE]).to_pylist()
     for topic, event in EVENTS.items():
         kept = read(installation.table(f"silver.{topic}"), [*_PLACE, "identity"]).to_pylist()
-        # After the fates: bronze may still grow, and each of them has its record there before.
+        # After the outcomes: bronze may still grow, and each of them has its record there before.
         heard = read(installation.table(f"bronze.{topic}"), [*_PLACE, "value", "arrived_at"]).to_pylist()
-        fates: Counter[Place] = Counter()
+        outcomes: Counter[Place] = Counter()
         for rows in (kept, *([row for row in part if row["topic"] == topic] for part in (waiting, repeated))):
             once = Counter(tuple(row[name] for name in _PLACE) for row in rows)
             if doubled := [place for place, times in once.items() if times > 1]:
-                yield f"{topic}: {len(doubled)} fates are doubled, as {min(doubled)}"
-            fates += once
+                yield f"{topic}: {len(doubled)} outcomes are doubled, as {min(doubled)}"
+            outcomes += once
         places = {tuple(row[name] for name in _PLACE): row for row in heard}
-        if invented := fates.keys() - places.keys():
-            yield f"{topic}: {len(invented)} fates without a record, as {min(invented)}"
+        if invented := outcomes.keys() - places.keys():
+            yield f"{topic}: {len(invented)} outcomes without a record, as {min(invented)}"
         if not complete:
             continue
-        if without := places.keys() - fates.keys():
-            yield f"{topic}: {len(without)} records without a fate, as {min(without)}"
-        if several := [place for place, times in fates.items() if times > 1]:
-            yield f"{topic}: {len(several)} records with several fates, as {min(several)}"
-        bad, firsts = _judged(event, places)
+        if without := places.keys() - outcomes.keys():
+            yield f"{topic}: {len(without)} records without an outcome, as {min(without)}"
+        if several := [place for place, times in outcomes.items() if times > 1]:
+            yield f"{topic}: {len(several)} records with several outcomes, as {min(several)}"
+        bad, firsts = _expected(event, places)
         found = {tuple(row[name] for name in _PLACE) for row in waiting if row["topic"] == topic}
         if wrong := found ^ bad:
             yield f"{topic}: {len(wrong)} records are wrongly in quarantine or out of it, as {min(wrong)}"
@@ -93,8 +93,8 @@ def audit_fates(installation: Installation, *, complete: bool = True) -> Iterato
             yield f"{topic}: {len(wrong)} records are wrongly kept or dropped, as {min(wrong)}"
 
 
-def _judged(event: EventType, places: Mapping[Place, Mapping[str, Any]]) -> tuple[set[Place], set[Place]]:
-    """The records that the reference judge finds bad, and the good ones that are the first of their event."""
+def _expected(event: EventType, places: Mapping[Place, Mapping[str, Any]]) -> tuple[set[Place], set[Place]]:
+    """The records that the reference validator finds bad, and the good ones that are the first of their event."""
     bad: set[Place] = set()
     firsts: dict[bytes, Place] = {}
     for place, row in sorted(places.items(), key=lambda item: (item[1]["arrived_at"], item[0])):

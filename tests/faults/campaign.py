@@ -20,7 +20,7 @@ from pathlib import Path
 
 from gold.sessions import TABLE as SESSIONS
 from pipelines.gold_builder import incremental_tables
-from tests.faults.audit import audit_bronze, audit_fates, audit_metrics, audit_sessions
+from tests.faults.audit import audit_bronze, audit_metrics, audit_outcomes, audit_sessions
 from tests.faults.harness import LIMIT, Installation, Ledger, Shoppers, Watch, Window, kill_when, windows
 from tests.support.polling import until
 
@@ -45,7 +45,7 @@ class Tally:
 
     def take(self, offences: list[str]) -> None:
         """Counts what an audit found."""
-        lost = sum("lost" in offence or "without a fate" in offence for offence in offences)
+        lost = sum("lost" in offence or "without an outcome" in offence for offence in offences)
         doubled = sum("doubled" in offence or "several" in offence for offence in offences)
         self.lost, self.doubled = self.lost + lost, self.doubled + doubled
         self.other += len(offences) - lost - doubled
@@ -91,7 +91,7 @@ class Campaign:
     def _audit(self, name: str) -> None:
         found = list(audit_bronze(self.installation, self.ledger, complete=False))
         if (self.installation.table("silver.duplicates") / "_delta_log").exists():
-            found += audit_fates(self.installation, complete=False)
+            found += audit_outcomes(self.installation, complete=False)
         tally = self.tallies[name]
         tally.rounds += 1
         tally.take(found)
@@ -103,7 +103,7 @@ class Campaign:
         done = self.installation.run("run", limit=600)
         found = [] if done.code == 0 else [f"the last run ended with {done.code}: {done.said}"]
         found += audit_bronze(self.installation, self.ledger)
-        found += audit_fates(self.installation)
+        found += audit_outcomes(self.installation)
         found += audit_sessions(self.installation)
         found += audit_metrics(self.installation)
         self.tallies["all, at the end"].take(found)

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from gold.sessions import TABLE as SESSIONS
-from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
+from tests.faults.audit import audit_bronze, audit_outcomes, audit_sessions
 from tests.faults.campaign import MOMENTS, Campaign
 from tests.faults.harness import Window
 from tests.support.polling import until
@@ -74,6 +74,6 @@ def test_java_killed_alone_is_one_sentence_and_nothing_is_lost(campaign):
     assert installation.run("run").code == 0
     assert [
         *audit_bronze(installation, campaign.ledger),
-        *audit_fates(installation),
+        *audit_outcomes(installation),
         *audit_sessions(installation),
     ] == []

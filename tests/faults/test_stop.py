@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.faults.audit import audit_bronze, audit_fates, audit_sessions
+from tests.faults.audit import audit_bronze, audit_outcomes, audit_sessions
 from tests.faults.harness import Ledger, Shoppers
 from tests.support.polling import pass_time, until
 
@@ -62,7 +62,7 @@ def test_jobs_stopped_at_random_moments_lose_nothing(installation, tmp_path):
         told(installation, command, numbers, moments, chance)
     for job in ("ingest", "refine", "aggregate"):
         assert installation.run(job).code == 0
-    wrong = [*audit_bronze(installation, ledger), *audit_fates(installation), *audit_sessions(installation)]
+    wrong = [*audit_bronze(installation, ledger), *audit_outcomes(installation), *audit_sessions(installation)]
     assert wrong == []
 
 

@@ -178,8 +178,8 @@ def test_a_second_generation_by_spark_submit_goes_live(installation):
         (row["user_id"], row["session_id"]): row["model_version"]
         for row in rows(installation, "gold/session_predictions")
     }
-    assert {last[visit] for visit in scored["2"]} == {"2"}
-    assert {last[visit] for visit in scored["1"] - scored["2"]} == {"1"}
+    assert {last[session] for session in scored["2"]} == {"2"}
+    assert {last[session] for session in scored["1"] - scored["2"]} == {"1"}
 
 
 def test_verify_after_the_demo_lacks_only_kafka(installation):

@@ -55,13 +55,13 @@ def ask(lake, monkeypatch, capsys):
 
 
 def test_a_person_sees_the_rows_and_how_many_there_are(ask, gold):
-    visits = Counter(row["referrer_kind"] for row in gold["sessions"])
-    code, said = ask("SELECT referrer_kind, count(*) AS visits FROM gold.sessions GROUP BY 1 ORDER BY 1")
+    sessions = Counter(row["referrer_kind"] for row in gold["sessions"])
+    code, said = ask("SELECT referrer_kind, count(*) AS sessions FROM gold.sessions GROUP BY 1 ORDER BY 1")
     assert code == 0
     lines = [line.split() for line in said.splitlines()]
     assert lines == [
-        ["referrer_kind", "visits"],
-        *([kind, str(visits[kind])] for kind in sorted(visits)),
+        ["referrer_kind", "sessions"],
+        *([kind, str(sessions[kind])] for kind in sorted(sessions)),
         ["4", "rows"],
     ]
 

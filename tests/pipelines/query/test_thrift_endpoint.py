@@ -185,13 +185,13 @@ def test_a_client_may_ask_as_tools_do(connect):
         assert ask(connection, "EXPLAIN SELECT * FROM gold.sessions")
         assert ask(connection, "SET -v")
         with_parts = """
-            WITH kinds AS (SELECT referrer_kind, count(*) AS visits FROM gold.sessions GROUP BY 1)
-            SELECT sum(visits) FROM (
-                SELECT visits FROM kinds WHERE referrer_kind IN (SELECT referrer_kind FROM gold.sessions) UNION ALL
+            WITH kinds AS (SELECT referrer_kind, count(*) AS sessions FROM gold.sessions GROUP BY 1)
+            SELECT sum(sessions) FROM (
+                SELECT sessions FROM kinds WHERE referrer_kind IN (SELECT referrer_kind FROM gold.sessions) UNION ALL
                 SELECT count(*) FROM (VALUES (1), (2)) CROSS JOIN range(3)
             )"""
         assert ask(connection, with_parts) == [("66",)]
-        assert ask(connection, "FROM gold.sessions |> WHERE events > 0 |> AGGREGATE count(*) AS visits") == [("60",)]
+        assert ask(connection, "FROM gold.sessions |> WHERE events > 0 |> AGGREGATE count(*) AS sessions") == [("60",)]
 
 
 def test_what_is_new_in_gold_is_seen_at_once(connect, served):

@@ -75,7 +75,7 @@ def test_every_session_is_there_in_the_order_of_time(records: list[Record]) -> N
 def test_a_session_that_is_open_at_the_end_is_cut_there(records: list[Record]) -> None:
     lengths = [len(events) for events in by_session(list(simulate(7, 500, days=0.001))).values()]
     assert len(lengths) == 500
-    assert sum(lengths) / 500 < 0.8 * len(records) / 4_000  # few visits are over within a minute and a half
+    assert sum(lengths) / 500 < 0.8 * len(records) / 4_000  # few sessions are over within a minute and a half
 
 
 def test_clean_events_keep_the_contract_and_all_differ(records: list[Record]) -> None:
@@ -123,7 +123,7 @@ def test_no_pause_is_long_enough_to_close_a_session(records: list[Record]) -> No
         assert all(late[3] - early[3] < 1_800_000_000 for early, late in pairwise(events))
 
 
-def visits_of(records: list[Record]) -> dict[str, list[list[Record]]]:
+def sessions_of(records: list[Record]) -> dict[str, list[list[Record]]]:
     users = defaultdict(list)
     for events in by_session(records).values():
         users[json.loads(events[0][2] or b"")["user_id"]].append(events)
@@ -131,14 +131,14 @@ def visits_of(records: list[Record]) -> dict[str, list[list[Record]]]:
 
 
 def test_visitors_come_back_after_days_and_never_twice_at_once(records: list[Record]) -> None:
-    pairs = [pair for visits in visits_of(records).values() for pair in pairwise(visits)]
+    pairs = [pair for sessions in sessions_of(records).values() for pair in pairwise(sessions)]
     gaps = sorted((late[0][3] - early[-1][3]) / DAY for early, late in pairs)
     assert gaps[0] > 1 / 24
     assert 1 < gaps[len(gaps) // 2] < 4
 
 
 def test_what_is_left_in_the_cart_waits_there(records: list[Record]) -> None:
-    begins = [visit[0][2] or b"" for visits in visits_of(records).values() for visit in visits[1:]]
+    begins = [session[0][2] or b"" for sessions in sessions_of(records).values() for session in sessions[1:]]
     in_cart = sum(b'"page_url":"https://shop.example/cart"' in begin for begin in begins)
     assert 0.02 < in_cart / len(begins) < 0.3
 
