@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from lakehouse.embedded_kafka.broker import Broker
 from lakehouse.errors import OutsideError
+from pipelines.runtime.ports import MAX_PORT
 from pipelines.runtime.settings import Settings
 
 
@@ -36,9 +37,12 @@ def reachable(servers: str, timeout: float = 2) -> bool:
     """Whether any of ``host:port,host:port`` accepts connections."""
     for server in filter(None, (part.strip() for part in servers.split(","))):
         host, _, port = server.rpartition(":")
+        # A port that is too large is cut to sixteen bits, and may be another server's then.
+        if not port.isascii() or not port.isdigit() or int(port) > MAX_PORT:
+            continue
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=timeout).close()
-        except (OSError, ValueError, OverflowError):
+        except OSError:
             continue
         return True
     return False

@@ -9,12 +9,14 @@ from lakehouse.errors import UsageError
 LOOPBACK = "127.0.0.1"
 """The address that only this machine reaches."""
 
+MAX_PORT = 65_535
+
 
 def check_port(port: int, example: str, host: str = LOOPBACK) -> None:
     """Raises UsageError where the port is invalid or taken; ``example`` is a command with another one."""
     hint = f"Choose another one with --port, as in `{example}`."
-    if not 1 <= port <= 65535:  # noqa: PLR2004
-        raise UsageError(f"Invalid port {port}: ports go from 1 to 65535.", hint)
+    if not 1 <= port <= MAX_PORT:
+        raise UsageError(f"Invalid port {port}: ports go from 1 to {MAX_PORT}.", hint)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -153,6 +153,13 @@ def test_an_invalid_address_is_not_reachable(servers: str) -> None:
     assert not reachable(servers)
 
 
+def test_a_port_that_is_too_large_is_nobodys() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert reachable(f"127.0.0.1:{port}")
+        assert not reachable(f"127.0.0.1:{port + 65_536}")
+
+
 def test_status_of_a_stopped_broker_is_no_failure(installation: Path) -> None:
     answer = runner.invoke(broker_app, ["status", "--json"])
     assert answer.exit_code == 0
