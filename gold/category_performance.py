@@ -76,5 +76,5 @@ TABLE = Table(
     reads=EVENTS_OF_A_SESSION,
     build=category_performance,
     scope={"event_on": "event_on", "category": CATEGORY},
-    cluster_by=("event_on",),
+    sort_by=("event_on",),
 )

@@ -60,5 +60,5 @@ TABLE = Table(
     reads={"clicks": SILVER["clicks"]},
     build=click_map,
     scope={"event_on": "event_on"},
-    cluster_by=("event_on",),
+    sort_by=("event_on",),
 )

@@ -71,5 +71,5 @@ TABLE = Table(
     rules={
         "no_step_has_more_than_all": "greatest(product_view_sessions, cart_sessions, purchase_sessions) <= sessions"
     },
-    cluster_by=("started_on",),
+    sort_by=("started_on",),
 )

@@ -52,5 +52,5 @@ TABLE = Table(
     reads=EVENTS_OF_A_SESSION,
     build=hourly_activity,
     scope={"event_on": "event_on", "hour_of_day": "hour(event_at)"},
-    cluster_by=("event_on",),
+    sort_by=("event_on",),
 )

@@ -60,5 +60,5 @@ TABLE = Table(
     key=("model_name", "model_version", "started_on"),
     reads={"prediction_log": PREDICTION_LOG, "sessions": SESSIONS, "training_examples": TRAINING_EXAMPLES},
     rules={"shares_lie_between_0_and_1": "buying_share BETWEEN 0 AND 1 AND precision BETWEEN 0 AND 1"},
-    cluster_by=("started_on",),
+    sort_by=("started_on",),
 )

@@ -96,5 +96,5 @@ TABLE = Table(
     build=page_performance,
     scope={"event_on": "event_on"},
     rules={"who_comes_in_leaves": "entrances <= page_views AND exits <= page_views"},
-    cluster_by=("event_on",),
+    sort_by=("event_on",),
 )

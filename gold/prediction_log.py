@@ -54,5 +54,5 @@ TABLE = Table(
     key=("user_id", "session_id", "cut", "model_name", "model_version", "features_hash"),
     reads={"training_examples": TRAINING_EXAMPLES},
     rules=SCORE_RULES,
-    cluster_by=("started_on",),
+    sort_by=("started_on",),
 )

@@ -14,5 +14,5 @@ TABLE = Table(
     key=("user_id", "session_id"),
     reads={"training_examples": TRAINING_EXAMPLES, "prediction_log": PREDICTION_LOG},
     rules=SCORE_RULES,
-    cluster_by=("started_on",),
+    sort_by=("started_on",),
 )

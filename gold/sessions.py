@@ -186,6 +186,6 @@ TABLE = Table(
         "a_suspect_has_a_rule": "is_suspect = (suspect_rule IS NOT NULL)",
         "a_buyer_has_a_purchase": "bought = (purchases > 0) AND bought = (bought_at IS NOT NULL)",
     },
-    cluster_by=("started_on",),
+    sort_by=("started_on",),
     properties={"delta.dataSkippingStatsColumns": "started_on,ended_on,closes_at"},
 )

@@ -68,5 +68,5 @@ TABLE = Table(
     reads={"sessions": SESSIONS},
     build=traffic_sources,
     scope={"started_on": "started_on", "referrer_kind": "referrer_kind", "source": SOURCE},
-    cluster_by=("started_on",),
+    sort_by=("started_on",),
 )

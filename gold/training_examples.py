@@ -68,7 +68,7 @@ TABLE = Table(
     build=training_examples,
     scope={name: name for name in SESSION},
     rules={"a_cut_counts_from_one": "cut >= 1"},
-    cluster_by=("started_on",),
+    sort_by=("started_on",),
     properties={
         "delta.enableChangeDataFeed": "true",
         "delta.dataSkippingStatsColumns": "started_on,started_at,cut,cut_at",

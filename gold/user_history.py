@@ -180,6 +180,6 @@ TABLE = Table(
     build=user_history,
     scope={"user_id": "user_id"},
     rules={"buying_sessions_at_most_sessions": "buying_sessions <= sessions"},
-    cluster_by=("started_on",),
+    sort_by=("started_on",),
     properties={"delta.dataSkippingStatsColumns": "user_id,started_on,started_at"},
 )

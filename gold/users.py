@@ -71,6 +71,6 @@ TABLE = Table(
     build=users,
     scope={"user_id": "user_id"},
     rules={"buying_sessions_at_most_sessions": "buying_sessions <= sessions"},
-    cluster_by=("user_id",),
+    sort_by=("user_id",),
     properties={"delta.dataSkippingStatsColumns": "user_id,last_ended_on"},
 )

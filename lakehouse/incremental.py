@@ -299,7 +299,7 @@ class _Inputs:
                 conditions.append(days.hold_instant(f"`{instant[1]}`"))
             elif sql in source.column_names:
                 conditions.append(days.hold(f"`{sql}`"))
-        day = self._span.day if self._span.day in source.column_names else (*source.cluster_by, "")[0]
+        day = self._span.day if self._span.day in source.column_names else (*source.sort_by, "")[0]
         if within is not None and day in (self._span.day, self._span.first):
             conditions.append(within.hold(f"`{day}`"))
         return _rows_in_scopes(self._localize_small(source, conditions), table, touched.frame, table.scope)
@@ -322,8 +322,8 @@ def _current_rows(
     rows = lake.read(table)
     for name, days in limits.items():
         rows = rows.where(days.hold(f"`{name}`"))
-    if within is not None and table.cluster_by:
-        rows = rows.where(within.hold(f"`{table.cluster_by[0]}`"))
+    if within is not None and table.sort_by:
+        rows = rows.where(within.hold(f"`{table.sort_by[0]}`"))
     return _rows_in_scopes(rows, table, touched, {name: f"`{name}`" for name in table.scope})
 
 
@@ -353,7 +353,7 @@ def _apply_changes(lake: Lake, table: Table, changes: _Rows) -> None:
             lake.append(table, changes.frame.drop("_is_new"))
             return
         within = ""
-        if table.cluster_by and dict(changes.frame.dtypes)[table.cluster_by[0]] == "date":
-            within = changes.days(table.cluster_by[0]).hold(f"t.`{table.cluster_by[0]}`")
+        if table.sort_by and dict(changes.frame.dtypes)[table.sort_by[0]] == "date":
+            within = changes.days(table.sort_by[0]).hold(f"t.`{table.sort_by[0]}`")
         rows = changes.last_of(table.key).withColumn("_is_deleted", ~F.col("_is_new"))
         lake.upsert(table, rows, deleted="_is_deleted", within=within)

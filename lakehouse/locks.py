@@ -33,11 +33,12 @@ _POLL_SECONDS = 0.05
 
 
 class _ProcessLock:
-    """Which thread of this process holds a lock, and whether the process holds the file's."""
+    """Which thread of this process holds a lock, and whether the process and its Java hold the files'."""
 
     def __init__(self) -> None:
         self.lock = RLock()
         self.held = False
+        self.java_holds = False
 
 
 _process_locks: dict[Path, _ProcessLock] = {}
@@ -62,24 +63,38 @@ def _java_holds(held: ExitStack, path: Path, spark: SparkSession, seconds: float
 def exclusive(folder: Path, name: str, spark: SparkSession | None = None) -> Iterator[None]:
     """Waits until no other thread and no other process holds the lock ``name``, and holds it.
 
-    It is reentrant: the thread that holds it may take it again. With ``spark``, its Java holds it too.
+    It is reentrant: the thread that holds it may take it again. With ``spark``, its Java holds it too; without,
+    the Java of a killed driver that holds it still is waited for.
     """
     path = folder / f"{name}.lock"
     with _guard:
         mine = _process_locks.setdefault(path, _ProcessLock())
-    with mine.lock:
-        if mine.held:
-            yield
-            return
-        with ExitStack() as held:
+    with mine.lock, ExitStack() as held:
+        if not mine.held:
             descriptor = _open(path)
             held.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if spark is not None:
-                _java_holds(held, path, spark)
             mine.held = True
             held.callback(setattr, mine, "held", False)
-            yield
+            if spark is None:
+                _wait_for_java(path)
+        if spark is not None and not mine.java_holds:
+            _java_holds(held, path, spark)
+            mine.java_holds = True
+            held.callback(setattr, mine, "java_holds", False)
+        yield
+
+
+def _wait_for_java(path: Path) -> None:
+    """Waits until no Java holds the lock; none takes it while this process has the file's."""
+    try:
+        descriptor = os.open(f"{path}.java", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX)  # the kind of lock that Java takes
+    finally:
+        os.close(descriptor)
 
 
 class WriterLock:

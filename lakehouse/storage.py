@@ -13,9 +13,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from lakehouse.delta_log import remove_uncommitted
+from lakehouse.engines.delta_commit import PLAIN_FEATURES, PLAIN_WRITER, Action, commit_info
 from lakehouse.errors import ColumnTypeError, DeclarationError, MissingTableError
 from lakehouse.locks import exclusive
 from lakehouse.table import Source, Table
+
+_CLUSTERING = {"clustering", "domainMetadata"}
 
 
 class Lake:
@@ -49,7 +52,7 @@ class Lake:
             yield
 
     def ensure(self, table: Table) -> None:
-        """Creates the table as declared, or adds the columns that it lacks.
+        """Creates the table as declared, or adds the columns that it lacks, and makes it plain.
 
         Raises ColumnTypeError where it has a column of another type.
         """
@@ -60,6 +63,7 @@ class Lake:
             if not self.exists(table):
                 self._create(table)
                 return
+            self._drop_clustering(table)
             have = {column.name: column.dataType for column in self._frame(table).schema}
             want = spark_schema(table)
             for column in want:
@@ -101,8 +105,11 @@ class Lake:
         writing.save(self.path(table))
 
     def overwrite(self, table: Table, rows: DataFrame) -> None:
-        """Replaces all rows in one commit: readers see the old ones until then."""
-        conform(table, rows).write.format("delta").mode("overwrite").save(self.path(table))
+        """Replaces all rows in one commit: readers see the old ones until then. They are sorted as declared."""
+        rows = conform(table, rows)
+        if table.sort_by:
+            rows = rows.orderBy(*table.sort_by)
+        rows.write.format("delta").mode("overwrite").save(self.path(table))
 
     def upsert(self, table: Table, rows: DataFrame, *, deleted: str = "", within: str = "") -> None:
         """Replaces the rows with the same key, and adds those whose key is new (Delta's MERGE). It is idempotent.
@@ -121,8 +128,12 @@ class Lake:
         merging.execute()
 
     def compact(self, table: Table) -> None:
-        """Merges small files, clustered where the table is. The caller holds the table's lock."""
-        self._delta(table).optimize().executeCompaction()
+        """Merges small files; sorts all of them where the table is sorted. The caller holds the table's lock."""
+        optimize = self._delta(table).optimize()
+        if table.sort_by:
+            optimize.executeZOrderBy(*table.sort_by)
+        else:
+            optimize.executeCompaction()
 
     def vacuum(self, table: Table, hours: float) -> None:
         """Deletes the files that no version of the last ``hours`` needs; it is no commit.
@@ -166,11 +177,36 @@ class Lake:
     def _name(self, table: Table) -> str:
         return f"delta.`{self.path(table).replace('`', '``')}`"
 
+    def _drop_clustering(self, table: Table) -> None:
+        """Takes a table along that an older release made with CLUSTER BY, which delta-rs does not write.
+
+        Delta's own DROP FEATURE refuses it. So this is a commit of its own: with the protocol of a plain table, and
+        without the columns to cluster by. The rows, their versions, the change feed and the table's id stay.
+        """
+        snapshot = self._snapshot(table)
+        features = set(snapshot.protocol().writerFeatureNames().mkString(",").split(","))
+        if "clustering" not in features or features - _CLUSTERING - PLAIN_FEATURES:
+            return  # with more features, which someone added by hand, Spark goes on writing it
+        actions: list[Action] = [
+            commit_info("DROP FEATURE", snapshot.version() + 1, {}, featureName="clustering"),
+            {"protocol": {"minReaderVersion": 1, "minWriterVersion": PLAIN_WRITER}},
+            {"domainMetadata": {"domain": "delta.clustering", "configuration": "{}", "removed": True}},
+        ]
+        java: Any = self.spark._jvm  # noqa: SLF001
+        lines = java.java.util.ArrayList()
+        for action in actions:
+            lines.add(json.dumps(action))
+        log = snapshot.deltaLog()
+        file_names = getattr(getattr(java.org.apache.spark.sql.delta.util, "FileNames$"), "MODULE$")
+        file = file_names.unsafeDeltaFile(log.logPath(), snapshot.version() + 1)
+        written = java.scala.jdk.javaapi.CollectionConverters.asScala(lines).iterator()
+        # The store's own way to write a commit: on every kind of store, only where there is none with this number.
+        log.store().write(file, written, False, log.newDeltaHadoopConf())
+
     def _create(self, table: Table) -> None:
-        clustering = f"CLUSTER BY ({', '.join(table.cluster_by)})" if table.cluster_by else ""
         properties = ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in table.properties.items())
         self.spark.sql(
-            f"CREATE TABLE {self._name(table)} ({table.ddl}) USING delta {clustering} COMMENT {json.dumps(table.doc)} "
+            f"CREATE TABLE {self._name(table)} ({table.ddl}) USING delta COMMENT {json.dumps(table.doc)} "
             + (f"TBLPROPERTIES ({properties})" if properties else "")
         )
 

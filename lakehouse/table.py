@@ -93,7 +93,8 @@ class Table(Source):
     ``scope`` says what a change touches: names, each with an SQL expression on an input's rows.
     When an input row changes, the rows that share its scope are computed again, from all of their
     input, and nothing else is. The names are columns of this table.
-    ``cluster_by`` lays out the files, ``properties`` are Delta table properties, and ``rules``
+    ``sort_by`` is the order of the rows when they are written and compacted, so that a file has few
+    days; ``properties`` are Delta table properties, and ``rules``
     are SQL conditions that every row fulfils (a rule that is NULL is broken): an audit checks
     them, and no write does.
 
@@ -105,7 +106,7 @@ class Table(Source):
     build: Callable[..., DataFrame] | None = None
     rules: Mapping[str, str] = field(default_factory=dict)
     scope: Mapping[str, str] = field(default_factory=dict)
-    cluster_by: tuple[str, ...] = ()
+    sort_by: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -119,7 +120,7 @@ class Table(Source):
         names = self.column_names
         if len(set(names)) != len(names):
             raise DeclarationError(f"{self.name} declares a column twice.")
-        for part, columns in (("key", self.key), ("scope", tuple(self.scope)), ("cluster_by", self.cluster_by)):
+        for part, columns in (("key", self.key), ("scope", tuple(self.scope)), ("sort_by", self.sort_by)):
             if unknown := [column for column in columns if column not in names]:
                 raise DeclarationError(f"{self.name}: {part} names unknown columns: {', '.join(unknown)}.")
         if not self.key:

@@ -77,7 +77,7 @@ def _table(event: EventType) -> Table:
         reads={"records": BRONZE[event.name]},
         build=events,
         rules={"an_event_is_not_from_the_future": "event_at <= arrived_at + INTERVAL 1 DAY"},
-        cluster_by=("event_on",),
+        sort_by=("event_on",),
         properties={
             **FEED,
             # What lookups are pruned by; texts of people stay out of the log.

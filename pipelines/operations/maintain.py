@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from rich.markup import escape
 from rich.table import Table as Grid
 
+from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
 from pipelines import gold_builder
@@ -102,7 +103,7 @@ def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
     lake = job.lake
     with lake.writing(table):
         before = lake.files(table)
-        lake.compact(table)
+        _compact(job, table)
         after = lake.files(table)
     kept = _reader_behind(job, table, retain_hours)
     if not kept:
@@ -110,6 +111,14 @@ def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
         with lake.writing(table) if retain_hours < SAFE_HOURS else nullcontext():
             lake.vacuum(table, retain_hours)
     return Maintained(table.name, before, after, kept)
+
+
+def _compact(job: Job, table: Table) -> None:
+    """Compacts a table here where it lies in a folder, which rewrites only what needs it; else by Spark."""
+    if LocalLake.is_local(job.lake.root) and job.local_lake.is_writable(table):
+        job.local_lake.compact(table)
+    else:
+        job.lake.compact(table)
 
 
 def _reader_behind(job: Job, table: Table, hours: float) -> str:

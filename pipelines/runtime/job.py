@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import StoppedError
 from lakehouse.jvm import shared_archive_options
 from lakehouse.session import start_session
@@ -37,6 +38,11 @@ class Job:
     def lake(self) -> Lake:
         """The installation's tables."""
         return Lake(self.spark, self.settings.lake_root, self.settings.locks)
+
+    @cached_property
+    def local_lake(self) -> LocalLake:
+        """The same tables, read and written without Spark, where they lie in a local folder."""
+        return LocalLake(self.settings.lake_root, self.settings.locks)
 
     def checkpoint(self, table: Table) -> Path:
         """The checkpoint folder of the stream that feeds a table of bronze or silver."""

@@ -1,0 +1,133 @@
+"""Write rows into the Parquet files of a plain Delta table: sorted, of bounded size, with the log's statistics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lakehouse.engines.delta_commit import CHANGES, StoredFile, sync
+
+ROWS_PER_FILE = 10_000
+"""The most rows of a file. A merge rewrites each file that it touches: 10,000 of 55 columns take 0.05 s."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_STATISTIC = 32
+_LAST_CHARACTER = "\U0010ffff"
+
+
+def write_files(
+    folder: Path, rows: pa.Table, sort_by: Sequence[str], statistics: Sequence[str], rows_per_file: int = ROWS_PER_FILE
+) -> list[StoredFile]:
+    """Writes the rows, sorted, into new files of a table's folder that no commit names yet; they are on the disk."""
+    files = [_written(folder, "", part, statistics) for part in split(_sorted(rows, sort_by), sort_by, rows_per_file)]
+    if files:
+        sync(folder)
+    return files
+
+
+def write_changes(folder: Path, changes: pa.Table) -> StoredFile:
+    """Writes rows of the change feed, with their ``_change_type``, into a file that no commit names yet."""
+    is_new = not (folder / CHANGES).is_dir()
+    (folder / CHANGES).mkdir(exist_ok=True)
+    file = _written(folder, f"{CHANGES}/cdc-", changes, ())
+    sync(folder / CHANGES)
+    if is_new:
+        sync(folder)
+    return file
+
+
+def split(rows: pa.Table, sort_by: Sequence[str], rows_per_file: int) -> Iterator[pa.Table]:
+    """Cuts sorted rows into parts of so many rows at most, if it can between two days (or what else sorts them)."""
+    begin, count = 0, rows.num_rows
+    leading = rows[sort_by[0]] if sort_by and count > rows_per_file else None
+    while begin < count:
+        end = min(begin + rows_per_file, count)
+        if leading is not None and end < count:
+            part = leading.slice(begin, end - begin)
+            before = pc.sum(pc.not_equal(part, leading[end]).cast(pa.int64())).as_py() or 0
+            # What differs from the first row beyond the end stands before it, as the rows are sorted.
+            end = begin + before if before else end
+        yield rows.slice(begin, end - begin)
+        begin = end
+
+
+def _sorted(rows: pa.Table, sort_by: Sequence[str]) -> pa.Table:
+    if rows.num_rows < 2 or not sort_by:  # noqa: PLR2004
+        return rows
+    limits = [pc.min_max(rows[name]) for name in sort_by]
+    if all(limit["min"] == limit["max"] and not rows[n].null_count for n, limit in zip(sort_by, limits, strict=True)):
+        return rows
+    return rows.take(pc.sort_indices(rows, [(name, "ascending") for name in sort_by]))
+
+
+def _written(folder: Path, begins: str, rows: pa.Table, statistics: Sequence[str]) -> StoredFile:
+    name = f"{begins or 'part-'}00000-{uuid4()}-c000.zstd.parquet"
+    pq.write_table(
+        rows,
+        folder / name,
+        compression="zstd",
+        write_statistics=list(statistics) or False,
+        store_schema=False,
+        store_decimal_as_integer=True,
+    )
+    sync(folder / name)
+    size = (folder / name).stat().st_size
+    return StoredFile(name, size, rows.num_rows, json.dumps(_statistics(rows, statistics), ensure_ascii=False))
+
+
+def _statistics(rows: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
+    """What the log says of a file, by which readers skip it."""
+    lowest: dict[str, Any] = {}
+    highest: dict[str, Any] = {}
+    for name in columns:
+        low, high = _limits(rows[name])
+        if low is not None:
+            lowest[name] = low
+        if high is not None:
+            highest[name] = high
+    nulls = {name: rows[name].null_count for name in columns}
+    return {"numRecords": rows.num_rows, "minValues": lowest, "maxValues": highest, "nullCount": nulls}
+
+
+def _limits(column: pa.ChunkedArray) -> tuple[Any, Any]:
+    """The least and the greatest value as the log writes them; None of a type that is not skipped by."""
+    kind = column.type
+    is_instant = pa.types.is_timestamp(kind)
+    if not (is_instant or pa.types.is_date(kind) or pa.types.is_integer(kind) or pa.types.is_string(kind)):
+        return None, None
+    limits = pc.min_max(column.cast(pa.int64()) if is_instant else column).as_py()
+    low, high = limits["min"], limits["max"]
+    if low is None:
+        return None, None
+    if is_instant:
+        return _instant(low), _instant(high)
+    if isinstance(low, date):
+        return low.isoformat(), high.isoformat()
+    if isinstance(low, str):
+        return low[:_LONGEST_STATISTIC], _at_least(high)
+    return low, high
+
+
+def _instant(microseconds: int) -> str | None:
+    try:
+        at = _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return None
+    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _at_least(text: str) -> str | None:
+    """A short text that is not less."""
+    if len(text) <= _LONGEST_STATISTIC:
+        return text
+    if text[_LONGEST_STATISTIC] == _LAST_CHARACTER:
+        return None
+    return text[:_LONGEST_STATISTIC] + _LAST_CHARACTER
