@@ -146,7 +146,6 @@ def test_both_write_in_turn_and_a_stream_reads_both(lake, local, tmp_path):
         "MERGE",
     ]
     assert rows(lake.read(TABLE, 2), "thing_id") == [("a",), ("b",)]
-    assert examine(lake.folder(TABLE)) == []
 
 
 def test_each_knows_the_batches_of_the_other(lake, local):
