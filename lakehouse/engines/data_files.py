@@ -1,4 +1,4 @@
-"""Write rows into the Parquet files of a plain Delta table: sorted, of bounded size, with the log's statistics."""
+"""Write and read the Parquet files of a plain Delta table: sorted, of bounded size, with the log's statistics."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -131,3 +132,33 @@ def _at_least(text: str) -> str | None:
     if text[_LONGEST_STATISTIC] == _LAST_CHARACTER:
         return None
     return text[:_LONGEST_STATISTIC] + _LAST_CHARACTER
+
+
+def read_file(path: Path, schema: pa.Schema) -> pa.Table:
+    """These columns of a data file, whoever wrote it; a column that it has not yet is null."""
+    with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
+        there = set(file.schema_arrow.names)
+        rows = file.read(columns=[name for name in schema.names if name in there])
+    columns = [
+        rows[one.name].cast(one.type) if one.name in there else pa.nulls(rows.num_rows, one.type) for one in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def change_rows(before: pa.Table, source: pa.Table, gone: pa.ChunkedArray, matched: pa.Array) -> pa.Table:
+    """The rows of the change feed: of each updated row as it was and as it is, and those deleted and inserted."""
+    deleting = gone.take(matched)
+    updating = pc.invert(deleting)
+    is_new = np.ones(source.num_rows, np.bool_)
+    is_new[matched.to_numpy(zero_copy_only=False)] = False
+    inserted = source.filter(pc.and_(pa.array(is_new), pc.invert(gone)))
+    parts = {
+        "update_preimage": before.filter(updating),
+        "update_postimage": source.take(matched.filter(updating)),
+        "delete": before.filter(deleting),
+        "insert": inserted,
+    }
+    kinds = [(kind, rows) for kind, rows in parts.items() if rows.num_rows]
+    return pa.concat_tables(
+        [rows.append_column("_change_type", pa.repeat(pa.scalar(kind), rows.num_rows)) for kind, rows in kinds]
+    )

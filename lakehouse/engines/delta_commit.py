@@ -94,7 +94,7 @@ def commit_info(operation: str, version: int, metrics: Mapping[str, int], **para
             "readVersion": version - 1,
             "isBlindAppend": parameters.get("mode") == "Append",
             "operationMetrics": {name: str(value) for name, value in metrics.items()},
-            "engineInfo": "clickstream",
+            "engineInfo": "in-process",
         }
     }
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import re
 import threading
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from lakehouse.engines.arrow_rows import conform_rows, plain_schema, stored_rows
-from lakehouse.engines.data_files import ROWS_PER_FILE, write_changes, write_files
+from lakehouse.engines.arrow_rows import conform_rows, stored_rows
+from lakehouse.engines.data_files import ROWS_PER_FILE, change_rows, read_file, write_changes, write_files
 from lakehouse.engines.delta_commit import (
     Action,
     StoredFile,
@@ -30,47 +25,19 @@ from lakehouse.engines.delta_commit import (
     what_forbids_writing,
     write_commit,
 )
+from lakehouse.engines.file_skipping import Where, limits, may_hold, such_rows
 from lakehouse.engines.key_matching import KeyMatcher
-from lakehouse.errors import DataError, LakehouseError, MissingTableError, OutsideError
+from lakehouse.engines.snapshot import Snapshot, in_words
+from lakehouse.errors import DataError, MissingTableError, OutsideError
 from lakehouse.locks import exclusive
 from lakehouse.table import Table
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-Where: TypeAlias = Mapping[str, "tuple[Any, Any] | Sequence[Any]"]
-"""Which rows are meant, by column: a tuple is the least and the greatest value, anything else lists the values."""
-
-_INDEXED_COLUMNS = 32
 _CHECKPOINT_INTERVAL = 10
 _MOST_ROWS_COMPACTED = 5_000_000
 _LOOKS_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
-_ROUNDED = timedelta(milliseconds=1)
-"""By so much Spark's statistics of an instant may be below it: they have milliseconds."""
-
-
-class _Snapshot:
-    """A table at a version, as delta-rs has it, and what is asked of it again and again."""
-
-    def __init__(self, table: DeltaTable, log: Path) -> None:
-        self.table = table
-        self.version = int(table.version())
-        # It tells the version from that of a table that was deleted and made again.
-        self.commit = _commit_of(log, self.version)
-        self.schema = plain_schema(pa.schema(table.schema().to_arrow()))
-        declared = table.metadata().configuration.get("delta.dataSkippingStatsColumns")
-        names = self.schema.names[:_INDEXED_COLUMNS] if declared is None else declared.split(",")
-        known = set(self.schema.names)
-        self.statistics = tuple(name for name in (one.strip(" `") for one in names) if name in known)
-
-    def is_there(self, log: Path) -> bool:
-        """Whether the table still has this version."""
-        return _commit_of(log, self.version) == self.commit
-
-    @cached_property
-    def files(self) -> pa.Table:
-        """The data files with their statistics, by the log."""
-        return pa.table(self.table.get_add_actions(flatten=True))
 
 
 class _Opened:
@@ -78,7 +45,7 @@ class _Opened:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.snapshot: _Snapshot | None = None
+        self.snapshot: Snapshot | None = None
 
 
 class LocalLake:
@@ -145,16 +112,31 @@ class LocalLake:
         folder = self.folder(table)
         return [str(folder / file.path) for file in self._files(table, where or {})]
 
+    def files_at(self, table: Table, version: int) -> list[str]:
+        """The paths of the data files of an earlier version."""
+        if version == self.version(table):
+            return self.files(table)
+        from deltalake import DeltaTable
+
+        folder = self.folder(table)
+        with in_words(f"{table.name} cannot be read"):
+            found = pa.table(DeltaTable(folder, version=version).get_add_actions(flatten=True))
+        return [str(folder / path) for path in found["path"].to_pylist()]
+
+    def rows(self, table: Table) -> int:
+        """How many rows the table has, by its log."""
+        return sum(file.rows for file in self._files(table, {}))
+
     def read(self, table: Table, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
         """Rows of the newest version, and of the stored columns these or all."""
         schema, folder = self.schema(table), self.folder(table)
         wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-        with _in_words(f"{table.name} cannot be read"):
+        with in_words(f"{table.name} cannot be read"):
             needed = dict.fromkeys([*wanted.names, *(where or {})])
             parts = []
             for file in self._files(table, where or {}):
-                rows = _read_file(folder / file.path, pa.schema([schema.field(name) for name in needed]))
-                parts.append(_such_rows(rows, where or {}).select(wanted.names))
+                rows = read_file(folder / file.path, pa.schema([schema.field(name) for name in needed]))
+                parts.append(such_rows(rows, where or {}).select(wanted.names))
             return pa.concat_tables(parts) if parts else wanted.empty_table()
 
     def append(self, table: Table, rows: pa.Table, *, batch: tuple[str, int] | None = None) -> bool:
@@ -162,7 +144,7 @@ class LocalLake:
 
         ``batch`` makes it idempotent, as in ``Lake.append``: where it is committed already, False is returned.
         """
-        with self.writing(table), _in_words(f"{table.name} cannot be written"):
+        with self.writing(table), in_words(f"{table.name} cannot be written"):
             rows = self._conform(table, rows)
             if batch is not None and _is_committed(self.open(table), batch):
                 return False
@@ -174,7 +156,7 @@ class LocalLake:
 
     def overwrite(self, table: Table, rows: pa.Table) -> None:
         """Replaces all rows in one commit: readers see the old ones until then."""
-        with self.writing(table), _in_words(f"{table.name} cannot be written"):
+        with self.writing(table), in_words(f"{table.name} cannot be written"):
             files = self._write(table, self._conform(table, rows))
             for version in self._attempts(table):
                 old = self._files(table, {})
@@ -192,14 +174,14 @@ class LocalLake:
 
         Raises DataError where two of the rows have the same key.
         """
-        with self.writing(table), _in_words(f"{table.name} cannot be written"):
+        with self.writing(table), in_words(f"{table.name} cannot be written"):
             gone = _marks(rows, deleted)
             source = self._conform(table, rows.drop_columns([deleted]) if deleted else rows)
             matcher = KeyMatcher(source, table.key)
             if not matcher.is_unique:
                 raise DataError(f"Two rows for {table.name} have the same {', '.join(table.key)}.")
             for version in self._attempts(table):
-                merged = self._merged(table, source, gone, matcher, {**_limits(source, table.key), **(within or {})})
+                merged = self._merged(table, source, gone, matcher, {**limits(source, table.key), **(within or {})})
                 if not merged or self._try_commit(table, version, "MERGE", *merged):
                     return
 
@@ -209,11 +191,11 @@ class LocalLake:
         Their rows stay the same, so no stream sees it. Returns how many files were replaced.
         """
         count = 0
-        with self.writing(table), _in_words(f"{table.name} cannot be compacted"):
+        with self.writing(table), in_words(f"{table.name} cannot be compacted"):
             schema, folder = self.schema(table), self.folder(table)
             version = self.version(table)
             for group in list(self._compactable(table)):
-                rows = pa.concat_tables([_read_file(folder / file.path, schema) for file in group])
+                rows = pa.concat_tables([read_file(folder / file.path, schema) for file in group])
                 new = self._write(table, rows)
                 actions = [remove(file, is_change=False) for file in group]
                 actions += [add(file, is_change=False) for file in new]
@@ -223,19 +205,19 @@ class LocalLake:
                 count, version = count + len(group), version + 1
         return count
 
-    def _snapshot(self, table: Table) -> _Snapshot:
+    def _snapshot(self, table: Table) -> Snapshot:
         """The table at its newest version. Where there is no commit since the last time, two looks at the disk tell."""
         with self._guard:
             opened = self._opened.setdefault(table.name, _Opened())
-        with opened.lock, _in_words(f"{table.name} cannot be read"):
+        with opened.lock, in_words(f"{table.name} cannot be read"):
             log, known = self.folder(table) / "_delta_log", opened.snapshot
             if known is not None and known.is_there(log):
                 if not (log / f"{known.version + 1:020d}.json").exists():
                     return known
                 known.table.update_incremental()
-                opened.snapshot = _Snapshot(known.table, log)
+                opened.snapshot = Snapshot(known.table, log)
             else:
-                opened.snapshot = _Snapshot(self._load(table), log)
+                opened.snapshot = Snapshot(self._load(table), log)
             return opened.snapshot
 
     def _load(self, table: Table) -> DeltaTable:
@@ -251,10 +233,8 @@ class LocalLake:
 
     def _files(self, table: Table, where: Where) -> list[StoredFile]:
         found = self._snapshot(table).files
-        may_hold = pc.equal(found["size_bytes"], found["size_bytes"])
         for column, values in where.items():
-            may_hold = pc.and_(may_hold, _may_hold(found, column, values))
-        found = found.filter(may_hold)
+            found = found.filter(may_hold(found, column, values))
         columns = (found[name].to_pylist() for name in ("path", "size_bytes", "num_records"))
         return [StoredFile(path, size, rows or 0) for path, size, rows in zip(*columns, strict=True)]
 
@@ -313,10 +293,10 @@ class LocalLake:
         keys = pa.schema([schema.field(name) for name in table.key])
         touched, kept, before, matching = [], [], [], []
         for file in self._files(table, within):
-            matches = matcher.rows_of(_read_file(folder / file.path, keys))
+            matches = matcher.rows_of(read_file(folder / file.path, keys))
             if matches.null_count == len(matches):
                 continue
-            rows = _read_file(folder / file.path, schema)
+            rows = read_file(folder / file.path, schema)
             touched.append(file)
             kept.append(rows.filter(matches.is_null()))
             before.append(rows.filter(matches.is_valid()))
@@ -328,7 +308,7 @@ class LocalLake:
         new = self._write(table, pa.concat_tables([*kept, staying]))
         actions = [*map(remove, touched), *map(add, new)]
         if touched and self._has_change_feed(table):
-            changes = _changes(pa.concat_tables(before), source, gone, matched)
+            changes = change_rows(pa.concat_tables(before), source, gone, matched)
             actions.append(changed(write_changes(folder, changes)))
         return actions, {"numTargetFilesAdded": len(new), "numTargetFilesRemoved": len(touched)}
 
@@ -366,29 +346,6 @@ class LocalLake:
             yield group
 
 
-@contextmanager
-def _in_words(what: str) -> Iterator[None]:
-    """Turns what delta-rs, Arrow and the disk raise into a sentence for a person."""
-    from deltalake.exceptions import DeltaError
-
-    try:
-        yield
-    except LakehouseError:
-        raise
-    except (DeltaError, OSError, pa.ArrowException) as error:
-        why = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
-        raise OutsideError(f"{what}: {why.rstrip('.')}.", "`clickstream verify` examines the tables.") from error
-
-
-def _commit_of(log: Path, version: int) -> tuple[int, int, int] | None:
-    """What tells one commit file from another with its name."""
-    try:
-        found = (log / f"{version:020d}.json").stat()
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
-
-
 def _is_committed(table: DeltaTable, batch: tuple[str, int]) -> bool:
     application, number = batch
     newest = table.transaction_version(application)
@@ -400,79 +357,3 @@ def _marks(rows: pa.Table, deleted: str) -> pa.ChunkedArray:
     if not deleted:
         return pa.chunked_array([pa.repeat(pa.scalar(False), rows.num_rows)])
     return pc.fill_null(rows[deleted].cast(pa.bool_()), False)
-
-
-def _limits(rows: pa.Table, columns: Sequence[str]) -> dict[str, tuple[Any, Any]]:
-    """The least and the greatest value of those columns that have no nulls, and whose files may be skipped by them."""
-    limits = {}
-    for name in columns:
-        column = rows[name]
-        if rows.num_rows and not column.null_count and not pa.types.is_nested(column.type):
-            found = pc.min_max(column)
-            limits[name] = (found["min"].as_py(), found["max"].as_py())
-    return limits
-
-
-def _may_hold(files: pa.Table, column: str, values: tuple[Any, Any] | Sequence[Any]) -> pa.Array:
-    """Which of the files may hold such values; those without statistics may."""
-    names = (f"min.{column}", f"max.{column}")
-    if not set(names) <= set(files.column_names):
-        return pa.repeat(pa.scalar(True), files.num_rows)
-    lows, highs = (files[name].to_pylist() for name in names)
-    if lows and any(isinstance(high, datetime) for high in highs):
-        highs = [high and high + _ROUNDED for high in highs]
-    pairs = zip(lows, highs, strict=True)
-    if isinstance(values, tuple):
-        least, greatest = values
-        holds = [low is None or high is None or (low <= greatest and least <= high) for low, high in pairs]
-    else:
-        ordered = sorted(value for value in values if value is not None)
-        with_null = len(ordered) < len(values)
-        holds = [with_null or low is None or high is None or _between(ordered, low, high) for low, high in pairs]
-    return pa.array(holds, pa.bool_())
-
-
-def _between(ordered: Sequence[Any], low: Any, high: Any) -> bool:
-    place = bisect_left(ordered, low)
-    return place < len(ordered) and bool(ordered[place] <= high)
-
-
-def _such_rows(rows: pa.Table, where: Where) -> pa.Table:
-    for column, values in where.items():
-        kind = rows.schema.field(column).type
-        if isinstance(values, tuple):
-            least, greatest = (pa.scalar(value, kind) for value in values)
-            rows = rows.filter(pc.and_(pc.greater_equal(rows[column], least), pc.less_equal(rows[column], greatest)))
-        else:
-            rows = rows.filter(pc.is_in(rows[column], value_set=pa.array(list(values), kind)))
-    return rows
-
-
-def _read_file(path: Path, schema: pa.Schema) -> pa.Table:
-    """These columns of a data file, whoever wrote it; a column that it has not yet is null."""
-    with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
-        there = set(file.schema_arrow.names)
-        rows = file.read(columns=[name for name in schema.names if name in there])
-    columns = [
-        rows[one.name].cast(one.type) if one.name in there else pa.nulls(rows.num_rows, one.type) for one in schema
-    ]
-    return pa.table(columns, schema=schema)
-
-
-def _changes(before: pa.Table, source: pa.Table, gone: pa.ChunkedArray, matched: pa.Array) -> pa.Table:
-    """The rows of the change feed: of each updated row as it was and as it is, and those deleted and inserted."""
-    deleting = gone.take(matched)
-    updating = pc.invert(deleting)
-    is_new = np.ones(source.num_rows, np.bool_)
-    is_new[matched.to_numpy(zero_copy_only=False)] = False
-    inserted = source.filter(pc.and_(pa.array(is_new), pc.invert(gone)))
-    parts = {
-        "update_preimage": before.filter(updating),
-        "update_postimage": source.take(matched.filter(updating)),
-        "delete": before.filter(deleting),
-        "insert": inserted,
-    }
-    kinds = [(kind, rows) for kind, rows in parts.items() if rows.num_rows]
-    return pa.concat_tables(
-        [rows.append_column("_change_type", pa.repeat(pa.scalar(kind), rows.num_rows)) for kind, rows in kinds]
-    )
