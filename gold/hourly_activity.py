@@ -28,7 +28,7 @@ def hourly_activity(page_views: DataFrame, clicks: DataFrame, interactions: Data
             F.count_if("is_purchase").alias("purchases"),
             revenue().alias("revenue"),
         )
-        .withColumn("day_of_week", F.weekday("event_on") + 1)
+        .withColumn("day_of_week", (F.dayofweek("event_on") + 5) % 7 + 1)
     )
 
 

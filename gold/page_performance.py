@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gold.shared.exact import mean
 from gold.shared.timeline import (
     CART_ADDS,
     EVENTS_OF_A_SESSION,
@@ -52,8 +53,7 @@ def page_performance(page_views: DataFrame, clicks: DataFrame, interactions: Dat
             F.count_if(F.col("kind") == "interaction").alias("interactions"),
             F.count_if("is_cart_add").alias("cart_adds"),
             F.count_if("is_purchase").alias("purchases"),
-            # A mean of doubles depends on the order in which they are added, one of decimals does not.
-            F.avg(F.col("_seconds").cast("DECIMAL(18,6)")).cast("DOUBLE").alias("seconds_on_page_mean"),
+            mean("_seconds").alias("seconds_on_page_mean"),
         )
         .withColumn("page_kind", F.expr(page_kind("page")))
         .withColumn("exit_rate", F.when(F.col("page_views") > 0, F.col("exits") / F.col("page_views")))

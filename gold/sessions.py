@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gold.shared.clock import CLOCK
-from gold.shared.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, host, referrer_kind, timeline
+from gold.shared.exact import mean
+from gold.shared.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, host, referrer_kind, revenue, timeline
 from lakehouse.table import Column, Format, Table
 from producers.events import EVENTS
 
@@ -54,13 +55,12 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
                 count(f"kind = 'interaction' AND action = '{name}'").alias(f"{name}_count")
                 for name in INTERACTION_TYPES
             ),
-            F.size(F.collect_set("page_url")).cast("BIGINT").alias("distinct_pages"),
-            F.size(F.collect_set("category")).cast("BIGINT").alias("distinct_categories"),
+            F.countDistinct("page_url").alias("distinct_pages"),
+            F.countDistinct("category").alias("distinct_categories"),
             F.min("price").alias("price_min"),
             F.max("price").alias("price_max"),
-            F.sum(F.when(F.col("is_purchase"), F.col("price").cast("DECIMAL(18,2)"))).alias("_revenue"),
-            # A mean of doubles depends on the order in which they are added, one of decimals does not.
-            F.avg(F.col("price").cast("DECIMAL(18,6)")).cast("DOUBLE").alias("price_mean"),
+            revenue().alias("revenue"),
+            mean("price").alias("price_mean"),
             F.min_by(F.struct("page_url"), F.when(is_view, by_order)).alias("_landing"),
             F.max_by(F.struct("page_url"), F.when(is_view, by_order)).alias("_exit"),
             F.min_by(F.struct("referrer_url", "page_url"), F.when(is_view, by_order)).alias("_referrer"),
@@ -69,15 +69,15 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
             F.min(F.when(F.col("is_purchase"), F.col("event_at"))).alias("bought_at"),
             rested_since.alias("_rested_since"),
             F.max("arrived_at").alias("last_arrived_at"),
-            F.size(F.collect_set(F.date_trunc("hour", "event_at"))).alias("active_hours"),
+            F.countDistinct(F.date_trunc("hour", "event_at")).alias("active_hours"),
         )
     )
     seconds = "timestampdiff(MICROSECOND, started_at, ended_at) / 1e6D"
     hours = "timestampdiff(HOUR, date_trunc('HOUR', started_at), date_trunc('HOUR', ended_at)) + 1"
     suspect_rule = " ".join(f"WHEN {condition} THEN '{rule}'" for rule, condition in SUSPECT.items())
-    closes_at = "timestampadd(MICROSECOND, CAST(closes_after_seconds * 1e6D AS BIGINT), _rested_since)"
+    closes_at = "timestampadd(MICROSECOND, CAST(floor(closes_after_seconds * 1e6D) AS BIGINT), _rested_since)"
     return (
-        rows.crossJoin(F.broadcast(clock))
+        rows.crossJoin(clock)
         .withColumn("duration_seconds", F.expr(seconds))
         .withColumn("hours_spanned", F.expr(hours))
         .withColumn("closes_at", F.expr(closes_at))
@@ -103,7 +103,7 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
             "duration_seconds",
             F.expr("if(duration_seconds > 0, events * 60 / duration_seconds, 0D)").alias("events_per_minute"),
             (F.col("purchases") > 0).alias("bought"),
-            F.coalesce("_revenue", F.lit(0)).cast("DECIMAL(18,2)").alias("revenue"),
+            "revenue",
             (F.col("closes_at") <= F.col("as_of")).alias("is_closed"),
             F.expr(f"CASE {suspect_rule} END").alias("suspect_rule"),
             F.to_date("started_at").alias("started_on"),

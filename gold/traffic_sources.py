@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gold.sessions import TABLE as SESSIONS
+from gold.shared.exact import mean
 from lakehouse.table import Column, Format, Table
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ def traffic_sources(sessions: DataFrame) -> DataFrame:
     """One row per day and host that users came from."""
     from pyspark.sql import functions as F
 
-    # A mean of doubles depends on the order in which they are added, one of decimals does not.
-    duration = F.avg(F.col("duration_seconds").cast("DECIMAL(18,6)")).cast("DOUBLE")
     return (
         sessions.groupBy("started_on", "referrer_kind", F.expr(SOURCE).alias("source"))
         .agg(
@@ -30,7 +29,7 @@ def traffic_sources(sessions: DataFrame) -> DataFrame:
             F.count_if("is_suspect").alias("suspect_sessions"),
             F.sum("page_views").alias("page_views"),
             F.sum("revenue").cast("DECIMAL(18,2)").alias("revenue"),
-            duration.alias("duration_seconds_mean"),
+            mean("duration_seconds").alias("duration_seconds_mean"),
         )
         .withColumn("bounce_rate", F.col("bounces") / F.col("sessions"))
         .withColumn("conversion_rate", F.col("purchase_sessions") / F.col("sessions"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gold.shared.exact import mean, total
 from gold.shared.timeline import ORDER, SESSION, page_kind, referrer_kind
 from gold.user_history import AT_THE_START
 from lakehouse.table import Column, Format
@@ -137,8 +138,6 @@ TEXTS = (
 FEATURES = (*NUMBERS, *TEXTS)
 """All features, in the order in which the model gets them."""
 
-_FIRST_VIEW = "CASE WHEN kind = 'page_view' THEN named_struct('referrer_url', referrer_url, 'page_url', page_url) END"
-
 _SHOWS_PRODUCT = "CASE WHEN kind = 'page_view' THEN is_product_view END"
 
 _PRICE_TO_CATEGORY = "CASE WHEN category IS NOT NULL THEN price / nullif(_category_price, 0D) END"
@@ -162,11 +161,12 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
     def count(condition: str) -> SparkColumn:
         return F.count_if(F.expr(condition)).over(so_far)
 
-    def distinct(column: str, condition: str = "true") -> SparkColumn:
-        return F.size(F.collect_set(F.expr(f"CASE WHEN {condition} THEN {column} END")).over(so_far))
+    def is_first(*same: str) -> SparkColumn:
+        """Whether an event is the session's first with its values of these columns: distinct ones are counted by it."""
+        return F.row_number().over(Window.partitionBy(*SESSION, *same).orderBy(*ORDER)) == 1
 
     def last(column: str) -> SparkColumn:
-        return F.last(F.expr(column), ignorenulls=True).over(so_far)
+        return F.last(column, ignorenulls=True).over(so_far)
 
     def seconds(start: str) -> SparkColumn:
         return F.expr(f"timestampdiff(MICROSECOND, {start}, event_at) / 1e6D")
@@ -178,14 +178,23 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
         .withColumn("_pause", seconds("_previous_at"))
         .withColumn("_started_at", F.first("event_at").over(so_far))
         .withColumn("_seconds", seconds("_started_at"))
-        .withColumn("_first_view", F.first(F.expr(_FIRST_VIEW), ignorenulls=True).over(so_far))
+        .withColumn("_is_view", F.col("kind") == "page_view")
+        .withColumn("_is_first_view", F.col("_is_view") & is_first("kind"))
+        .withColumn("_is_new_page", is_first("page_url"))
+        .withColumn("_is_new_product", F.col("is_product_view") & is_first("page_url", "is_product_view"))
+        .withColumn("_is_new_category", F.col("category").isNotNull() & is_first("category"))
+        .withColumn("_views_category", F.col("_is_view") & F.col("category").isNotNull())
+        .withColumn("_views_new_category", F.col("_views_category") & is_first("category", "kind"))
         .withColumn("_first_view_at", F.min(F.expr("CASE WHEN kind = 'page_view' THEN event_at END")).over(so_far))
         .withColumn("_last_view_at", F.max(F.expr("CASE WHEN kind = 'page_view' THEN event_at END")).over(so_far))
-        .withColumn("_cart_add_at", last("CASE WHEN is_cart_add THEN event_at END"))
+        .withColumn("_cart_add_at", F.max(F.expr("CASE WHEN is_cart_add THEN event_at END")).over(so_far))
+        .withColumn("_first_page", F.max(F.expr("CASE WHEN _is_first_view THEN page_url END")).over(so_far))
+        .withColumn("_first_referrer", F.max(F.expr("CASE WHEN _is_first_view THEN referrer_url END")).over(so_far))
         .withColumn("_page_kind", F.expr(page_kind("page_url")))
         # The pause before an event was spent on the page that had been shown last.
-        .withColumn("_was_on_product", F.last(F.expr(_SHOWS_PRODUCT), ignorenulls=True).over(before))
-        .withColumn("_category_price", F.avg("price").over(in_category))
+        .withColumn("_shows_product", F.expr(_SHOWS_PRODUCT))
+        .withColumn("_was_on_product", F.last("_shows_product", ignorenulls=True).over(before))
+        .withColumn("_category_price", mean("price", in_category))
         .withColumn("_to_category", F.expr(_PRICE_TO_CATEGORY))
     )
     action = "kind = 'interaction' AND action"
@@ -208,17 +217,16 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
         "cart_adds": count("is_cart_add"),
         "cart_removes": count(f"{action} = 'remove_from_cart'"),
         "cart_items": F.greatest(count("is_cart_add") - count(f"{action} = 'remove_from_cart'"), F.lit(0)),
-        "cart_value": F.coalesce(F.sum(F.expr("CASE WHEN is_cart_add THEN price END")).over(so_far), F.lit(0.0)),
+        "cart_value": F.coalesce(total("CASE WHEN is_cart_add THEN price END", so_far), F.lit(0.0)),
         "cart_views": count("kind = 'page_view' AND _page_kind = 'cart'"),
         "checkout_views": count("kind = 'page_view' AND _page_kind = 'checkout'"),
         "seconds_since_cart_add": seconds("_cart_add_at"),
-        "distinct_pages": distinct("page_url"),
-        "distinct_products": distinct("page_url", "is_product_view"),
-        "repeated_product_views": count("is_product_view") - distinct("page_url", "is_product_view"),
-        "distinct_categories": distinct("category"),
-        "repeated_category_views": count("kind = 'page_view' AND category IS NOT NULL")
-        - distinct("category", "kind = 'page_view'"),
-        "price_mean": F.avg("price").over(so_far),
+        "distinct_pages": count("_is_new_page"),
+        "distinct_products": count("_is_new_product"),
+        "repeated_product_views": count("is_product_view") - count("_is_new_product"),
+        "distinct_categories": count("_is_new_category"),
+        "repeated_category_views": count("_views_category") - count("_views_new_category"),
+        "price_mean": mean("price", so_far),
         "price_spread": F.max("price").over(so_far) - F.min("price").over(so_far),
         "price_last": last("price"),
         "price_to_category": last("_to_category"),
@@ -227,16 +235,14 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
         "longest_pause_seconds": F.max("_pause").over(so_far),
         "page_seconds_mean": F.expr("timestampdiff(MICROSECOND, _first_view_at, _last_view_at) / 1e6D")
         / F.nullif(count("kind = 'page_view'") - 1, F.lit(0)),
-        "product_seconds": F.coalesce(
-            F.sum(F.expr("CASE WHEN _was_on_product THEN _pause END")).over(so_far), F.lit(0.0)
-        ),
+        "product_seconds": F.coalesce(total("CASE WHEN _was_on_product THEN _pause END", so_far), F.lit(0.0)),
         "page_views_per_minute": per_minute("page_view"),
         "clicks_per_minute": per_minute("click"),
         "interactions_per_minute": per_minute("interaction"),
         "hour_of_day": F.hour("event_at"),
         "day_of_week": F.dayofweek("event_at"),
         **{column.name: F.col(f"_history.{column.name}") for column in HISTORY},
-        "referrer_kind": F.expr(referrer_kind("_first_view.referrer_url", "_first_view.page_url")),
+        "referrer_kind": F.expr(referrer_kind("_first_referrer", "_first_page")),
         "last_kind": F.col("kind"),
         "last_category": last("category"),
         "last_page_kind": F.col("_page_kind"),

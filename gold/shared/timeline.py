@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
 
+from gold.shared.exact import money
 from lakehouse.table import Column
 from silver.events import SILVER
 
@@ -23,8 +25,8 @@ ORDER = ("event_at", "arrived_at", "topic", "topic_id", "partition", "offset")
 BUY = "btn_buy"
 """The element whose click is a purchase."""
 
-PRODUCT_PAGE = r"(?i)^[^?#]*/(p|product|products|item|items)/[^/?#]+"
-"""How the address of a product's page looks."""
+PRODUCT_PAGE = "^[^?#]*/(p|product|products|item|items)/[^/?#]+"
+"""How the address of a product's page looks, in lower case."""
 
 
 def timeline(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) -> DataFrame:
@@ -57,7 +59,8 @@ def timeline(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) 
         ]
     )
     is_view = F.col("kind") == "page_view"
-    is_on_product = F.col("price").isNotNull() | F.coalesce(F.col("page_url").rlike(PRODUCT_PAGE), F.lit(False))
+    is_product_page = F.expr(_lower("page_url")).rlike(PRODUCT_PAGE)
+    is_on_product = F.col("price").isNotNull() | F.coalesce(is_product_page, F.lit(False))
     return events.select(
         "*",
         is_on_product.alias("is_on_product"),
@@ -71,8 +74,7 @@ def revenue() -> SparkColumn:
     """What a timeline's purchases are worth together; 0 without one."""
     from pyspark.sql import functions as F
 
-    price = F.when(F.col("is_purchase"), F.col("price").cast("DECIMAL(18,2)"))
-    return F.coalesce(F.sum(price), F.lit(0)).cast("DECIMAL(18,2)")
+    return F.coalesce(F.sum(F.when(F.col("is_purchase"), money("price"))), F.lit(0)).cast("DECIMAL(18,2)")
 
 
 CART_ADDS = Column(
@@ -99,21 +101,26 @@ def page(url: str) -> str:
 
 def page_kind(url: str) -> str:
     """SQL for what kind of page an address is: home, category, product, search, cart, checkout, order or other."""
-    path = f"lower(regexp_extract({url}, '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1))"
+    path = _lower(f"regexp_extract({url}, '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1)")
     return f"""CASE
         WHEN {path} RLIKE '/(p|products?|items?)/[^/]' THEN 'product'
-        WHEN {path} RLIKE '^/?(index[.][a-z]+)?$' THEN 'home'
-        WHEN {path} RLIKE '/(c|category|categories)(/|$)' THEN 'category'
-        WHEN {path} RLIKE '/search(/|$)' THEN 'search'
-        WHEN {path} RLIKE '/(cart|basket)(/|$)' THEN 'cart'
-        WHEN {path} RLIKE '/checkout(/|$)' THEN 'checkout'
-        WHEN {path} RLIKE '/orders?(/|$)' THEN 'order'
+        WHEN {path} RLIKE '^/?(index[.][a-z]+)?\\\\z' THEN 'home'
+        WHEN {path} RLIKE '/(c|category|categories)(/|\\\\z)' THEN 'category'
+        WHEN {path} RLIKE '/search(/|\\\\z)' THEN 'search'
+        WHEN {path} RLIKE '/(cart|basket)(/|\\\\z)' THEN 'cart'
+        WHEN {path} RLIKE '/checkout(/|\\\\z)' THEN 'checkout'
+        WHEN {path} RLIKE '/orders?(/|\\\\z)' THEN 'order'
         ELSE 'other' END"""
 
 
 def host(url: str) -> str:
     """SQL for the host of an address, in lower case; empty where it has none."""
-    return f"lower(regexp_extract({url}, '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1))"
+    return _lower(f"regexp_extract({url}, '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1)")
+
+
+def _lower(text: str) -> str:
+    """SQL for a text with its ASCII letters in lower case: of other letters, engines have different ideas."""
+    return f"translate({text}, '{ascii_uppercase}', '{ascii_lowercase}')"
 
 
 def referrer_kind(url: str, page_url: str) -> str:
@@ -123,7 +130,7 @@ def referrer_kind(url: str, page_url: str) -> str:
     """
     came_from, own = host(url), host(page_url)
     search = r"(^|\\.)(google|bing|duckduckgo|yahoo|ecosia|baidu|yandex|startpage|qwant)\\."
-    social = r"(^|\\.)(facebook|instagram|twitter|x|t|tiktok|pinterest|reddit|youtube|linkedin)\\.(com|co|net)$"
+    social = r"(^|\\.)(facebook|instagram|twitter|x|t|tiktok|pinterest|reddit|youtube|linkedin)\\.(com|co|net)\\z"
     email = r"(^|\\.)(mail|e?mail|newsletter|outlook|gmx)\\."
     return f"""CASE
         WHEN {url} IS NULL THEN 'direct'
