@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from threading import Lock
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.atomic_files import write_json
 from lakehouse.dataframes import row_differences, union
 from lakehouse.errors import DeclarationError
+from lakehouse.journal import Journal
 from lakehouse.parallel import run_in_parallel
-from lakehouse.span import Span
+from lakehouse.span import Span, day_of_instant
 from lakehouse.storage import Lake
 from lakehouse.table import Source, Table
-
-_DAY_OF = re.compile(r"to_date\((\w+)\)")
 
 MAX_LISTED_DAYS = 400
 """A filter lists up to so many days; of more it names the first and the last."""
@@ -40,7 +35,7 @@ def refresh(
     also: Mapping[str, DataFrame],
     sources: Mapping[str, DataFrame],
     span: Span,
-    journal: Path,
+    journal: Journal,
 ) -> None:
     """Recomputes, in each of the tables, the rows whose input has changed. It is idempotent.
 
@@ -49,13 +44,10 @@ def refresh(
     named by the SQL of the tables' scopes are enough. ``also`` has, by the name of a table, scopes to
     recompute although no input row changed. ``sources`` has what is read and is no table of the lake.
 
-    ``journal`` is a file that exists while tables are written. Where a refresh was interrupted, the
-    next one reads from it which rows the finished tables had before: the tables that read those have
-    yet to follow.
+    The caller finishes the ``journal``.
     """
-    run = _Refresh(lake, tables, changes, also=also, sources=sources, span=span, journal=journal)
+    run = _Refresh(lake, changes, also=also, sources=sources, span=span, journal=journal)
     run_in_parallel(lake.spark, tables, run.refresh_table)
-    journal.unlink(missing_ok=True)
 
 
 class _Refresh:
@@ -64,24 +56,21 @@ class _Refresh:
     def __init__(
         self,
         lake: Lake,
-        tables: Sequence[Table],
         changes: Mapping[str, DataFrame],
         *,
         also: Mapping[str, DataFrame],
         sources: Mapping[str, DataFrame],
         span: Span,
-        journal: Path,
+        journal: Journal,
     ) -> None:
         self._lake = lake
-        self._tables = tables
         self._changed = dict(changes)
         self._also = also
         self._sources = sources
         self._span = span
         self._inputs = _Inputs(lake, span)
         self._journal = journal
-        self._journal_lock = Lock()
-        self._interrupted = _read_journal(journal)
+        self._interrupted = journal.interrupted()
 
     def refresh_table(self, table: Table) -> None:
         """Recomputes the touched scopes of a table, and upserts the rows that differ."""
@@ -96,7 +85,7 @@ class _Refresh:
         rewritten = self._recompute(table, touched, known)
         if rewritten.is_empty:
             return
-        self._write_journal()
+        self._journal.begin(self._lake.version)
         _apply_changes(self._lake, table, rewritten)
         earlier = [self._changed[table.name]] if table.name in self._changed else []
         self._changed[table.name] = union([rewritten.frame, *earlier])
@@ -122,12 +111,6 @@ class _Refresh:
         }
         current = _current_rows(self._lake, table, touched.frame, limits, days)
         return _computed(_row_changes(table, current, table.make(frames)))
-
-    def _write_journal(self) -> None:
-        """Keeps the versions of all tables before the first of them is written."""
-        with self._journal_lock:
-            if not self._journal.exists():
-                write_json(self._journal, {table.name: self._lake.version(table) for table in self._tables})
 
 
 @dataclass(frozen=True)
@@ -222,14 +205,6 @@ def _computed(rows: DataFrame) -> _Rows:
     return _collect_small(rows.localCheckpoint(eager=False))
 
 
-def _read_journal(journal: Path) -> dict[str, int]:
-    """The versions of the tables before an interrupted refresh; none where none was interrupted."""
-    try:
-        return json.loads(journal.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
-    except FileNotFoundError:
-        return {}
-
-
 def changes_for(table: Table, also: Table, changed: Mapping[str, DataFrame]) -> dict[str, DataFrame]:
     """What changed in the tables that a table reads, in itself, and in ``also``.
 
@@ -295,8 +270,8 @@ class _Inputs:
         conditions = []
         for name, days in limits.items():
             sql = table.scope[name]
-            if instant := _DAY_OF.fullmatch(sql):
-                conditions.append(days.hold_instant(f"`{instant[1]}`"))
+            if instant := day_of_instant(sql):
+                conditions.append(days.hold_instant(f"`{instant}`"))
             elif sql in source.column_names:
                 conditions.append(days.hold(f"`{sql}`"))
         day = self._span.day if self._span.day in source.column_names else (*source.sort_by, "")[0]

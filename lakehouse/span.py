@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from lakehouse.table import Table
+
+_DAY_OF = re.compile(r"to_date\((\w+)\)")
 
 
 @dataclass(frozen=True)
@@ -19,3 +22,9 @@ class Span:
     first: str
     last: str
     day: str
+
+
+def day_of_instant(sql: str) -> str | None:
+    """The column of which the SQL makes the day; None where it does something else."""
+    found = _DAY_OF.fullmatch(sql)
+    return found[1] if found else None

@@ -81,6 +81,10 @@ class Source:
         """The names of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
+    def type_of(self, column: str) -> str:
+        """The declared type of a column; empty where there is none of that name."""
+        return next((one.type for one in self.columns if one.name == column), "")
+
 
 @dataclass(frozen=True)
 class Table(Source):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property, reduce
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -16,17 +17,22 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
 from lakehouse.checkpoints import resume_from, resumes_at
+from lakehouse.engines.in_process import refresh_tables
 from lakehouse.incremental import refresh
+from lakehouse.journal import Journal
 from lakehouse.signals import stopping
 from lakehouse.streams import Progress, Stream, with_batch_metrics
 from lakehouse.table import Table
 from pipelines import gold_builder
 from pipelines.gold_builder import SPAN, STREAM
-from pipelines.runtime.catalog import GOLD
+from pipelines.runtime.catalog import GOLD, TABLES
 from pipelines.runtime.console import call
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.stream_runner import report, run_streams
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def aggregate(continuous: Continuous = False, as_json: AsJson = False) -> None:
@@ -66,6 +72,7 @@ class GoldStream:
             job.lake.ensure(table)
         self._checkpoint = gold_builder.gold_checkpoint(job.settings)
         self._refresh_lock = Lock()
+        self._in_process, self._by_spark = gold_builder.by_engine(job.settings)
 
     def stream(self) -> Stream:
         """The stream as it is run. Its first start builds gold from all of silver (the backfill)."""
@@ -122,27 +129,81 @@ class GoldStream:
         """Refreshes what a micro-batch of changed silver rows touches, and closes sessions that are due. Idempotent."""
         changes = changes.distinct().persist()
         try:
-            self._refresh({table.name: changes.where(F.col("_table") == table.name) for table in self._tables})
+            most = self._job.settings.engines.in_process_rows
+            few = changes.limit(most + 1).toArrow() if self._in_process else None
+            if few is not None and few.num_rows <= most:
+                self._refresh(few)
+            else:
+                self._refresh_by_spark(changes)
         finally:
             changes.unpersist()
 
     def close_sessions(self) -> None:
         """Closes the sessions without an event for long enough, though nothing new came."""
-        self._refresh({})
+        if self._in_process:
+            self._refresh(None)
+        else:
+            self._refresh_by_spark(None)
 
-    def _refresh(self, changes: dict[str, DataFrame]) -> None:
+    def _refresh(self, changes: pa.Table | None) -> None:
+        """Refreshes in this process what it can, and by Spark what is left."""
+        changed = {} if changes is None else _by_table(changes)
+        journal = gold_builder.refresh_journal(self._job.settings)
         with self._refresh_lock:
             as_of = self._now()
-            due = self._job.lake.read(SESSIONS).where(~F.col("is_closed") & (F.col("closes_at") <= F.lit(as_of)))
-            refresh(
-                self._job.lake,
-                gold_builder.incremental_tables(),
-                changes,
-                also={SESSIONS.name: due},
-                sources={CLOCK.name: gold_builder.clock_frame(self._job, as_of)},
+            changed = refresh_tables(
+                self._job.local_lake,
+                self._in_process,
+                gold_builder.table_sql(),
+                changed,
+                also={SESSIONS.name: f"NOT is_closed AND closes_at <= TIMESTAMP '{as_of:%Y-%m-%d %H:%M:%S.%f}'"},
+                sources={CLOCK.name: gold_builder.clock_rows(self._job.settings, as_of)},
                 span=SPAN,
-                journal=gold_builder.refresh_journal(self._job),
+                journal=journal,
+                memory=self._job.settings.engines.in_process_memory,
             )
+            if self._by_spark:
+                frames = {name: self._job.spark.createDataFrame(rows) for name, rows in changed.items()}
+                self._refresh_tables_by_spark(self._by_spark, frames, as_of, journal)
+            journal.finish()
+
+    def _refresh_by_spark(self, changes: DataFrame | None) -> None:
+        """Refreshes all tables by Spark."""
+        frames = (
+            {}
+            if changes is None
+            else {table.name: changes.where(F.col("_table") == table.name) for table in self._tables}
+        )
+        journal = gold_builder.refresh_journal(self._job.settings)
+        with self._refresh_lock:
+            self._refresh_tables_by_spark(gold_builder.incremental_tables(), frames, self._now(), journal)
+            journal.finish()
+
+    def _refresh_tables_by_spark(
+        self, tables: Sequence[Table], changes: dict[str, DataFrame], as_of: datetime, journal: Journal
+    ) -> None:
+        due = self._job.lake.read(SESSIONS).where(~F.col("is_closed") & (F.col("closes_at") <= F.lit(as_of)))
+        refresh(
+            self._job.lake,
+            tables,
+            changes,
+            also={SESSIONS.name: due},
+            sources={CLOCK.name: gold_builder.clock_frame(self._job, as_of)},
+            span=SPAN,
+            journal=journal,
+        )
+
+
+def _by_table(changes: pa.Table) -> dict[str, pa.Table]:
+    """The changed rows of each table, with the columns that are its own."""
+    import pyarrow.compute as pc
+
+    found = {}
+    for name in pc.unique(changes["_table"]).to_pylist():
+        rows = changes.filter(pc.equal(changes["_table"], name))
+        of_others = set(changes.column_names) - gold_builder.touched_scopes(TABLES[name])
+        found[name] = rows.drop_columns(sorted(of_others))
+    return found
 
 
 if __name__ == "__main__":

@@ -1,20 +1,26 @@
-"""Build gold from silver as a whole (the backfill of the first start, and the rebuild), or one table for an audit."""
+"""Build gold from silver as a whole (the backfill of the first start, and the rebuild), or one table for an audit.
+
+Two engines do it, to the same rows: DuckDB in this process where that is enough, else Spark.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import gold
 from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.checkpoints import committed_offsets, resumes_at
-from lakehouse.dataframes import union
+from lakehouse.engines.stored_sql import definition_digest, stored_sql
 from lakehouse.errors import DeclarationError, OutsideError
+from lakehouse.journal import Journal
 from lakehouse.span import Span
 from lakehouse.table import Source, Table
 from pipelines.runtime.catalog import GOLD, TABLES
@@ -23,6 +29,7 @@ from pipelines.runtime.settings import Settings
 from producers import kafka
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame
 
     from pipelines.runtime.job import Job
@@ -32,6 +39,9 @@ STREAM = "gold"
 
 SPAN = Span(SESSIONS, first="started_on", last="ended_on", day="event_on")
 """A session's events lie between its first and its last day."""
+
+SQL_FOLDER = Path(gold.__path__[0]) / "sql"
+"""Where the SQL of the gold tables is kept."""
 
 
 def incremental_tables() -> list[Table]:
@@ -57,6 +67,28 @@ def upstream_tables() -> list[Table]:
     return [table for name, table in TABLES.items() if name in names and table.layer == "silver"]
 
 
+@cache
+def table_sql() -> Mapping[str, str]:
+    """The SQL of the gold tables, by name, as far as it is written from the declarations as they are."""
+    return stored_sql(SQL_FOLDER, GOLD.values())
+
+
+def by_engine(settings: Settings) -> tuple[list[Table], list[Table]]:
+    """The gold tables that this process can compute, and those that Spark has to.
+
+    Spark has to compute a table whose SQL is not written, all that read one, and every table of a lake that is
+    no folder of this machine.
+    """
+    from lakehouse.engines.local_lake import LocalLake
+
+    here = LocalLake.is_local(settings.lake_root) and settings.engines.in_process_rows > 0
+    in_process, by_spark = list[Table](), list[Table]()
+    for table in incremental_tables():
+        follows = {source.name for source in table.reads.values()} & {one.name for one in by_spark}
+        (in_process if here and not follows and table.name in table_sql() else by_spark).append(table)
+    return in_process, by_spark
+
+
 def clock_frame(job: Job, as_of: datetime) -> DataFrame:
     """The clock as one row: by it sessions close."""
     from lakehouse.storage import spark_schema
@@ -65,13 +97,19 @@ def clock_frame(job: Job, as_of: datetime) -> DataFrame:
     return job.spark.createDataFrame([row], spark_schema(CLOCK))
 
 
+def clock_rows(settings: Settings, as_of: datetime) -> pa.Table:
+    """The same row for this process."""
+    import pyarrow as pa
+
+    seconds = settings.sessions.closes_after_minutes * 60.0
+    return pa.table({"as_of": pa.array([as_of], pa.timestamp("us", "UTC")), "closes_after_seconds": [seconds]})
+
+
 def broker_clock(job: Job) -> Callable[[], datetime]:
     """A function that gives the broker's time; where no broker answers, the arrival of the newest event in silver.
 
     The clock of this machine is not used.
     """
-    from pyspark.sql import functions as F
-
     try:
         servers = bootstrap_servers(job.settings)
     except OutsideError:
@@ -83,11 +121,19 @@ def broker_clock(job: Job) -> Callable[[], datetime]:
                 return _instant(kafka.broker_time(servers, job.settings.kafka.client))
             except OutsideError:
                 pass
-        newest = union(job.lake.read(table).agg(F.max("arrived_at").alias("at")) for table in upstream_tables())
-        row = newest.agg(F.unix_micros(F.max("at"))).first()
-        return _instant(row[0] if row and row[0] is not None else 0)
+        return _newest_arrival(job)
 
     return now
+
+
+def _newest_arrival(job: Job) -> datetime:
+    from pyspark.sql import functions as F
+
+    from lakehouse.dataframes import union
+
+    newest = union(job.lake.read(table).agg(F.max("arrived_at").alias("at")) for table in upstream_tables())
+    row = newest.agg(F.unix_micros(F.max("at"))).first()
+    return _instant(row[0] if row and row[0] is not None else 0)
 
 
 def _instant(microseconds: int) -> datetime:
@@ -103,18 +149,28 @@ def touched_scopes(table: Table) -> set[str]:
 def gold_checkpoint(settings: Settings) -> Path:
     """The folder of the stream's checkpoint.
 
-    Other declarations are another stream: it begins with all that silver holds, so that a table or
-    a column that is new has its whole history. A description that changes is no other declaration.
+    Other declarations are another stream: it begins with all that silver holds, so that a table or a column
+    that is new, or computed in another way, has its whole history. A description that changes is no other
+    declaration.
     """
+    return settings.checkpoints / STREAM / _declared_version(tuple(table.name for table in incremental_tables()))
+
+
+@cache
+def _declared_version(names: tuple[str, ...]) -> str:
     declared = [
         [table.name for table in upstream_tables()],
         *(
-            [one.name, [[column.name, column.type] for column in one.columns], dict(one.scope)]
-            for one in incremental_tables()
+            [
+                one.name,
+                [[column.name, column.type] for column in one.columns],
+                dict(one.scope),
+                table_sql().get(one.name) or definition_digest(one),
+            ]
+            for one in map(GOLD.__getitem__, names)
         ),
     ]
-    version = hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
-    return settings.checkpoints / STREAM / version
+    return hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
 
 
 def read_offsets(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -128,9 +184,9 @@ def read_offsets(settings: Settings) -> dict[str, dict[str, Any]]:
     )
 
 
-def refresh_journal(job: Job) -> Path:
-    """The file that exists after an interrupted refresh."""
-    return gold_checkpoint(job.settings) / "refresh.json"
+def refresh_journal(settings: Settings) -> Journal:
+    """What says after an interrupted refresh which tables it has written."""
+    return Journal(gold_checkpoint(settings) / "refresh.json", incremental_tables())
 
 
 def build_all(job: Job) -> dict[str, int]:
@@ -139,21 +195,49 @@ def build_all(job: Job) -> dict[str, int]:
     Each table is replaced in one commit, so it is idempotent. What changes in silver meanwhile is left to
     the stream.
     """
+    versions = {table.name: job.lake.version(table) for table in upstream_tables()}
+    as_of = broker_clock(job)()
+    in_process, by_spark = by_engine(job.settings)
+    if in_process and _rows_of(job) > job.settings.engines.in_process_rows:
+        in_process, by_spark = [], incremental_tables()
+    if in_process:
+        _build_in_process(job, in_process, versions, as_of)
+    if by_spark:
+        _build_by_spark(job, by_spark, versions, as_of)
+    refresh_journal(job.settings).finish()
+    return versions
+
+
+def _rows_of(job: Job) -> int:
+    return sum(job.local_lake.rows(table) for table in upstream_tables())
+
+
+def _build_in_process(job: Job, tables: Sequence[Table], versions: Mapping[str, int], as_of: datetime) -> None:
+    from lakehouse.engines.in_process import build_tables
+
+    build_tables(
+        job.local_lake,
+        tables,
+        table_sql(),
+        sources={CLOCK.name: clock_rows(job.settings, as_of)},
+        versions=versions,
+        memory=job.settings.engines.in_process_memory,
+    )
+
+
+def _build_by_spark(job: Job, tables: Sequence[Table], versions: Mapping[str, int], as_of: datetime) -> None:
     from lakehouse.incremental import localize_small
     from lakehouse.parallel import run_in_parallel
 
     lake = job.lake
-    versions = {table.name: lake.version(table) for table in upstream_tables()}
-    given = {CLOCK.name: clock_frame(job, broker_clock(job)())}
+    given = {CLOCK.name: clock_frame(job, as_of)}
     given |= {table.name: localize_small(lake.read(table, versions[table.name])) for table in upstream_tables()}
 
     def build_one(table: Table) -> None:
         with lake.writing(table):
             lake.overwrite(table, build_table(job, table, given))
 
-    run_in_parallel(job.spark, incremental_tables(), build_one)
-    refresh_journal(job).unlink(missing_ok=True)
-    return versions
+    run_in_parallel(job.spark, tables, build_one)
 
 
 def build_table(job: Job, table: Table, given: Mapping[str, DataFrame]) -> DataFrame:

@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
 from rich.markup import escape
 
+from lakehouse.engines.stored_sql import write_stored_sql
+from lakehouse.engines.transpile import transpile
 from lakehouse.errors import DataError, LakehouseError
 from lakehouse.storage import conform
+from pipelines.gold_builder import SQL_FOLDER, incremental_tables, table_sql
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import err, out, print_json
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
 
 
-def check(as_json: AsJson = False) -> None:
+def check(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the SQL of the gold tables whose declaration has changed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Dry run: every declaration builds the schema that it declares, without data."""
+    notes = check_sql(write=write)
     problems = run_check(open_job("check"))
     if as_json:
         print_json([{"table": name, "problem": problem} for name, problem in problems.items()])
+    for name, note in notes.items():
+        err.print(f"{name}: {escape(note)}")
     if problems:
         for name, problem in problems.items():
             err.print(f"{name}: {escape(problem)}")
         raise DataError(f"{len(problems)} of {len(TABLES)} tables do not build what they declare.", "Fix them.")
     if not as_json:
         out.print(f"{len(TABLES)} tables build what they declare.")
+
+
+def check_sql(*, write: bool) -> dict[str, str]:
+    """By the name of a gold table without SQL of today: why, and that Spark runs it; writes the SQL where ``write``."""
+    tables = {table.name: table for table in incremental_tables() if table.name not in table_sql()}
+    if not tables:
+        return {}
+    written = transpile("pipelines.runtime.catalog:TABLES", tables)
+    sql = {name: text for name, text in written.items() if not text.startswith("--")}
+    notes = {
+        name: f"DuckDB cannot run it, so Spark does ({text.removeprefix('-- ')})."
+        for name, text in written.items()
+        if name not in sql
+    }
+    if write:
+        write_stored_sql(SQL_FOLDER, tables, sql)
+        return notes
+    return notes | dict.fromkeys(
+        sql, "its SQL is not written since its declaration changed, so Spark runs it. `clickstream check --write`."
+    )
 
 
 def run_check(job: Job) -> dict[str, str]:

@@ -59,6 +59,13 @@ class StreamSettings(_Section):
     stop_seconds: Annotated[float, Field(gt=0)] = 15
 
 
+class EngineSettings(_Section):
+    """What the jobs do in their own process, and what they leave to Spark."""
+
+    in_process_rows: Annotated[int, Field(ge=0)] = 2_000_000
+    in_process_memory: str = "2GB"
+
+
 class SessionSettings(_Section):
     """When a session is over."""
 
@@ -105,6 +112,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     spark: SparkSettings = SparkSettings()
     stream: StreamSettings = StreamSettings()
+    engines: EngineSettings = EngineSettings()
     sessions: SessionSettings = SessionSettings()
     quality: QualitySettings = QualitySettings()
     model: ModelSettings = ModelSettings()

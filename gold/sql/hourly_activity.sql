@@ -1,0 +1,378 @@
+-- Written from gold.hourly_activity; do not edit. Sources: feebaa1c181343c5
+SELECT
+  CAST("hour_of_day" AS INT) AS "hour_of_day",
+  CAST("day_of_week" AS INT) AS "day_of_week",
+  CAST("events" AS BIGINT) AS "events",
+  CAST("page_views" AS BIGINT) AS "page_views",
+  CAST("clicks" AS BIGINT) AS "clicks",
+  CAST("interactions" AS BIGINT) AS "interactions",
+  CAST("visitors" AS BIGINT) AS "visitors",
+  CAST("sessions" AS BIGINT) AS "sessions",
+  CAST("purchases" AS BIGINT) AS "purchases",
+  CAST("revenue" AS DECIMAL(18, 2)) AS "revenue",
+  CAST("event_on" AS DATE) AS "event_on"
+FROM (
+  WITH "step_1" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_id",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "event_at",
+      "event_on",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "identity"
+    FROM "page_views"
+  ), "step_2" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      'page_view' AS "kind",
+      CAST(NULL AS TEXT) AS "action",
+      "page_url",
+      "referrer_url" AS "referrer_url",
+      "category",
+      "price"
+    FROM "step_1"
+  ), "step_3" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_id",
+      "element_id",
+      "page_url",
+      "category",
+      "price",
+      "x_coord",
+      "y_coord",
+      "event_at",
+      "event_on",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "identity"
+    FROM "clicks"
+  ), "step_4" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      'click' AS "kind",
+      "element_id" AS "action",
+      "page_url",
+      CAST(NULL AS TEXT) AS "referrer_url",
+      "category",
+      "price"
+    FROM "step_3"
+  ), "step_5" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_4"
+  ), "step_6" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_5"
+  ), "step_7" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_2"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_6"
+  ), "step_8" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_id",
+      "interaction_type",
+      "page_url",
+      "category",
+      "price",
+      "details",
+      "event_at",
+      "event_on",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "identity"
+    FROM "interactions"
+  ), "step_9" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      'interaction' AS "kind",
+      "interaction_type" AS "action",
+      "page_url",
+      CAST(NULL AS TEXT) AS "referrer_url",
+      "category",
+      "price"
+    FROM "step_8"
+  ), "step_10" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_9"
+  ), "step_11" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_10"
+  ), "step_12" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_7"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_11"
+  ), "step_13" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      (
+        NOT "price" IS NULL
+        OR COALESCE(
+          REGEXP_MATCHES(
+            TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
+            '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
+          ),
+          FALSE
+        )
+      ) AS "is_on_product",
+      (
+        "kind" = 'page_view'
+        AND (
+          NOT "price" IS NULL
+          OR COALESCE(
+            REGEXP_MATCHES(
+              TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
+              '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
+            ),
+            FALSE
+          )
+        )
+      ) AS "is_product_view",
+      (
+        "kind" = 'click' AND "action" = 'btn_buy'
+      ) AS "is_purchase",
+      COALESCE("action" IN ('add_to_cart', 'btn_add_to_cart'), FALSE) AS "is_cart_add"
+    FROM "step_12"
+  ), "step_14" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add"
+    FROM "step_13"
+  ), "step_15" AS (
+    SELECT
+      CAST("event_at" AS DATE) AS "event_on",
+      HOUR("event_at") AS "hour_of_day",
+      COUNT(*) AS "events",
+      COUNT_IF("kind" = 'page_view') AS "page_views",
+      COUNT_IF("kind" = 'click') AS "clicks",
+      COUNT_IF("kind" = 'interaction') AS "interactions",
+      COUNT(DISTINCT "user_id") AS "visitors",
+      COUNT(DISTINCT {'user_id': "user_id", 'session_id': "session_id"}) AS "sessions",
+      COUNT_IF("is_purchase") AS "purchases",
+      CAST(COALESCE(
+        SUM(
+          CASE
+            WHEN "is_purchase"
+            THEN (
+              CAST(TRY_CAST(FLOOR(
+                (
+                  FLOOR((
+                    "price"
+                  ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) + TRY_CAST(5e3 AS DOUBLE)
+                ) / NULLIF(TRY_CAST(1e4 AS DOUBLE), 0)
+              ) AS BIGINT) AS DECIMAL(18, 0)) * 0.01
+            )
+          END
+        ),
+        0
+      ) AS DECIMAL(18, 2)) AS "revenue"
+    FROM "step_14"
+    GROUP BY
+      CAST("event_at" AS DATE),
+      HOUR("event_at")
+  )
+  SELECT
+    "event_on",
+    "hour_of_day",
+    "events",
+    "page_views",
+    "clicks",
+    "interactions",
+    "visitors",
+    "sessions",
+    "purchases",
+    "revenue",
+    (
+      (
+        (
+          (
+            DAYOFWEEK(CAST("event_on" AS DATE)) + 1
+          ) + 5
+        ) % 7
+      ) + 1
+    ) AS "day_of_week"
+  FROM "step_15"
+)

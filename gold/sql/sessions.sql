@@ -1,0 +1,722 @@
+-- Written from gold.sessions; do not edit. Sources: 475e19941e3cfc85
+SELECT
+  CAST("user_id" AS TEXT) AS "user_id",
+  CAST("session_id" AS TEXT) AS "session_id",
+  CAST("events" AS BIGINT) AS "events",
+  CAST("page_views" AS BIGINT) AS "page_views",
+  CAST("product_views" AS BIGINT) AS "product_views",
+  CAST("clicks" AS BIGINT) AS "clicks",
+  CAST("purchases" AS BIGINT) AS "purchases",
+  CAST("cart_adds" AS BIGINT) AS "cart_adds",
+  CAST("interactions" AS BIGINT) AS "interactions",
+  CAST("scroll_count" AS BIGINT) AS "scroll_count",
+  CAST("zoom_count" AS BIGINT) AS "zoom_count",
+  CAST("hover_count" AS BIGINT) AS "hover_count",
+  CAST("add_to_cart_count" AS BIGINT) AS "add_to_cart_count",
+  CAST("remove_from_cart_count" AS BIGINT) AS "remove_from_cart_count",
+  CAST("add_to_wishlist_count" AS BIGINT) AS "add_to_wishlist_count",
+  CAST("search_count" AS BIGINT) AS "search_count",
+  CAST("share_count" AS BIGINT) AS "share_count",
+  CAST("video_play_count" AS BIGINT) AS "video_play_count",
+  CAST("distinct_pages" AS BIGINT) AS "distinct_pages",
+  CAST("distinct_categories" AS BIGINT) AS "distinct_categories",
+  CAST("price_min" AS DOUBLE) AS "price_min",
+  CAST("price_mean" AS DOUBLE) AS "price_mean",
+  CAST("price_max" AS DOUBLE) AS "price_max",
+  CAST("landing_page" AS TEXT) AS "landing_page",
+  CAST("exit_page" AS TEXT) AS "exit_page",
+  CAST("referrer_kind" AS TEXT) AS "referrer_kind",
+  CAST("referrer_host" AS TEXT) AS "referrer_host",
+  CAST("duration_seconds" AS DOUBLE) AS "duration_seconds",
+  CAST("events_per_minute" AS DOUBLE) AS "events_per_minute",
+  CAST("bought" AS BOOLEAN) AS "bought",
+  CAST("revenue" AS DECIMAL(18, 2)) AS "revenue",
+  CAST("is_closed" AS BOOLEAN) AS "is_closed",
+  CAST("is_suspect" AS BOOLEAN) AS "is_suspect",
+  CAST("suspect_rule" AS TEXT) AS "suspect_rule",
+  CAST("started_on" AS DATE) AS "started_on",
+  CAST("ended_on" AS DATE) AS "ended_on",
+  CAST("started_at" AS TIMESTAMP) AS "started_at",
+  CAST("ended_at" AS TIMESTAMP) AS "ended_at",
+  CAST("bought_at" AS TIMESTAMP) AS "bought_at",
+  CAST("closes_at" AS TIMESTAMP) AS "closes_at",
+  CAST("last_arrived_at" AS TIMESTAMP) AS "last_arrived_at"
+FROM (
+  WITH "step_1" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_id",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "event_at",
+      "event_on",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "identity"
+    FROM "page_views"
+  ), "step_2" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      'page_view' AS "kind",
+      CAST(NULL AS TEXT) AS "action",
+      "page_url",
+      "referrer_url" AS "referrer_url",
+      "category",
+      "price"
+    FROM "step_1"
+  ), "step_3" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_id",
+      "element_id",
+      "page_url",
+      "category",
+      "price",
+      "x_coord",
+      "y_coord",
+      "event_at",
+      "event_on",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "identity"
+    FROM "clicks"
+  ), "step_4" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      'click' AS "kind",
+      "element_id" AS "action",
+      "page_url",
+      CAST(NULL AS TEXT) AS "referrer_url",
+      "category",
+      "price"
+    FROM "step_3"
+  ), "step_5" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_4"
+  ), "step_6" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_5"
+  ), "step_7" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_2"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_6"
+  ), "step_8" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_id",
+      "interaction_type",
+      "page_url",
+      "category",
+      "price",
+      "details",
+      "event_at",
+      "event_on",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "identity"
+    FROM "interactions"
+  ), "step_9" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      'interaction' AS "kind",
+      "interaction_type" AS "action",
+      "page_url",
+      CAST(NULL AS TEXT) AS "referrer_url",
+      "category",
+      "price"
+    FROM "step_8"
+  ), "step_10" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_9"
+  ), "step_11" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_10"
+  ), "step_12" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_7"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_11"
+  ), "step_13" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      (
+        NOT "price" IS NULL
+        OR COALESCE(
+          REGEXP_MATCHES(
+            TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
+            '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
+          ),
+          FALSE
+        )
+      ) AS "is_on_product",
+      (
+        "kind" = 'page_view'
+        AND (
+          NOT "price" IS NULL
+          OR COALESCE(
+            REGEXP_MATCHES(
+              TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
+              '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
+            ),
+            FALSE
+          )
+        )
+      ) AS "is_product_view",
+      (
+        "kind" = 'click' AND "action" = 'btn_buy'
+      ) AS "is_purchase",
+      COALESCE("action" IN ('add_to_cart', 'btn_add_to_cart'), FALSE) AS "is_cart_add"
+    FROM "step_12"
+  ), "step_14" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add"
+    FROM "step_13"
+  ), "step_15" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      COUNT(*) AS "events",
+      COUNT_IF("kind" = 'page_view') AS "page_views",
+      COUNT_IF("is_product_view") AS "product_views",
+      COUNT_IF("kind" = 'click') AS "clicks",
+      COUNT_IF("is_purchase") AS "purchases",
+      COUNT_IF("is_cart_add") AS "cart_adds",
+      COUNT_IF("kind" = 'interaction') AS "interactions",
+      COUNT_IF("kind" = 'interaction' AND "action" = 'scroll') AS "scroll_count",
+      COUNT_IF("kind" = 'interaction' AND "action" = 'zoom') AS "zoom_count",
+      COUNT_IF("kind" = 'interaction' AND "action" = 'hover') AS "hover_count",
+      COUNT_IF("kind" = 'interaction' AND "action" = 'add_to_cart') AS "add_to_cart_count",
+      COUNT_IF("kind" = 'interaction' AND "action" = 'remove_from_cart') AS "remove_from_cart_count",
+      COUNT_IF("kind" = 'interaction' AND "action" = 'add_to_wishlist') AS "add_to_wishlist_count",
+      COUNT_IF("kind" = 'interaction' AND "action" = 'search') AS "search_count",
+      COUNT_IF("kind" = 'interaction' AND "action" = 'share') AS "share_count",
+      COUNT_IF("kind" = 'interaction' AND "action" = 'video_play') AS "video_play_count",
+      COUNT(DISTINCT "page_url") AS "distinct_pages",
+      COUNT(DISTINCT "category") AS "distinct_categories",
+      MIN("price") AS "price_min",
+      MAX("price") AS "price_max",
+      CAST(COALESCE(
+        SUM(
+          CASE
+            WHEN "is_purchase"
+            THEN (
+              CAST(TRY_CAST(FLOOR(
+                (
+                  FLOOR((
+                    "price"
+                  ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) + TRY_CAST(5e3 AS DOUBLE)
+                ) / NULLIF(TRY_CAST(1e4 AS DOUBLE), 0)
+              ) AS BIGINT) AS DECIMAL(18, 0)) * 0.01
+            )
+          END
+        ),
+        0
+      ) AS DECIMAL(18, 2)) AS "revenue",
+      (
+        (
+          CAST(SUM(
+            TRY_CAST(FLOOR((
+              "price"
+            ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) AS BIGINT)
+          ) AS DOUBLE) / CAST(NULLIF(
+            COUNT(
+              TRY_CAST(FLOOR((
+                "price"
+              ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) AS BIGINT)
+            ),
+            0
+          ) AS DOUBLE)
+        ) / 1000000.0
+      ) AS "price_mean",
+      ARG_MIN(
+        {'page_url': "page_url"},
+        CASE
+          WHEN "kind" = 'page_view'
+          THEN {'event_at': "event_at", 'arrived_at': "arrived_at", 'topic': "topic", 'topic_id': "topic_id", 'partition': "partition", 'offset': "offset"}
+        END
+      ) AS "_landing",
+      ARG_MAX(
+        {'page_url': "page_url"},
+        CASE
+          WHEN "kind" = 'page_view'
+          THEN {'event_at': "event_at", 'arrived_at': "arrived_at", 'topic': "topic", 'topic_id': "topic_id", 'partition': "partition", 'offset': "offset"}
+        END
+      ) AS "_exit",
+      ARG_MIN(
+        {'referrer_url': "referrer_url", 'page_url': "page_url"},
+        CASE
+          WHEN "kind" = 'page_view'
+          THEN {'event_at': "event_at", 'arrived_at': "arrived_at", 'topic': "topic", 'topic_id': "topic_id", 'partition': "partition", 'offset': "offset"}
+        END
+      ) AS "_referrer",
+      MIN("event_at") AS "started_at",
+      MAX("event_at") AS "ended_at",
+      MIN(CASE WHEN "is_purchase" THEN "event_at" END) AS "bought_at",
+      MAX(LEAST("event_at", "arrived_at")) AS "_rested_since",
+      MAX("arrived_at") AS "last_arrived_at",
+      COUNT(DISTINCT CAST(DATE_TRUNC('HOUR', CAST("event_at" AS TIMESTAMP)) AS TIMESTAMP)) AS "active_hours"
+    FROM "step_14"
+    GROUP BY
+      "user_id",
+      "session_id"
+  ), "step_16" AS (
+    SELECT
+      "as_of",
+      "closes_after_seconds"
+    FROM "clock"
+  ), "step_17" AS (
+    SELECT
+      "step_15"."user_id",
+      "step_15"."session_id",
+      "step_15"."events",
+      "step_15"."page_views",
+      "step_15"."product_views",
+      "step_15"."clicks",
+      "step_15"."purchases",
+      "step_15"."cart_adds",
+      "step_15"."interactions",
+      "step_15"."scroll_count",
+      "step_15"."zoom_count",
+      "step_15"."hover_count",
+      "step_15"."add_to_cart_count",
+      "step_15"."remove_from_cart_count",
+      "step_15"."add_to_wishlist_count",
+      "step_15"."search_count",
+      "step_15"."share_count",
+      "step_15"."video_play_count",
+      "step_15"."distinct_pages",
+      "step_15"."distinct_categories",
+      "step_15"."price_min",
+      "step_15"."price_max",
+      "step_15"."revenue",
+      "step_15"."price_mean",
+      "step_15"."_landing",
+      "step_15"."_exit",
+      "step_15"."_referrer",
+      "step_15"."started_at",
+      "step_15"."ended_at",
+      "step_15"."bought_at",
+      "step_15"."_rested_since",
+      "step_15"."last_arrived_at",
+      "step_15"."active_hours",
+      "step_16"."as_of",
+      "step_16"."closes_after_seconds",
+      DATE_DIFF('MICROSECOND', "step_15"."started_at", "step_15"."ended_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "duration_seconds"
+    FROM "step_15"
+    CROSS JOIN "step_16"
+  ), "step_18" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "events",
+      "page_views",
+      "product_views",
+      "clicks",
+      "purchases",
+      "cart_adds",
+      "interactions",
+      "scroll_count",
+      "zoom_count",
+      "hover_count",
+      "add_to_cart_count",
+      "remove_from_cart_count",
+      "add_to_wishlist_count",
+      "search_count",
+      "share_count",
+      "video_play_count",
+      "distinct_pages",
+      "distinct_categories",
+      "price_min",
+      "price_max",
+      "revenue",
+      "price_mean",
+      "_landing",
+      "_exit",
+      "_referrer",
+      "started_at",
+      "ended_at",
+      "bought_at",
+      "_rested_since",
+      "last_arrived_at",
+      "active_hours",
+      "as_of",
+      "closes_after_seconds",
+      "duration_seconds",
+      DATE_DIFF('HOUR', DATE_TRUNC('HOUR', "started_at"), DATE_TRUNC('HOUR', "ended_at")) + 1 AS "hours_spanned"
+    FROM "step_17"
+  ), "step_19" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "events",
+      "page_views",
+      "product_views",
+      "clicks",
+      "purchases",
+      "cart_adds",
+      "interactions",
+      "scroll_count",
+      "zoom_count",
+      "hover_count",
+      "add_to_cart_count",
+      "remove_from_cart_count",
+      "add_to_wishlist_count",
+      "search_count",
+      "share_count",
+      "video_play_count",
+      "distinct_pages",
+      "distinct_categories",
+      "price_min",
+      "price_max",
+      "revenue",
+      "price_mean",
+      "_landing",
+      "_exit",
+      "_referrer",
+      "started_at",
+      "ended_at",
+      "bought_at",
+      "_rested_since",
+      "last_arrived_at",
+      "active_hours",
+      "as_of",
+      "closes_after_seconds",
+      "duration_seconds",
+      "hours_spanned",
+      "_rested_since" + INTERVAL (
+        TRY_CAST(FLOOR("closes_after_seconds" * TRY_CAST(1e6 AS DOUBLE)) AS BIGINT)
+      ) MICROSECOND AS "closes_at"
+    FROM "step_18"
+  ), "step_20" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "events",
+      "page_views",
+      "product_views",
+      "clicks",
+      "purchases",
+      "cart_adds",
+      "interactions",
+      "scroll_count",
+      "zoom_count",
+      "hover_count",
+      "add_to_cart_count",
+      "remove_from_cart_count",
+      "add_to_wishlist_count",
+      "search_count",
+      "share_count",
+      "video_play_count",
+      "distinct_pages",
+      "distinct_categories",
+      "price_min",
+      "price_mean",
+      "price_max",
+      "_landing"."page_url" AS "landing_page",
+      "_exit"."page_url" AS "exit_page",
+      CASE
+        WHEN "_referrer"."referrer_url" IS NULL
+        THEN 'direct'
+        WHEN TRANSLATE(
+          REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+          'abcdefghijklmnopqrstuvwxyz'
+        ) = ''
+        THEN 'other'
+        WHEN TRANSLATE(
+          REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+          'abcdefghijklmnopqrstuvwxyz'
+        ) = TRANSLATE(
+          REGEXP_EXTRACT("_referrer"."page_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+          'abcdefghijklmnopqrstuvwxyz'
+        )
+        THEN 'internal'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '(^|\.)(mail|e?mail|newsletter|outlook|gmx)\.'
+        )
+        THEN 'email'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '(^|\.)(google|bing|duckduckgo|yahoo|ecosia|baidu|yandex|startpage|qwant)\.'
+        )
+        THEN 'search'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '(^|\.)(facebook|instagram|twitter|x|t|tiktok|pinterest|reddit|youtube|linkedin)\.(com|co|net)\z'
+        )
+        THEN 'social'
+        ELSE 'other'
+      END AS "referrer_kind",
+      NULLIF(
+        TRANSLATE(
+          REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+          'abcdefghijklmnopqrstuvwxyz'
+        ),
+        ''
+      ) AS "referrer_host",
+      "duration_seconds",
+      CASE
+        WHEN "duration_seconds" > 0
+        THEN "events" * 60 / NULLIF("duration_seconds", 0)
+        ELSE TRY_CAST(0 AS DOUBLE)
+      END AS "events_per_minute",
+      "purchases" > 0 AS "bought",
+      "revenue",
+      "closes_at" <= "as_of" AS "is_closed",
+      CASE
+        WHEN "events" >= 2000
+        THEN 'too_many_events'
+        WHEN "duration_seconds" >= 86400 AND "active_hours" >= "hours_spanned"
+        THEN 'never_rests'
+        WHEN "page_views" >= 30 AND "page_views" > "duration_seconds"
+        THEN 'too_fast'
+      END AS "suspect_rule",
+      CAST("started_at" AS DATE) AS "started_on",
+      CAST("ended_at" AS DATE) AS "ended_on",
+      "started_at",
+      "ended_at",
+      "bought_at",
+      "closes_at",
+      "last_arrived_at"
+    FROM "step_19"
+  )
+  SELECT
+    "user_id" AS "user_id",
+    "session_id" AS "session_id",
+    "events" AS "events",
+    "page_views" AS "page_views",
+    "product_views" AS "product_views",
+    "clicks" AS "clicks",
+    "purchases" AS "purchases",
+    "cart_adds" AS "cart_adds",
+    "interactions" AS "interactions",
+    "scroll_count" AS "scroll_count",
+    "zoom_count" AS "zoom_count",
+    "hover_count" AS "hover_count",
+    "add_to_cart_count" AS "add_to_cart_count",
+    "remove_from_cart_count" AS "remove_from_cart_count",
+    "add_to_wishlist_count" AS "add_to_wishlist_count",
+    "search_count" AS "search_count",
+    "share_count" AS "share_count",
+    "video_play_count" AS "video_play_count",
+    "distinct_pages" AS "distinct_pages",
+    "distinct_categories" AS "distinct_categories",
+    "price_min" AS "price_min",
+    "price_mean" AS "price_mean",
+    "price_max" AS "price_max",
+    "landing_page" AS "landing_page",
+    "exit_page" AS "exit_page",
+    "referrer_kind" AS "referrer_kind",
+    "referrer_host" AS "referrer_host",
+    "duration_seconds" AS "duration_seconds",
+    "events_per_minute" AS "events_per_minute",
+    "bought" AS "bought",
+    "revenue" AS "revenue",
+    "is_closed" AS "is_closed",
+    "suspect_rule" AS "suspect_rule",
+    "started_on" AS "started_on",
+    "ended_on" AS "ended_on",
+    "started_at" AS "started_at",
+    "ended_at" AS "ended_at",
+    "bought_at" AS "bought_at",
+    "closes_at" AS "closes_at",
+    "last_arrived_at" AS "last_arrived_at",
+    NOT "suspect_rule" IS NULL AS "is_suspect"
+  FROM "step_20"
+)

@@ -1,0 +1,1780 @@
+-- Written from gold.training_examples; do not edit. Sources: 6594be77394b9e5a
+SELECT
+  CAST("user_id" AS TEXT) AS "user_id",
+  CAST("session_id" AS TEXT) AS "session_id",
+  CAST("cut" AS INT) AS "cut",
+  CAST("page_views" AS DOUBLE) AS "page_views",
+  CAST("product_views" AS DOUBLE) AS "product_views",
+  CAST("clicks" AS DOUBLE) AS "clicks",
+  CAST("interactions" AS DOUBLE) AS "interactions",
+  CAST("scrolls" AS DOUBLE) AS "scrolls",
+  CAST("zooms" AS DOUBLE) AS "zooms",
+  CAST("hovers" AS DOUBLE) AS "hovers",
+  CAST("product_zooms_and_hovers" AS DOUBLE) AS "product_zooms_and_hovers",
+  CAST("searches" AS DOUBLE) AS "searches",
+  CAST("wishlist_adds" AS DOUBLE) AS "wishlist_adds",
+  CAST("shares_and_videos" AS DOUBLE) AS "shares_and_videos",
+  CAST("cart_adds" AS DOUBLE) AS "cart_adds",
+  CAST("cart_removes" AS DOUBLE) AS "cart_removes",
+  CAST("cart_items" AS DOUBLE) AS "cart_items",
+  CAST("cart_value" AS DOUBLE) AS "cart_value",
+  CAST("cart_views" AS DOUBLE) AS "cart_views",
+  CAST("checkout_views" AS DOUBLE) AS "checkout_views",
+  CAST("seconds_since_cart_add" AS DOUBLE) AS "seconds_since_cart_add",
+  CAST("distinct_pages" AS DOUBLE) AS "distinct_pages",
+  CAST("distinct_products" AS DOUBLE) AS "distinct_products",
+  CAST("repeated_product_views" AS DOUBLE) AS "repeated_product_views",
+  CAST("distinct_categories" AS DOUBLE) AS "distinct_categories",
+  CAST("repeated_category_views" AS DOUBLE) AS "repeated_category_views",
+  CAST("price_mean" AS DOUBLE) AS "price_mean",
+  CAST("price_spread" AS DOUBLE) AS "price_spread",
+  CAST("price_last" AS DOUBLE) AS "price_last",
+  CAST("price_to_category" AS DOUBLE) AS "price_to_category",
+  CAST("seconds_so_far" AS DOUBLE) AS "seconds_so_far",
+  CAST("seconds_since_previous" AS DOUBLE) AS "seconds_since_previous",
+  CAST("longest_pause_seconds" AS DOUBLE) AS "longest_pause_seconds",
+  CAST("page_seconds_mean" AS DOUBLE) AS "page_seconds_mean",
+  CAST("product_seconds" AS DOUBLE) AS "product_seconds",
+  CAST("page_views_per_minute" AS DOUBLE) AS "page_views_per_minute",
+  CAST("clicks_per_minute" AS DOUBLE) AS "clicks_per_minute",
+  CAST("interactions_per_minute" AS DOUBLE) AS "interactions_per_minute",
+  CAST("hour_of_day" AS DOUBLE) AS "hour_of_day",
+  CAST("day_of_week" AS DOUBLE) AS "day_of_week",
+  CAST("earlier_sessions" AS DOUBLE) AS "earlier_sessions",
+  CAST("earlier_buying_sessions" AS DOUBLE) AS "earlier_buying_sessions",
+  CAST("days_since_previous_session" AS DOUBLE) AS "days_since_previous_session",
+  CAST("days_since_last_purchase" AS DOUBLE) AS "days_since_last_purchase",
+  CAST("referrer_kind" AS TEXT) AS "referrer_kind",
+  CAST("last_kind" AS TEXT) AS "last_kind",
+  CAST("last_category" AS TEXT) AS "last_category",
+  CAST("last_page_kind" AS TEXT) AS "last_page_kind",
+  CAST("bought_later" AS BOOLEAN) AS "bought_later",
+  CAST("bought_later_known_at" AS TIMESTAMP) AS "bought_later_known_at",
+  CAST("bought_next" AS BOOLEAN) AS "bought_next",
+  CAST("bought_next_known_at" AS TIMESTAMP) AS "bought_next_known_at",
+  CAST("is_over" AS BOOLEAN) AS "is_over",
+  CAST("started_on" AS DATE) AS "started_on",
+  CAST("started_at" AS TIMESTAMP) AS "started_at",
+  CAST("cut_at" AS TIMESTAMP) AS "cut_at"
+FROM (
+  WITH "step_1" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_id",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "event_at",
+      "event_on",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "identity"
+    FROM "page_views"
+  ), "step_2" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      'page_view' AS "kind",
+      CAST(NULL AS TEXT) AS "action",
+      "page_url",
+      "referrer_url" AS "referrer_url",
+      "category",
+      "price"
+    FROM "step_1"
+  ), "step_3" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_id",
+      "element_id",
+      "page_url",
+      "category",
+      "price",
+      "x_coord",
+      "y_coord",
+      "event_at",
+      "event_on",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "identity"
+    FROM "clicks"
+  ), "step_4" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      'click' AS "kind",
+      "element_id" AS "action",
+      "page_url",
+      CAST(NULL AS TEXT) AS "referrer_url",
+      "category",
+      "price"
+    FROM "step_3"
+  ), "step_5" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_4"
+  ), "step_6" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_5"
+  ), "step_7" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_2"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_6"
+  ), "step_8" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_id",
+      "interaction_type",
+      "page_url",
+      "category",
+      "price",
+      "details",
+      "event_at",
+      "event_on",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "identity"
+    FROM "interactions"
+  ), "step_9" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      'interaction' AS "kind",
+      "interaction_type" AS "action",
+      "page_url",
+      CAST(NULL AS TEXT) AS "referrer_url",
+      "category",
+      "price"
+    FROM "step_8"
+  ), "step_10" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_9"
+  ), "step_11" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_10"
+  ), "step_12" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_7"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price"
+    FROM "step_11"
+  ), "step_13" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      (
+        NOT "price" IS NULL
+        OR COALESCE(
+          REGEXP_MATCHES(
+            TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
+            '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
+          ),
+          FALSE
+        )
+      ) AS "is_on_product",
+      (
+        "kind" = 'page_view'
+        AND (
+          NOT "price" IS NULL
+          OR COALESCE(
+            REGEXP_MATCHES(
+              TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
+              '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
+            ),
+            FALSE
+          )
+        )
+      ) AS "is_product_view",
+      (
+        "kind" = 'click' AND "action" = 'btn_buy'
+      ) AS "is_purchase",
+      COALESCE("action" IN ('add_to_cart', 'btn_add_to_cart'), FALSE) AS "is_cart_add"
+    FROM "step_12"
+  ), "step_14" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      ROW_NUMBER() OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "cut"
+    FROM "step_13"
+  ), "step_15" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      LAG("event_at", 1) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "_previous_at"
+    FROM "step_14"
+    WHERE
+      "cut" <= 21
+  ), "step_16" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      DATE_DIFF('MICROSECOND', "_previous_at", "event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_pause"
+    FROM "step_15"
+  ), "step_17" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      FIRST("event_at") OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_started_at"
+    FROM "step_16"
+  ), "step_18" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      DATE_DIFF('MICROSECOND', "_started_at", "event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_seconds"
+    FROM "step_17"
+  ), "step_19" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "kind" = 'page_view' AS "_is_view"
+    FROM "step_18"
+  ), "step_20" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      (
+        "_is_view"
+        AND ROW_NUMBER() OVER (
+          PARTITION BY "user_id", "session_id", "kind"
+          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ) = 1
+      ) AS "_is_first_view"
+    FROM "step_19"
+  ), "step_21" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      ROW_NUMBER() OVER (
+        PARTITION BY "user_id", "session_id", "page_url"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) = 1 AS "_is_new_page"
+    FROM "step_20"
+  ), "step_22" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      (
+        "is_product_view"
+        AND ROW_NUMBER() OVER (
+          PARTITION BY "user_id", "session_id", "page_url", "is_product_view"
+          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ) = 1
+      ) AS "_is_new_product"
+    FROM "step_21"
+  ), "step_23" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      (
+        NOT "category" IS NULL
+        AND ROW_NUMBER() OVER (
+          PARTITION BY "user_id", "session_id", "category"
+          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ) = 1
+      ) AS "_is_new_category"
+    FROM "step_22"
+  ), "step_24" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      (
+        "_is_view" AND NOT "category" IS NULL
+      ) AS "_views_category"
+    FROM "step_23"
+  ), "step_25" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      (
+        "_views_category"
+        AND ROW_NUMBER() OVER (
+          PARTITION BY "user_id", "session_id", "category", "kind"
+          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ) = 1
+      ) AS "_views_new_category"
+    FROM "step_24"
+  ), "step_26" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      MIN(CASE WHEN "kind" = 'page_view' THEN "event_at" END) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_first_view_at"
+    FROM "step_25"
+  ), "step_27" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      MAX(CASE WHEN "kind" = 'page_view' THEN "event_at" END) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_last_view_at"
+    FROM "step_26"
+  ), "step_28" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      MAX(CASE WHEN "is_cart_add" THEN "event_at" END) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_cart_add_at"
+    FROM "step_27"
+  ), "step_29" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      "_cart_add_at",
+      MAX(CASE WHEN "_is_first_view" THEN "page_url" END) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_first_page"
+    FROM "step_28"
+  ), "step_30" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      "_cart_add_at",
+      "_first_page",
+      MAX(CASE WHEN "_is_first_view" THEN "referrer_url" END) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_first_referrer"
+    FROM "step_29"
+  ), "step_31" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      "_cart_add_at",
+      "_first_page",
+      "_first_referrer",
+      CASE
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '/(p|products?|items?)/[^/]'
+        )
+        THEN 'product'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '^/?(index[.][a-z]+)?\z'
+        )
+        THEN 'home'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '/(c|category|categories)(/|\z)'
+        )
+        THEN 'category'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '/search(/|\z)'
+        )
+        THEN 'search'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '/(cart|basket)(/|\z)'
+        )
+        THEN 'cart'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '/checkout(/|\z)'
+        )
+        THEN 'checkout'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '/orders?(/|\z)'
+        )
+        THEN 'order'
+        ELSE 'other'
+      END AS "_page_kind"
+    FROM "step_30"
+  ), "step_32" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      "_cart_add_at",
+      "_first_page",
+      "_first_referrer",
+      "_page_kind",
+      CASE WHEN "kind" = 'page_view' THEN "is_product_view" END AS "_shows_product"
+    FROM "step_31"
+  ), "step_33" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      "_cart_add_at",
+      "_first_page",
+      "_first_referrer",
+      "_page_kind",
+      "_shows_product",
+      LAST_VALUE("_shows_product" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_was_on_product"
+    FROM "step_32"
+  ), "step_34" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      "_cart_add_at",
+      "_first_page",
+      "_first_referrer",
+      "_page_kind",
+      "_shows_product",
+      "_was_on_product",
+      (
+        (
+          CAST(SUM(
+            TRY_CAST(FLOOR((
+              "price"
+            ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) AS BIGINT)
+          ) OVER (
+            PARTITION BY "user_id", "session_id", "category"
+            ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+          ) AS DOUBLE) / CAST(NULLIF(
+            COUNT(
+              TRY_CAST(FLOOR((
+                "price"
+              ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) AS BIGINT)
+            ) OVER (
+              PARTITION BY "user_id", "session_id", "category"
+              ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+              ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ),
+            0
+          ) AS DOUBLE)
+        ) / 1000000.0
+      ) AS "_category_price"
+    FROM "step_33"
+  ), "step_35" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "referrer_url",
+      "category",
+      "price",
+      "is_on_product",
+      "is_product_view",
+      "is_purchase",
+      "is_cart_add",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      "_cart_add_at",
+      "_first_page",
+      "_first_referrer",
+      "_page_kind",
+      "_shows_product",
+      "_was_on_product",
+      "_category_price",
+      CASE
+        WHEN NOT "category" IS NULL
+        THEN "price" / NULLIF(NULLIF("_category_price", TRY_CAST(0 AS DOUBLE)), 0)
+      END AS "_to_category"
+    FROM "step_34"
+  ), "step_36" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "earlier_sessions",
+      "earlier_buying_sessions",
+      "days_since_previous_session",
+      "days_since_last_purchase",
+      "sessions",
+      "page_views",
+      "product_views",
+      "cart_adds",
+      "purchases",
+      "buying_sessions",
+      "spend",
+      "days_from_last_purchase_to_end",
+      "days_between_sessions_mean",
+      "bought_next",
+      "bought_next_known_at",
+      "is_closed",
+      "started_on",
+      "started_at",
+      "ended_at"
+    FROM "user_history"
+  ), "step_37" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      {'earlier_sessions': "earlier_sessions", 'earlier_buying_sessions': "earlier_buying_sessions", 'days_since_previous_session': "days_since_previous_session", 'days_since_last_purchase': "days_since_last_purchase"} AS "_history"
+    FROM "step_36"
+  ), "step_38" AS (
+    SELECT
+      "step_35"."user_id",
+      "step_35"."session_id",
+      "step_35"."cut",
+      "step_35"."event_at" AS "cut_at",
+      MAX("step_35"."is_purchase") OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_has_bought",
+      CAST(COUNT_IF("step_35"."kind" = 'page_view') OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "page_views",
+      CAST(COUNT_IF("step_35"."is_product_view") OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "product_views",
+      CAST(COUNT_IF("step_35"."kind" = 'click') OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "clicks",
+      CAST(COUNT_IF("step_35"."kind" = 'interaction') OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "interactions",
+      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'scroll') OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "scrolls",
+      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'zoom') OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "zooms",
+      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'hover') OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "hovers",
+      CAST(COUNT_IF(
+        "step_35"."kind" = 'interaction'
+        AND "step_35"."action" IN ('zoom', 'hover')
+        AND "step_35"."is_on_product"
+      ) OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "product_zooms_and_hovers",
+      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'search') OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "searches",
+      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'add_to_wishlist') OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "wishlist_adds",
+      CAST(COUNT_IF(
+        "step_35"."kind" = 'interaction'
+        AND "step_35"."action" IN ('share', 'video_play')
+      ) OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "shares_and_videos",
+      CAST(COUNT_IF("step_35"."is_cart_add") OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "cart_adds",
+      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'remove_from_cart') OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "cart_removes",
+      CAST(GREATEST(
+        (
+          COUNT_IF("step_35"."is_cart_add") OVER (
+            PARTITION BY "step_37"."user_id", "step_37"."session_id"
+            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+          ) - COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'remove_from_cart') OVER (
+            PARTITION BY "step_37"."user_id", "step_37"."session_id"
+            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+          )
+        ),
+        0
+      ) AS DOUBLE) AS "cart_items",
+      CAST(COALESCE(
+        (
+          CAST(SUM(
+            TRY_CAST(FLOOR(
+              (
+                CASE WHEN "step_35"."is_cart_add" THEN "step_35"."price" END
+              ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)
+            ) AS BIGINT)
+          ) OVER (
+            PARTITION BY "step_37"."user_id", "step_37"."session_id"
+            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+          ) AS DOUBLE) / 1000000.0
+        ),
+        0.0
+      ) AS DOUBLE) AS "cart_value",
+      CAST(COUNT_IF("step_35"."kind" = 'page_view' AND "step_35"."_page_kind" = 'cart') OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "cart_views",
+      CAST(COUNT_IF("step_35"."kind" = 'page_view' AND "step_35"."_page_kind" = 'checkout') OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "checkout_views",
+      CAST(DATE_DIFF('MICROSECOND', "step_35"."_cart_add_at", "step_35"."event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS DOUBLE) AS "seconds_since_cart_add",
+      CAST(COUNT_IF("step_35"."_is_new_page") OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "distinct_pages",
+      CAST(COUNT_IF("step_35"."_is_new_product") OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "distinct_products",
+      CAST((
+        COUNT_IF("step_35"."is_product_view") OVER (
+          PARTITION BY "step_37"."user_id", "step_37"."session_id"
+          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) - COUNT_IF("step_35"."_is_new_product") OVER (
+          PARTITION BY "step_37"."user_id", "step_37"."session_id"
+          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        )
+      ) AS DOUBLE) AS "repeated_product_views",
+      CAST(COUNT_IF("step_35"."_is_new_category") OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "distinct_categories",
+      CAST((
+        COUNT_IF("step_35"."_views_category") OVER (
+          PARTITION BY "step_37"."user_id", "step_37"."session_id"
+          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) - COUNT_IF("step_35"."_views_new_category") OVER (
+          PARTITION BY "step_37"."user_id", "step_37"."session_id"
+          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        )
+      ) AS DOUBLE) AS "repeated_category_views",
+      CAST((
+        (
+          CAST(SUM(
+            TRY_CAST(FLOOR((
+              "step_35"."price"
+            ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) AS BIGINT)
+          ) OVER (
+            PARTITION BY "step_37"."user_id", "step_37"."session_id"
+            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+          ) AS DOUBLE) / CAST(NULLIF(
+            COUNT(
+              TRY_CAST(FLOOR((
+                "step_35"."price"
+              ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) AS BIGINT)
+            ) OVER (
+              PARTITION BY "step_37"."user_id", "step_37"."session_id"
+              ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+              ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ),
+            0
+          ) AS DOUBLE)
+        ) / 1000000.0
+      ) AS DOUBLE) AS "price_mean",
+      CAST((
+        MAX("step_35"."price") OVER (
+          PARTITION BY "step_37"."user_id", "step_37"."session_id"
+          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) - MIN("step_35"."price") OVER (
+          PARTITION BY "step_37"."user_id", "step_37"."session_id"
+          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        )
+      ) AS DOUBLE) AS "price_spread",
+      CAST(LAST_VALUE("step_35"."price" IGNORE NULLS) OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "price_last",
+      CAST(LAST_VALUE("step_35"."_to_category" IGNORE NULLS) OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "price_to_category",
+      CAST("step_35"."_seconds" AS DOUBLE) AS "seconds_so_far",
+      CAST("step_35"."_pause" AS DOUBLE) AS "seconds_since_previous",
+      CAST(MAX("step_35"."_pause") OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS DOUBLE) AS "longest_pause_seconds",
+      CAST((
+        DATE_DIFF('MICROSECOND', "step_35"."_first_view_at", "step_35"."_last_view_at") / TRY_CAST(1e6 AS DOUBLE) / NULLIF(
+          (
+            COUNT_IF("step_35"."kind" = 'page_view') OVER (
+              PARTITION BY "step_37"."user_id", "step_37"."session_id"
+              ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+              ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) - 1
+          ),
+          0
+        )
+      ) AS DOUBLE) AS "page_seconds_mean",
+      CAST(COALESCE(
+        (
+          CAST(SUM(
+            TRY_CAST(FLOOR(
+              (
+                CASE WHEN "step_35"."_was_on_product" THEN "step_35"."_pause" END
+              ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)
+            ) AS BIGINT)
+          ) OVER (
+            PARTITION BY "step_37"."user_id", "step_37"."session_id"
+            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+          ) AS DOUBLE) / 1000000.0
+        ),
+        0.0
+      ) AS DOUBLE) AS "product_seconds",
+      CAST((
+        (
+          COUNT_IF("step_35"."kind" = 'page_view') OVER (
+            PARTITION BY "step_37"."user_id", "step_37"."session_id"
+            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+          ) * 60
+        ) / NULLIF("step_35"."_seconds", 0.0)
+      ) AS DOUBLE) AS "page_views_per_minute",
+      CAST((
+        (
+          COUNT_IF("step_35"."kind" = 'click') OVER (
+            PARTITION BY "step_37"."user_id", "step_37"."session_id"
+            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+          ) * 60
+        ) / NULLIF("step_35"."_seconds", 0.0)
+      ) AS DOUBLE) AS "clicks_per_minute",
+      CAST((
+        (
+          COUNT_IF("step_35"."kind" = 'interaction') OVER (
+            PARTITION BY "step_37"."user_id", "step_37"."session_id"
+            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+          ) * 60
+        ) / NULLIF("step_35"."_seconds", 0.0)
+      ) AS DOUBLE) AS "interactions_per_minute",
+      CAST(HOUR("step_35"."event_at") AS DOUBLE) AS "hour_of_day",
+      CAST((
+        DAYOFWEEK(CAST("step_35"."event_at" AS DATE)) + 1
+      ) AS DOUBLE) AS "day_of_week",
+      CAST("_history"."earlier_sessions" AS DOUBLE) AS "earlier_sessions",
+      CAST("_history"."earlier_buying_sessions" AS DOUBLE) AS "earlier_buying_sessions",
+      CAST("_history"."days_since_previous_session" AS DOUBLE) AS "days_since_previous_session",
+      CAST("_history"."days_since_last_purchase" AS DOUBLE) AS "days_since_last_purchase",
+      CAST(CASE
+        WHEN "step_35"."_first_referrer" IS NULL
+        THEN 'direct'
+        WHEN TRANSLATE(
+          REGEXP_EXTRACT("step_35"."_first_referrer", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+          'abcdefghijklmnopqrstuvwxyz'
+        ) = ''
+        THEN 'other'
+        WHEN TRANSLATE(
+          REGEXP_EXTRACT("step_35"."_first_referrer", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+          'abcdefghijklmnopqrstuvwxyz'
+        ) = TRANSLATE(
+          REGEXP_EXTRACT("step_35"."_first_page", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+          'abcdefghijklmnopqrstuvwxyz'
+        )
+        THEN 'internal'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("step_35"."_first_referrer", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '(^|\.)(mail|e?mail|newsletter|outlook|gmx)\.'
+        )
+        THEN 'email'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("step_35"."_first_referrer", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '(^|\.)(google|bing|duckduckgo|yahoo|ecosia|baidu|yandex|startpage|qwant)\.'
+        )
+        THEN 'search'
+        WHEN REGEXP_MATCHES(
+          TRANSLATE(
+            REGEXP_EXTRACT("step_35"."_first_referrer", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
+            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+            'abcdefghijklmnopqrstuvwxyz'
+          ),
+          '(^|\.)(facebook|instagram|twitter|x|t|tiktok|pinterest|reddit|youtube|linkedin)\.(com|co|net)\z'
+        )
+        THEN 'social'
+        ELSE 'other'
+      END AS TEXT) AS "referrer_kind",
+      CAST("step_35"."kind" AS TEXT) AS "last_kind",
+      CAST(LAST_VALUE("step_35"."category" IGNORE NULLS) OVER (
+        PARTITION BY "step_37"."user_id", "step_37"."session_id"
+        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS TEXT) AS "last_category",
+      CAST("step_35"."_page_kind" AS TEXT) AS "last_page_kind"
+    FROM "step_35"
+    INNER JOIN "step_37"
+      ON (
+        "step_35"."user_id" = "step_37"."user_id"
+        AND "step_35"."session_id" = "step_37"."session_id"
+      )
+  ), "step_39" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "cut",
+      "cut_at",
+      "page_views",
+      "product_views",
+      "clicks",
+      "interactions",
+      "scrolls",
+      "zooms",
+      "hovers",
+      "product_zooms_and_hovers",
+      "searches",
+      "wishlist_adds",
+      "shares_and_videos",
+      "cart_adds",
+      "cart_removes",
+      "cart_items",
+      "cart_value",
+      "cart_views",
+      "checkout_views",
+      "seconds_since_cart_add",
+      "distinct_pages",
+      "distinct_products",
+      "repeated_product_views",
+      "distinct_categories",
+      "repeated_category_views",
+      "price_mean",
+      "price_spread",
+      "price_last",
+      "price_to_category",
+      "seconds_so_far",
+      "seconds_since_previous",
+      "longest_pause_seconds",
+      "page_seconds_mean",
+      "product_seconds",
+      "page_views_per_minute",
+      "clicks_per_minute",
+      "interactions_per_minute",
+      "hour_of_day",
+      "day_of_week",
+      "earlier_sessions",
+      "earlier_buying_sessions",
+      "days_since_previous_session",
+      "days_since_last_purchase",
+      "referrer_kind",
+      "last_kind",
+      "last_category",
+      "last_page_kind"
+    FROM "step_38"
+    WHERE
+      (
+        "cut" IN (1, 2, 3, 5, 8, 13, 21) AND NOT (
+          "_has_bought"
+        )
+      )
+  ), "step_40" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "events",
+      "page_views",
+      "product_views",
+      "clicks",
+      "purchases",
+      "cart_adds",
+      "interactions",
+      "scroll_count",
+      "zoom_count",
+      "hover_count",
+      "add_to_cart_count",
+      "remove_from_cart_count",
+      "add_to_wishlist_count",
+      "search_count",
+      "share_count",
+      "video_play_count",
+      "distinct_pages",
+      "distinct_categories",
+      "price_min",
+      "price_mean",
+      "price_max",
+      "landing_page",
+      "exit_page",
+      "referrer_kind",
+      "referrer_host",
+      "duration_seconds",
+      "events_per_minute",
+      "bought",
+      "revenue",
+      "is_closed",
+      "is_suspect",
+      "suspect_rule",
+      "started_on",
+      "ended_on",
+      "started_at",
+      "ended_at",
+      "bought_at",
+      "closes_at",
+      "last_arrived_at"
+    FROM "sessions"
+  ), "step_41" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      CASE WHEN "is_closed" THEN "bought" END AS "bought_later",
+      CASE WHEN "is_closed" THEN "closes_at" END AS "bought_later_known_at",
+      (
+        "is_closed" OR "bought"
+      ) AS "is_over",
+      "started_on",
+      "started_at"
+    FROM "step_40"
+    WHERE
+      NOT (
+        "is_suspect"
+      )
+  ), "step_42" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "bought_next",
+      "bought_next_known_at"
+    FROM "step_36"
+  )
+  SELECT
+    "step_39"."user_id" AS "user_id",
+    "step_39"."session_id" AS "session_id",
+    "step_39"."cut" AS "cut",
+    "step_39"."cut_at" AS "cut_at",
+    "step_39"."page_views" AS "page_views",
+    "step_39"."product_views" AS "product_views",
+    "step_39"."clicks" AS "clicks",
+    "step_39"."interactions" AS "interactions",
+    "step_39"."scrolls" AS "scrolls",
+    "step_39"."zooms" AS "zooms",
+    "step_39"."hovers" AS "hovers",
+    "step_39"."product_zooms_and_hovers" AS "product_zooms_and_hovers",
+    "step_39"."searches" AS "searches",
+    "step_39"."wishlist_adds" AS "wishlist_adds",
+    "step_39"."shares_and_videos" AS "shares_and_videos",
+    "step_39"."cart_adds" AS "cart_adds",
+    "step_39"."cart_removes" AS "cart_removes",
+    "step_39"."cart_items" AS "cart_items",
+    "step_39"."cart_value" AS "cart_value",
+    "step_39"."cart_views" AS "cart_views",
+    "step_39"."checkout_views" AS "checkout_views",
+    "step_39"."seconds_since_cart_add" AS "seconds_since_cart_add",
+    "step_39"."distinct_pages" AS "distinct_pages",
+    "step_39"."distinct_products" AS "distinct_products",
+    "step_39"."repeated_product_views" AS "repeated_product_views",
+    "step_39"."distinct_categories" AS "distinct_categories",
+    "step_39"."repeated_category_views" AS "repeated_category_views",
+    "step_39"."price_mean" AS "price_mean",
+    "step_39"."price_spread" AS "price_spread",
+    "step_39"."price_last" AS "price_last",
+    "step_39"."price_to_category" AS "price_to_category",
+    "step_39"."seconds_so_far" AS "seconds_so_far",
+    "step_39"."seconds_since_previous" AS "seconds_since_previous",
+    "step_39"."longest_pause_seconds" AS "longest_pause_seconds",
+    "step_39"."page_seconds_mean" AS "page_seconds_mean",
+    "step_39"."product_seconds" AS "product_seconds",
+    "step_39"."page_views_per_minute" AS "page_views_per_minute",
+    "step_39"."clicks_per_minute" AS "clicks_per_minute",
+    "step_39"."interactions_per_minute" AS "interactions_per_minute",
+    "step_39"."hour_of_day" AS "hour_of_day",
+    "step_39"."day_of_week" AS "day_of_week",
+    "step_39"."earlier_sessions" AS "earlier_sessions",
+    "step_39"."earlier_buying_sessions" AS "earlier_buying_sessions",
+    "step_39"."days_since_previous_session" AS "days_since_previous_session",
+    "step_39"."days_since_last_purchase" AS "days_since_last_purchase",
+    "step_39"."referrer_kind" AS "referrer_kind",
+    "step_39"."last_kind" AS "last_kind",
+    "step_39"."last_category" AS "last_category",
+    "step_39"."last_page_kind" AS "last_page_kind",
+    "step_41"."bought_later",
+    "step_41"."bought_later_known_at",
+    "step_41"."is_over",
+    "step_41"."started_on",
+    "step_41"."started_at",
+    "step_42"."bought_next",
+    "step_42"."bought_next_known_at"
+  FROM "step_39"
+  INNER JOIN "step_41"
+    ON (
+      "step_39"."user_id" = "step_41"."user_id"
+      AND "step_39"."session_id" = "step_41"."session_id"
+    )
+  INNER JOIN "step_42"
+    ON (
+      "step_39"."user_id" = "step_42"."user_id"
+      AND "step_39"."session_id" = "step_42"."session_id"
+    )
+)

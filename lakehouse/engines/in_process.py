@@ -1,0 +1,387 @@
+"""Build and refresh tables in this process, by DuckDB and delta-rs, to the same rows as Spark does.
+
+A refresh computes one table after the other, and writes those that changed side by side meanwhile: what a table
+reads of one that changed is its files without the rows that changed, and those as they will be, written or not.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from lakehouse.engines.duckdb_types import duckdb_type, prepare
+from lakehouse.errors import DeclarationError
+from lakehouse.journal import Journal
+from lakehouse.span import Span, day_of_instant
+from lakehouse.table import Source, Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+    from lakehouse.engines.local_lake import LocalLake
+
+WRITERS = 2
+"""How many tables are written at a time: delta-rs works in threads of its own."""
+
+
+def build_tables(
+    lake: LocalLake,
+    tables: Sequence[Table],
+    sql: Mapping[str, str],
+    *,
+    sources: Mapping[str, pa.Table],
+    versions: Mapping[str, int],
+    memory: str,
+) -> None:
+    """Builds tables as a whole, each replaced in one commit.
+
+    ``tables`` stand in order, each after those that it reads. ``sql`` has what makes them, ``sources`` what
+    is read and is no table of the lake, ``versions`` the version to read of each table that is not built here.
+    """
+    with _database(memory) as database, ThreadPoolExecutor(1) as writer:
+        inputs = _Inputs(lake, database, sources)
+        writing = []
+        for table in tables:
+            inputs.views(table, lambda source: inputs.rows(source, lake.files_at(source, versions[source.name])))
+            made = inputs.make(table, sql[table.name])
+            inputs.computed[table.name] = made
+            rows = _collected(database, f"FROM {made}")
+            writing.append(writer.submit(_overwrite, lake, table, rows))
+        for one in writing:
+            one.result()
+
+
+def _overwrite(lake: LocalLake, table: Table, rows: pa.Table) -> None:
+    with lake.writing(table):
+        lake.overwrite(table, rows)
+
+
+def refresh_tables(
+    lake: LocalLake,
+    tables: Sequence[Table],
+    sql: Mapping[str, str],
+    changes: Mapping[str, pa.Table],
+    *,
+    also: Mapping[str, str],
+    sources: Mapping[str, pa.Table],
+    span: Span,
+    journal: Journal,
+    memory: str,
+) -> dict[str, pa.Table]:
+    """Recomputes, in each of the tables, the rows whose input has changed. It is idempotent.
+
+    As lakehouse.incremental.refresh; but ``changes`` are collected rows, and ``also`` has, by the name of a
+    table, SQL that is true for those of its rows whose scopes are to be recomputed although no input changed.
+    Gives, by the name of a table, its rows that changed, as they were and as they are (``_is_new``).
+    """
+    with _database(memory) as database:
+        run = _Refresh(lake, database, tables, sql, also=also, sources=sources, span=span, journal=journal)
+        return run.run(changes)
+
+
+@contextmanager
+def _database(memory: str) -> Iterator[DuckDBPyConnection]:
+    """A database of its own in memory; what does not fit into ``memory`` goes to the disk meanwhile."""
+    import duckdb
+
+    config = {"memory_limit": memory, "preserve_insertion_order": "false"}
+    with (
+        TemporaryDirectory(prefix="in-process-") as spilled,
+        duckdb.connect(config={**config, "temp_directory": spilled}) as database,
+    ):
+        prepare(database)
+        yield database
+
+
+class _Inputs:
+    """What the SQL of tables reads, as views by the names that it uses."""
+
+    def __init__(self, lake: LocalLake, database: DuckDBPyConnection, sources: Mapping[str, pa.Table]) -> None:
+        self._lake = lake
+        self._database = database
+        self._sources = sources
+        self.computed: dict[str, str] = {}
+        for name, rows in sources.items():
+            database.register(f"source_{name}", rows)
+
+    def views(self, table: Table, rows_of: Callable[[Table], str]) -> None:
+        """Makes each input of a table a view by the name that its definition uses."""
+        for name, source in table.reads.items():
+            if source.name in self.computed:
+                rows = f"FROM {self.computed[source.name]}"
+            elif source.name in self._sources:
+                rows = f"SELECT {_cast(source)} FROM source_{source.name}"
+            elif isinstance(source, Table):
+                rows = rows_of(source)
+            else:
+                raise DeclarationError(f"{table.name} reads {source.name}, which nothing provides.")
+            self._database.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {rows}')
+
+    def rows(self, source: Source, files: Sequence[str]) -> str:
+        """SQL for the rows in some of a table's files, as declared; a column that a file has not yet is null there."""
+        nothing = f"SELECT {_cast(source, 'NULL')} WHERE false"
+        if not files:
+            return nothing
+        names = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        stored = f"FROM read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
+        return f"SELECT {_cast(source)} FROM ({nothing} UNION ALL BY NAME {stored})"
+
+    def make(self, table: Table, sql: str) -> str:
+        """Computes a table's rows from its views; gives the name of what holds them."""
+        name = f"made_{table.short_name}"
+        self._database.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+        return name
+
+
+def _cast(source: Source, value: str = "") -> str:
+    return ", ".join(
+        f'CAST({value or _quoted(one.name)} AS {duckdb_type(one.type)}) AS "{one.name}"' for one in source.columns
+    )
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+class _Refresh:
+    """One refresh: computes table after table, then writes those whose rows differ."""
+
+    def __init__(
+        self,
+        lake: LocalLake,
+        database: DuckDBPyConnection,
+        tables: Sequence[Table],
+        sql: Mapping[str, str],
+        *,
+        also: Mapping[str, str],
+        sources: Mapping[str, pa.Table],
+        span: Span,
+        journal: Journal,
+    ) -> None:
+        self._lake = lake
+        self._database = database
+        self._tables = tables
+        self._sql = sql
+        self._also = also
+        self._span = span
+        self._journal = journal
+        self._inputs = _Inputs(lake, database, sources)
+        self._changed: defaultdict[str, list[str]] = defaultdict(list)
+        """By the name of a table: the relations that hold changed rows of it."""
+        self._pending: dict[str, str] = {}
+        """Those of them that this refresh writes."""
+        self._writers = ThreadPoolExecutor(WRITERS)
+        self._writing: list[Future[None]] = []
+
+    def run(self, changes: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+        """Computes and writes; gives the changed rows by table."""
+        for number, (name, rows) in enumerate(changes.items()):
+            if rows.num_rows:
+                self._database.register(f"changes_{number}", rows)
+                self._changed[name].append(f"changes_{number}")
+        interrupted = self._journal.interrupted()
+        with self._writers:
+            for table in self._tables:
+                self._add_interrupted_changes(table, interrupted.get(table.name))
+                self._compute(table)
+        for done in self._writing:
+            done.result()
+        return {
+            name: _collected(self._database, " UNION ALL BY NAME ".join(f"FROM {one}" for one in relations))
+            for name, relations in self._changed.items()
+        }
+
+    def _add_interrupted_changes(self, table: Table, before: int | None) -> None:
+        """Where an interrupted refresh has written the table, its changes are input of the tables that read it."""
+        if before is None or before == self._lake.version(table):
+            return
+        was = self._inputs.rows(table, self._lake.files_at(table, before))
+        now = self._inputs.rows(table, self._lake.files(table))
+        found = self._differences(table, was, now, f"interrupted_{table.short_name}")
+        self._changed[table.name].append(found)
+
+    def _compute(self, table: Table) -> None:
+        """Recomputes the touched scopes of a table; the rows that differ are pending."""
+        touched = self._touched_scopes(table)
+        if touched is None:
+            return
+        days = self._touched_days(table, touched) if table.scope == self._span.table.scope else None
+        limits = self._limits(table, touched)
+
+        def rows_of(source: Table) -> str:
+            rows = self._effective(source, self._where(source, table, limits, days))
+            return f"FROM ({rows}) AS input {self._within_scopes(table, touched, table.scope)}"
+
+        self._inputs.views(table, rows_of)
+        made = self._inputs.make(table, self._sql[table.name])
+        own = {name: f'"{name}"' for name in table.scope}
+        where = dict(limits)
+        if days is not None and table.sort_by:
+            where[table.sort_by[0]] = days
+        current = self._inputs.rows(table, self._lake.files(table, where=where))
+        current = f"FROM ({current}) AS input {self._within_scopes(table, touched, own)}"
+        found = self._differences(table, current, f"FROM {made}", f"changed_{table.short_name}")
+        self._database.execute(f"DROP TABLE {made}")
+        if self._count(found):
+            self._changed[table.name].append(found)
+            self._pending[table.name] = found
+            # It has the versions of all tables before the first of them is written.
+            self._journal.begin(self._lake.version)
+            self._writing.append(self._writers.submit(self._write_of(table)))
+
+    def _touched_scopes(self, table: Table) -> str | None:
+        """The relation of the scopes of a table that some change touches; None where none does."""
+        parts = []
+        for source in table.reads.values():
+            for changed in self._changed.get(source.name, ()):
+                values = (f'"{sql}"' if self._has(changed, sql) else sql for sql in table.scope.values())
+                parts.append(f"SELECT {_touched(values, table.scope)} FROM {changed}")
+        if condition := self._also.get(table.name):
+            rows = self._inputs.rows(table, self._lake.files(table))
+            parts.append(f"SELECT {_touched(table.scope, table.scope)} FROM ({rows}) WHERE {condition}")
+        if not parts:
+            return None
+        name = f"touched_{table.short_name}"
+        self._database.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {' UNION '.join(parts)}")
+        return name if self._count(name) else None
+
+    def _touched_days(self, table: Table, touched: str) -> list[date]:
+        """The days on which all input rows of the touched scopes lie.
+
+        A scope's rows lie on the days of the rows that changed, and between the first and the last
+        day that it has, or had before it changed.
+        """
+        span = self._span
+        rows = self._inputs.rows(span.table, self._lake.files(span.table))
+        own = {name: f'"{name}"' for name in span.table.scope}
+        spans = [f"SELECT {span.first}, {span.last} FROM ({rows}) AS input {self._within_scopes(table, touched, own)}"]
+        spans += [f"SELECT {span.first}, {span.last} FROM {changed}" for changed in self._changed[span.table.name]]
+        parts = [
+            f"SELECT unnest(generate_series({span.first}, {span.last}, INTERVAL 1 DAY))::DATE AS day FROM ({one})"
+            for one in spans
+        ]
+        for name in {source.name for source in table.reads.values()} | {table.name}:
+            parts += [
+                f"SELECT {span.day} FROM {one}" for one in self._changed.get(name, ()) if self._has(one, span.day)
+            ]
+        return self._days(" UNION ".join(parts))
+
+    def _limits(self, table: Table, touched: str) -> dict[str, list[date]]:
+        """The days that are touched, by those columns of a table's scope that are days."""
+        days = [one.name for one in table.columns if one.type == "DATE" and one.required and one.name in table.scope]
+        return {name: self._days(f'SELECT "_touched_{name}" FROM {touched}') for name in days}
+
+    def _where(
+        self, source: Table, table: Table, limits: Mapping[str, list[date]], days: list[date] | None
+    ) -> dict[str, Collection[date] | tuple[datetime, datetime]]:
+        """By column, where an input's rows of the touched scopes lie: files without such days are not read."""
+        where: dict[str, Collection[date] | tuple[datetime, datetime]] = {}
+        for name, touched in limits.items():
+            sql = table.scope[name]
+            if (instant := day_of_instant(sql)) and touched:
+                where[instant] = (_midnight(touched[0]), _midnight(touched[-1] + timedelta(days=1)))
+            elif sql in source.column_names:
+                where[sql] = touched
+        day = self._span.day if self._span.day in source.column_names else (*source.sort_by, "")[0]
+        if days is not None and day in (self._span.day, self._span.first):
+            where[day] = days
+        return where
+
+    def _effective(self, source: Table, where: Mapping[str, Any]) -> str:
+        """The rows of a table as they will be once what is pending is written."""
+        rows = self._inputs.rows(source, self._lake.files(source, where=where))
+        pending = self._pending.get(source.name)
+        if pending is None:
+            return rows
+        same = " AND ".join(f'old."{name}" IS NOT DISTINCT FROM new."{name}"' for name in source.key)
+        columns = ", ".join(_quoted(name) for name in source.column_names)
+        return (
+            f"SELECT {columns} FROM ({rows}) AS old ANTI JOIN {pending} AS new ON {same} "
+            f"UNION ALL SELECT {columns} FROM {pending} WHERE _is_new"
+        )
+
+    def _within_scopes(self, table: Table, touched: str, scope: Mapping[str, str]) -> str:
+        required = {column.name for column in table.columns if column.required}
+        same = (
+            f'({sql}) {"=" if name in required else "IS NOT DISTINCT FROM"} "_touched_{name}"'
+            for name, sql in scope.items()
+        )
+        return f"SEMI JOIN {touched} ON {' AND '.join(same)}"
+
+    def _differences(self, table: Table, before: str, after: str, name: str) -> str:
+        """The relation of the rows that only one of the two has; ``_is_new`` is true for those of ``after``."""
+        columns = ", ".join(_quoted(column) for column in table.column_names)
+        was, now = f"SELECT {columns} FROM ({before})", f"SELECT {columns} FROM ({after})"
+        self._database.execute(f"CREATE OR REPLACE TEMP TABLE before_rows AS {was}")
+        self._database.execute(f"CREATE OR REPLACE TEMP TABLE after_rows AS {now}")
+        self._database.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS "
+            f"SELECT *, true AS _is_new FROM (FROM after_rows EXCEPT ALL FROM before_rows) "
+            f"UNION ALL SELECT *, false FROM (FROM before_rows EXCEPT ALL FROM after_rows)"
+        )
+        return name
+
+    def _write_of(self, table: Table) -> Callable[[], None]:
+        """What writes a table: new rows are upserted by key, each old row whose key no new one has is deleted."""
+        pending = self._pending[table.name]
+        columns = ", ".join(f'"{name}"' for name in table.column_names)
+        new = f"SELECT {columns} FROM {pending} WHERE _is_new"
+        if not self._database.sql(f"FROM {pending} WHERE NOT _is_new LIMIT 1").fetchall():
+            added = _collected(self._database, new)
+
+            def append() -> None:
+                with self._lake.writing(table):
+                    self._lake.append(table, added)
+
+            return append
+        same = " AND ".join(f'old."{name}" IS NOT DISTINCT FROM new."{name}"' for name in table.key)
+        rows = _collected(
+            self._database,
+            f"SELECT {columns}, false AS _is_deleted FROM {pending} WHERE _is_new UNION ALL "
+            f"SELECT {columns}, true FROM {pending} AS old ANTI JOIN (FROM {pending} WHERE _is_new) AS new ON {same} "
+            "WHERE NOT _is_new",
+        )
+        day = (*table.sort_by, "")[0]
+        days = self._days(f"SELECT {day} FROM {pending}") if table.type_of(day) == "DATE" else []
+
+        def merge() -> None:
+            with self._lake.writing(table):
+                self._lake.merge(table, rows, deleted="_is_deleted", within={day: days} if days else {})
+
+        return merge
+
+    def _days(self, sql: str) -> list[date]:
+        found = self._database.execute(
+            f"SELECT DISTINCT day FROM ({sql}) AS days(day) WHERE day IS NOT NULL ORDER BY 1"
+        )
+        return [day for (day,) in found.fetchall()]
+
+    def _has(self, relation: str, column: str) -> bool:
+        return column in self._database.sql(f"FROM {relation}").columns
+
+    def _count(self, relation: str) -> int:
+        [(count,)] = self._database.execute(f"SELECT count(*) FROM {relation}").fetchall()
+        return int(count)
+
+
+def _collected(database: DuckDBPyConnection, sql: str) -> pa.Table:
+    """The rows, their instants in UTC."""
+    import pyarrow as pa
+
+    rows = database.sql(sql).to_arrow_table()
+    utc = pa.timestamp("us", "UTC")
+    return rows.cast(pa.schema([one.with_type(utc) if pa.types.is_timestamp(one.type) else one for one in rows.schema]))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _touched(values: Iterable[str], names: Iterable[str]) -> str:
+    return ", ".join(f'{value} AS "_touched_{name}"' for value, name in zip(values, names, strict=True))
