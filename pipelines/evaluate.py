@@ -12,7 +12,8 @@ from gold.prediction_log import TABLE as LOG
 from lakehouse.errors import DataError
 from pipelines.ml.drift import PROBABILITY
 from pipelines.ml.model_version import no_champion
-from pipelines.ml.registry import has_store, open_registry
+from pipelines.ml.registry import open_registry
+from pipelines.ml.store import has_store
 from pipelines.ml.targets import IN_SESSION
 from pipelines.query.delta_reader import opened
 from pipelines.runtime.console import call, err, out, print_json

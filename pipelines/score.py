@@ -12,11 +12,13 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.training_examples import TABLE as EXAMPLES
+from lakehouse.errors import OutsideError
 from lakehouse.signals import stopping
 from lakehouse.streams import Stream
 from pipelines.ml.model_version import CHAMPION, Version
-from pipelines.ml.registry import Registry, has_store, open_registry
+from pipelines.ml.registry import Registry, open_registry
 from pipelines.ml.scoring import Scorer
+from pipelines.ml.store import has_store
 from pipelines.ml.targets import IN_SESSION
 from pipelines.runtime.console import call, err, out, print_json
 from pipelines.runtime.job import Job, open_job
@@ -75,7 +77,7 @@ def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
     if continuous and not _wait_for_champion(job.settings):
         return ScoreResult(0, 0, IN_SESSION.model, None)
     registry = open_registry(job.settings)
-    version = registry.live()
+    version = _live(registry)
     for table in (EXAMPLES, LOG, PREDICTIONS):
         job.lake.ensure(table)
     scorer = Scorer(job, registry, version)
@@ -108,7 +110,29 @@ def _wait_for_champion(settings: Settings) -> bool:
 
 
 def _champion(settings: Settings) -> Version | None:
-    return Registry(settings).champion() if has_store(settings) else None
+    if not has_store(settings):
+        return None
+    registry = Registry(settings)
+    try:
+        return registry.champion()
+    except OutsideError:
+        if registry.last_live() is None:
+            raise
+        return registry.last_live()
+
+
+def _live(registry: Registry) -> Version:
+    """The version that is live; where the store cannot be read, the one that was live last."""
+    try:
+        version = registry.live()
+    except OutsideError as error:
+        last = registry.last_live()
+        if last is None:
+            raise
+        err.print(f"score: goes on with version {last.number}, which was live last. {error}")
+        return last
+    registry.note_live(version)
+    return version
 
 
 def _stream(job: Job, scorer: Scorer, seen: int, checkpoint: Path) -> Stream:

@@ -42,6 +42,9 @@ def list_versions(target: TargetOption = TargetName.in_session, as_json: AsJson 
     if as_json:
         print_json([{"model": predicted.model, **asdict(version)} for version in versions])
         return
+    if not versions:
+        out.print(f"{predicted.model} has no version yet: `clickstream train` trains the first.")
+        return
     grid = Grid("version", "alias", "made", "average precision", "why", box=None, padding=(0, 2))
     for version in versions:
         made = f"{version.made_at:%Y-%m-%d %H:%M}" if version.made_at else ""

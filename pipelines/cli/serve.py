@@ -11,7 +11,8 @@ import typer
 from lakehouse.errors import OutsideError
 from lakehouse.processes import end_group
 from lakehouse.signals import stopping
-from pipelines.ml.registry import Registry, tracking_uri
+from pipelines.ml.registry import Registry
+from pipelines.ml.store import tracking_uri
 from pipelines.query.thrift_endpoint import sql
 from pipelines.runtime.console import call, out
 from pipelines.runtime.ports import LOOPBACK, check_port
@@ -25,7 +26,7 @@ def mlflow(port: Annotated[int, typer.Option(help="The port on this machine.")] 
     """Open the MLflow UI on this machine, until Ctrl-C."""
     settings = load_settings()
     check_port(port, "clickstream serve mlflow --port 5001")
-    Registry(settings)  # makes the store, so that the server finds one and does not make another
+    Registry(settings).open()  # creates the store, so that the server finds one and does not make another
     settings.logs.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", tracking_uri(settings)]

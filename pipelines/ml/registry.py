@@ -11,16 +11,21 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from importlib.metadata import version as installed
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from gold.training_examples import TABLE as EXAMPLES
+from lakehouse.atomic_files import draft_of
 from lakehouse.errors import LakehouseError, OutsideError, UsageError
 from lakehouse.locks import exclusive
-from pipelines.ml.model_version import CHALLENGER, CHAMPION, Version, no_champion
-from pipelines.ml.targets import IN_SESSION, PredictionTarget
+from pipelines.ml import live_note, store
+from pipelines.ml.model_version import CHALLENGER, CHAMPION, REPLACED, Version, no_champion
+from pipelines.ml.targets import IN_SESSION, TARGETS, PredictionTarget
+from pipelines.runtime.console import err
 from pipelines.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,35 +43,48 @@ RULES, IMPORTANCES, ANSWERS = "rules.txt", "importances.csv", "answers.csv"
 _FOLDER = "model"
 
 
-def tracking_uri(settings: Settings) -> str:
-    """The MLflow tracking and registry URI of an installation."""
-    return f"sqlite:///{store_file(settings)}"
-
-
-def store_file(settings: Settings) -> Path:
-    """The sqlite file of the MLflow store."""
-    return settings.mlflow_home / "mlflow.db"
+class ModelFilesError(OutsideError):
+    """The files of a registered version are gone."""
 
 
 class Registry:
-    """The MLflow store's part for one prediction target; creates the store where there is none.
+    """The MLflow store's part for one prediction target. It is opened when it is first needed.
 
-    Raises OutsideError where it cannot be created, read or written.
+    Its methods raise OutsideError, with the cure, where the store cannot be created, read or written.
     """
 
     def __init__(self, settings: Settings, target: PredictionTarget = IN_SESSION) -> None:
         self._settings = settings
         self.target = target
         self.model = target.model
+
+    def open(self) -> Registry:
+        """Opens the store, and creates it where there is none."""
         with self._explained():
-            (settings.mlflow_home / "artifacts").mkdir(parents=True, exist_ok=True)
-            self._mlflow = _quiet_mlflow()
-            self._mlflow.set_tracking_uri(tracking_uri(settings))
-            self._mlflow.set_registry_uri(tracking_uri(settings))
-            # Two processes that find no tables both create them, and one fails.
-            with exclusive(settings.locks, "mlflow"):
-                self._client = self._mlflow.MlflowClient()
-                self._experiment = self._experiment_id()
+            _ = self._client
+        return self
+
+    @cached_property
+    def _mlflow(self) -> Any:
+        mlflow, uri = _quiet_mlflow(), store.tracking_uri(self._settings)
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        return mlflow
+
+    @cached_property
+    def _client(self) -> Any:
+        settings = self._settings
+        store.artifacts_folder(settings).mkdir(parents=True, exist_ok=True)
+        # Two processes that find no tables both create them, and one fails.
+        with exclusive(settings.locks, "mlflow"):
+            store.remove_unfinished(settings)
+            if not store.has_store(settings):
+                _create(store.store_file(settings))
+            if problem := store.find_problem(settings):
+                raise problem
+            if moved := store.correct_addresses(settings, tuple(target.model for target in TARGETS.values())):
+                err.print(f"The MLflow store was moved or copied: {moved} addresses of it name this folder now.")
+            return self._mlflow.MlflowClient()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -77,8 +95,9 @@ class Registry:
     def version_with_alias(self, alias: str) -> Version | None:
         """The version that has an alias, if one has."""
         with self._explained():
+            client = self._client
             try:
-                entity = self._client.get_model_version_by_alias(self.model, alias)
+                entity = client.get_model_version_by_alias(self.model, alias)
             except self._mlflow.MlflowException as error:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     return None
@@ -98,6 +117,16 @@ class Registry:
         if champion is None:
             raise no_champion(self.target)
         return champion
+
+    def last_live(self) -> Version | None:
+        """The version that was live when the store could last be read, if its files are there."""
+        noted = live_note.read_note(self._settings, self.model)
+        return noted[0] if noted else None
+
+    def note_live(self, version: Version) -> None:
+        """Notes beside the store that this version is live, for ``last_live``."""
+        with self._explained():
+            live_note.write_note(self._settings, self.model, version, store.path_of(self._source(version)))
 
     def versions(self) -> list[Version]:
         """All versions, newest first."""
@@ -124,22 +153,37 @@ class Registry:
     def load(self, version: Version) -> PipelineModel:
         """The version as a Spark model.
 
-        Raises OutsideError where its files are missing or damaged.
+        Raises ModelFilesError where its files are gone, OutsideError where they are damaged.
         """
         try:
-            model: PipelineModel = self._mlflow.spark.load_model(
-                f"models:/{self.model}/{version.number}", dfs_tmpdir=self._scratch()
-            )
+            with self._explained():
+                source = self._source(version)
+        except OutsideError:
+            noted = live_note.read_note(self._settings, self.model)
+            if noted is None or noted[0] != version:
+                raise
+            source = str(noted[1])
+        other = "`clickstream models rollback`" if REPLACED in version.tags else "`clickstream train`"
+        hint = f"Restore them from a backup, or make another version live: {other} or `clickstream models promote`."
+        named = f"version {version.number} of {self.model}"
+        if store.is_local(source) and not store.path_of(source).is_dir():
+            raise ModelFilesError(f"The files of {named} are gone: there is no {store.path_of(source)}.", hint)
+        try:
+            model: PipelineModel = self._mlflow.spark.load_model(source, dfs_tmpdir=self._scratch())
         except Exception as error:
-            raise OutsideError(
-                f"Version {version.number} of {self.model} cannot be loaded: {_first_line(error)}.",
-                f"Restore {self._settings.mlflow_home}, or make another version live: `clickstream models rollback`.",
-            ) from error
+            raise OutsideError(f"The files of {named} cannot be loaded: {_first_line(error)}.", hint) from error
         return model
+
+    def _source(self, version: Version) -> str:
+        """The address of a version's files."""
+        return str(self._client.get_model_version(self.model, version.number).source)
 
     def register(self, record: TrainingRecord) -> Version:
         """Logs a training as a run, and registers its model as a new version, the challenger."""
-        with self._explained(), self._mlflow.start_run(experiment_id=self._experiment, run_name=self.model) as run:
+        with (
+            self._explained(),
+            self._mlflow.start_run(experiment_id=self._open_experiment(), run_name=self.model) as run,
+        ):
             self._mlflow.log_params(dict(record.params))
             self._mlflow.log_metrics(dict(record.metrics))
             self._mlflow.set_tags(dict(record.tags))
@@ -174,6 +218,8 @@ class Registry:
         """Gives a version an alias, which the version that had it loses."""
         with self._explained():
             self._client.set_registered_model_alias(self.model, alias, version.number)
+        if alias == CHAMPION:
+            self.note_live(version)
 
     def delete_alias(self, alias: str) -> None:
         """Takes an alias away from whichever version has it."""
@@ -210,12 +256,20 @@ class Registry:
             data = self._client.get_run(version.run_id).data
             return dict(data.params), dict(data.metrics)
 
-    def _experiment_id(self) -> str:
+    def _open_experiment(self) -> str:
+        """The id of the experiment that runs are logged in; one that was deleted is restored or created again."""
         experiment = self._client.get_experiment_by_name(self.model)
-        if experiment is not None:
-            return str(experiment.experiment_id)
-        home = (self._settings.mlflow_home / "artifacts").as_uri()
-        return str(self._client.create_experiment(self.model, artifact_location=home))
+        if experiment is None:
+            if self._client.search_model_versions(f"name = '{self.model}'", max_results=1):
+                err.print(
+                    f"The experiment {self.model} was deleted for good; it is created again, without its old runs."
+                )
+            home = store.artifacts_folder(self._settings).as_uri()
+            return str(self._client.create_experiment(self.model, artifact_location=home))
+        if experiment.lifecycle_stage == "deleted":
+            self._client.restore_experiment(experiment.experiment_id)
+            err.print(f"The experiment {self.model} was deleted; it is restored, with its runs.")
+        return str(experiment.experiment_id)
 
     def _ensure_registered_model(self) -> None:
         try:
@@ -248,6 +302,11 @@ class Registry:
         except LakehouseError:
             raise
         except Exception as error:
+            if store.is_locked(error):
+                raise store.locked(self._settings) from error
+            problem = store.find_problem(self._settings, seconds=1)
+            if problem is not None:
+                raise problem from error
             raise OutsideError(
                 f"The MLflow store in {self._settings.mlflow_home} failed: {_first_line(error)}.",
                 "Check that the disk has room and the folder can be written, then run it again.",
@@ -259,14 +318,19 @@ def open_registry(settings: Settings, target: PredictionTarget = IN_SESSION) -> 
 
     Raises DataError where there is none.
     """
-    if not has_store(settings):
+    if not store.has_store(settings):
         raise no_champion(target)
     return Registry(settings, target)
 
 
-def has_store(settings: Settings) -> bool:
-    """Whether the installation has an MLflow store."""
-    return store_file(settings).exists()
+def _create(file: Path) -> None:
+    """Creates an MLflow store as a whole or not at all: MLflow does not go on where it was killed in between."""
+    from mlflow.store.db import utils
+
+    with draft_of(file, f"{file.name}.{os.getpid()}.new") as draft:
+        engine = utils.create_sqlalchemy_engine(f"sqlite:///{draft}")
+        utils._initialize_tables(engine)  # noqa: SLF001 - it is what each store of MLflow does at its start
+        engine.dispose()
 
 
 def _version(entity: Any, aliases: tuple[str, ...] = ()) -> Version:
@@ -308,5 +372,8 @@ def _example(target: PredictionTarget) -> pd.DataFrame:
 
 
 def _first_line(error: BaseException) -> str:
+    """What an error says first, without a statement of SQL, and never cut within a word."""
     text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:300].rstrip(".")
+    return shorten(text.splitlines()[0].removeprefix("(sqlite3.OperationalError) "), 300, placeholder=" ...").rstrip(
+        "."
+    )

@@ -11,7 +11,7 @@ from pipelines.ml.evaluation import compare_models
 from pipelines.ml.model import Encoding, TreeShape, fit_logistic, fit_tree, learn_encoding
 from pipelines.ml.model_version import Version
 from pipelines.ml.promotion import Decision, decide, decide_first, promote
-from pipelines.ml.registry import Registry
+from pipelines.ml.registry import ModelFilesError, Registry
 from pipelines.ml.split import TRAIN
 from pipelines.ml.training_data import TrainingData
 from pipelines.ml.training_record import TrainingRecord
@@ -118,6 +118,10 @@ def _decide(registry: Registry, champion: Version | None, record: TrainingRecord
     try:
         model = registry.load(champion)
         comparison, _ = compare_models(record.model, model, data, champion.unseen_from, settings.seed)
+    except ModelFilesError as error:
+        # Nothing scores with it any more, so the new version has the baselines to beat, as a first one has.
+        first = decide_first(evaluation.metrics["average_precision"], evaluation.baselines)
+        return replace(first, reason=f"{error.message} {first.reason}")
     except LakehouseError as error:
         return Decision(False, f"It is not live: it cannot be compared with version {champion.number}. {error}")
     return decide(comparison, champion)

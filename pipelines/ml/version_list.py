@@ -9,8 +9,9 @@ import sqlite3
 from collections import defaultdict
 from contextlib import closing
 
-from pipelines.ml.model_version import Version, no_champion
-from pipelines.ml.registry import Registry, has_store, store_file
+from pipelines.ml.model_version import Version
+from pipelines.ml.registry import Registry
+from pipelines.ml.store import has_store, store_file
 from pipelines.ml.targets import PredictionTarget
 from pipelines.runtime.settings import Settings
 
@@ -30,11 +31,11 @@ _ALIASES = """
 def list_versions(settings: Settings, target: PredictionTarget) -> list[Version]:
     """All versions, newest first, as Registry.versions gives them.
 
-    A store of another MLflow, or one that cannot be read so, is read by MLflow itself. Raises DataError
-    where there is no store, OutsideError where it is damaged.
+    None where there is no store. A store of another MLflow, or one that cannot be read so, is read by
+    MLflow itself. Raises OutsideError where it is damaged.
     """
     if not has_store(settings):
-        raise no_champion(target)
+        return []
     try:
         with closing(sqlite3.connect(f"{store_file(settings).as_uri()}?mode=ro", uri=True)) as store:
             if store.execute("SELECT version_num FROM alembic_version").fetchall() == [(SCHEMA_REVISION,)]:

@@ -22,6 +22,10 @@ from rich.text import Text
 from lakehouse.embedded_kafka.config import read_note
 from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.jvm import find_java
+from pipelines.ml import store
+from pipelines.ml.model_version import CHAMPION
+from pipelines.ml.targets import IN_SESSION
+from pipelines.ml.version_list import list_versions
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.kafka_endpoint import broker_of, reachable
 from pipelines.runtime.settings import Settings, conf_folder, load_settings
@@ -81,6 +85,7 @@ def examine(settings: Settings) -> list[Finding]:
         lambda: check_kafka(settings),
         lambda: check_topics(settings),
         lambda: check_kafka_jars(settings),
+        lambda: check_store(settings),
         check_spark_jars,
     ]
     return [check() for check in checks]
@@ -233,6 +238,25 @@ def check_kafka_jars(settings: Settings) -> Finding:
     if jars and all(Path(jar).is_file() for jar in jars):
         return Finding("Kafka's jars", "ok", f"{len(jars)} jars are here")
     return Finding("Kafka's jars", "note", "not here yet", "The first `clickstream broker start` may need the network.")
+
+
+def check_store(settings: Settings) -> Finding:
+    """Whether the MLflow store can be read, and the live model's files are there."""
+    check, model = "MLflow store", IN_SESSION.model
+    if not store.has_store(settings):
+        return Finding(check, "note", "none yet", "`clickstream train` creates it.")
+    if problem := store.find_problem(settings, seconds=2):
+        return Finding(check, "missing", problem.message, problem.hint)
+    versions = list_versions(settings, IN_SESSION)
+    live = next((version for version in versions if CHAMPION in version.aliases), None)
+    found = f"{store.store_file(settings)}, {f'version {live.number} of {len(versions)}' if live else 'none'} is live"
+    if live is not None and (lost := store.missing_files(settings, model, live.number)):
+        hint = "Restore them from a backup, or run `clickstream train`; `clickstream models list` shows the others."
+        return Finding(check, "missing", f"{found}; its files are gone: there is no {lost}", hint)
+    if store.experiment_is_deleted(settings, model):
+        hint = "`clickstream train` restores it, with its runs."
+        return Finding(check, "note", f"{found}; the experiment {model} was deleted", hint)
+    return Finding(check, "ok", found)
 
 
 def check_spark_jars() -> Finding:

@@ -44,6 +44,6 @@ def test_a_damaged_store_stops_scoring_before_any_write(spark, tmp_path):
     damaged = Job(settings, spark)
     settings.mlflow_home.mkdir(parents=True)
     (settings.mlflow_home / "mlflow.db").write_bytes(b"no database" * 1_000)
-    with pytest.raises(OutsideError, match=r"MLflow store in .* failed"):
+    with pytest.raises(OutsideError, match=r"MLflow store .* is damaged.*Restore it"):
         run_score(damaged)
     assert not damaged.lake.exists(LOG)

@@ -14,7 +14,8 @@ from gold.shared.features import NUMBERS
 from gold.training_examples import TABLE
 from lakehouse.errors import DataError
 from pipelines.ml.prediction import with_probability
-from pipelines.ml.registry import ANSWERS, Registry, open_registry, tracking_uri
+from pipelines.ml.registry import ANSWERS, Registry, open_registry
+from pipelines.ml.store import tracking_uri
 from pipelines.ml.targets import IN_SESSION, TARGETS
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
