@@ -39,6 +39,7 @@ LOG_BINDING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
 
 _HEAP = re.compile(r"[1-9]\d*[kmgKMG]")
 _MAIN = "kafka.Kafka"
+_FORMAT = "kafka.tools.StorageTool"
 _TRIES = 3
 
 
@@ -127,6 +128,7 @@ class Broker:
             broker = self._running()
             if broker is not None:
                 self._await_answer(broker, ours=False)
+                self._write_note(broker.process.pid, broker.port)
                 self.say(f"It runs already, at {HOST}:{broker.port} (pid {broker.process.pid}).")
                 return self.status()
             if self._pid_file.exists():
@@ -181,16 +183,24 @@ class Broker:
     def _running(self) -> _RunningBroker | None:
         """The process of the pid file, if it is this broker: its command line names this folder.
 
-        A start time would tell less: it shifts with the machine's clock.
+        A start time would tell less: it shifts with the machine's clock. A start that is killed before it writes
+        the pid file leaves a broker that only its command line tells of.
         """
         note = read_note(self._pid_file)
         try:
             process, port = running(int(note["pid"])), int(note["port"])
             command = process.cmdline() if process else []
         except (KeyError, TypeError, ValueError, OverflowError, psutil.Error):
-            return None
-        ours = _MAIN in command and self._home_option in command and port > 0
-        return _RunningBroker(process, port) if process and ours else None
+            process, port, command = None, 0, []
+        if process and port > 0 and _MAIN in command and self._home_option in command:
+            return _RunningBroker(process, port)
+        port = int(read_note(self.home / "ports.json").get("port") or 0)
+        return next((_RunningBroker(stray, port) for stray in self._processes(_MAIN)), None) if port else None
+
+    def _processes(self, main: str) -> list[psutil.Process]:
+        """The processes of this folder that run a main class, whoever started them."""
+        wanted = {main, self._home_option}
+        return [one for one in psutil.process_iter(["cmdline"]) if wanted <= {*(one.info["cmdline"] or ())}]
 
     @property
     def _home_option(self) -> str:
@@ -218,10 +228,14 @@ class Broker:
         return port
 
     def _format(self, java: Java, class_path: str) -> None:
+        # One that a killed start left at work would write beside this one.
+        for stray in self._processes(_FORMAT):
+            stray.kill()
+            stray.wait(10)
         if (self.data_dir / "meta.properties").exists():
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "_")
-        command = self._java(java, class_path, "kafka.tools.StorageTool")
+        command = self._java(java, class_path, _FORMAT)
         command += ["format", "--ignore-formatted", "--cluster-id", cluster, "--config", "server.properties"]
         done = subprocess.run(
             command,
@@ -266,13 +280,16 @@ class Broker:
                 start_new_session=True,  # Ctrl-C in the starter's terminal does not reach it
             )
         try:
-            write_json(self._pid_file, {"pid": self._child.pid, "port": port, "data_dir": str(self.data_dir)})
+            self._write_note(self._child.pid, port)
             self._await_answer(_RunningBroker(psutil.Process(self._child.pid), port), ours=True, log_from=before)
         except BaseException:
             end_group(self._child.pid, timeout=5)
             self._child.wait()
             self._pid_file.unlink(missing_ok=True)
             raise
+
+    def _write_note(self, pid: int, port: int) -> None:
+        write_json(self._pid_file, {"pid": pid, "port": port, "data_dir": str(self.data_dir)})
 
     def _await_answer(self, broker: _RunningBroker, *, ours: bool, log_from: int = 0) -> None:
         until = time.monotonic() + self.start_timeout

@@ -127,6 +127,15 @@ def test_two_starts_at_once_start_one_which_outlives_them(home: Path) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads Linux's own list of sockets")
+def test_a_start_killed_before_its_note_is_found(home: Path, running: BrokerStatus) -> None:
+    (home / "broker.json").unlink()
+    assert Broker(home).status() == running
+    assert Broker(home).start() == running
+    (home / "broker.json").unlink(missing_ok=True)
+    assert Broker(home).stop(timeout=LIMIT)
+    assert not psutil.pid_exists(running.pid or 0)
+
+
 def test_it_listens_on_the_loopback_only(running: BrokerStatus) -> None:
     links = [str(link.readlink()) for link in Path(f"/proc/{running.pid}/fd").iterdir() if link.is_symlink()]
     inodes = {match[1] for link in links if (match := re.fullmatch(r"socket:\[(\d+)\]", link))}
