@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import shutil
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -62,13 +63,22 @@ def run_rebuild(job: Job, layer: Layer) -> dict[str, tuple[int, str]]:
             held.callback(WriterLock(job.settings.locks, gold_builder.STREAM, job.spark).release)
             tables = _silver(job)
             # Every row of silver was just rewritten. Gold does not follow that change feed but is rebuilt as well.
-            shutil.rmtree(gold_builder.gold_checkpoint(job.settings), ignore_errors=True)
+            remove_checkpoint(gold_builder.gold_checkpoint(job.settings))
         else:
             tables = _gold(job)
         for stream in streams:
             # A stream whose checkpoint is still there goes on with the rebuilt table.
             bind_checkpoint(stream)
     return {table.name: content_hash(job.lake.read(table)) for table in tables}
+
+
+def remove_checkpoint(checkpoint: Path) -> None:
+    """Removes a checkpoint as a whole or not at all: half of one, which a kill would leave, stops its stream."""
+    aside = checkpoint.parent.with_name(f".removed-{checkpoint.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    if checkpoint.exists():
+        checkpoint.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def content_hash(rows: DataFrame) -> tuple[int, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,8 @@ from gold.data_quality import ALL
 from gold.data_quality import TABLE as QUALITY
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.sessions import TABLE as SESSIONS
+from lakehouse.atomic_files import write_json
+from lakehouse.embedded_kafka.config import read_note
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop, stopping
 from lakehouse.table import Table
@@ -107,13 +108,12 @@ def _print_step(text: str) -> None:
 def _produce(settings: Settings, sessions: int, seed: int) -> Delivery:
     """Send simulated sessions that end now; a second run sends the same events again, and says so."""
     mark = settings.state_root / "demo.json"
-    if mark.exists():
-        until = datetime.fromisoformat(json.loads(mark.read_text(encoding="utf-8"))["until"])
+    if (earlier := read_note(mark).get("until")) is not None:
+        until = datetime.fromisoformat(earlier)
         _print_step("the demo has run here before: the same events are sent again, and each is a duplicate")
     else:
         until = datetime.now(UTC).replace(microsecond=0)
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.write_text(json.dumps({"until": until.isoformat()}), encoding="utf-8")
+        write_json(mark, {"until": until.isoformat()})
     delivery = simulate_into(
         settings, sessions, seed=seed, until=until, dirty=_DIRTY, duplicates=_TWICE, truth=settings.truth
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from gold.data_quality import TABLE as QUALITY
@@ -11,7 +13,7 @@ from lakehouse.locks import WriterLock
 from pipelines.aggregate import run_aggregate
 from pipelines.operations import quarantine
 from pipelines.operations.verification.gold import check_gold
-from pipelines.rebuild import Layer, content_hash, run_rebuild
+from pipelines.rebuild import Layer, content_hash, remove_checkpoint, run_rebuild
 from pipelines.refine import run_refine
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
@@ -51,6 +53,17 @@ def test_silver_and_gold_are_rebuilt_to_the_same_rows(job, tables, gold_of):
     after = run_rebuild(job, Layer.gold)
     assert after == {name: before[name] for name in before if name.startswith("gold")}
     assert all(check.ok for check in check_gold(job, gold))
+
+
+def test_a_checkpoint_is_removed_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
+    checkpoint = tmp_path / "gold" / "abc"
+    removed = []
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **_: removed.append(path))  # killed before a file is gone
+    for _ in range(2):
+        checkpoint.mkdir(parents=True)
+        remove_checkpoint(checkpoint)
+        assert not checkpoint.exists()
+        removed[-1].rmdir()
 
 
 @pytest.mark.usefixtures("tables")
