@@ -52,9 +52,9 @@ test: setup lint ## lint, and run the tests, with real Spark and real Kafka
 test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
 	@.venv/bin/python -m pytest -m "not spark and not kafka and not faults" -q --no-header -n $(WORKERS)
 
-test-faults: $(STAMP) ## kill the jobs ROUNDS times, seeded by SEED, and audit the tables (100 take an hour or more)
-	@.venv/bin/python -m pytest -m long
-	@.venv/bin/python -m tests.faults.campaign --rounds $(ROUNDS) --seed $(SEED)
+test-faults: $(STAMP) ## kill the jobs ROUNDS times, seeded by SEED, and audit the tables (100 take an hour or more); RESUME=1 goes on
+	@$(if $(RESUME),,.venv/bin/python -m pytest -m long)
+	@.venv/bin/python -m tests.faults.campaign --rounds $(ROUNDS) --seed $(SEED) $(if $(RESUME),--resume)
 
 coverage: $(STAMP) ## run the tests without Kafka, and list the lines that none of them runs
 	@.venv/bin/python -m pytest -m "not kafka and not faults and not long" -q --no-header $(IN_PROCESSES) \

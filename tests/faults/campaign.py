@@ -1,204 +1,121 @@
-"""Many kills in a row, seeded: the whole path from Kafka to gold, layer by layer, and an audit after each kill.
+"""Many kills, seeded: from the first second on, and in the life of a micro-batch; then a table of what came of them.
 
-Run: make test-faults ROUNDS=100 SEED=1
+Run: make test-faults ROUNDS=300 SEED=1. It takes hours, and may be interrupted: RESUME=1 goes on after the last chain.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import random
 import signal
 import statistics
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from gold.sessions import TABLE as SESSIONS
-from pipelines.gold_builder import incremental_tables
-from tests.faults.audit import audit_bronze, audit_metrics, audit_outcomes, audit_sessions
-from tests.faults.harness import LIMIT, Installation, Ledger, Shoppers, Watch, Window, kill_when, windows
-from tests.support.polling import until
+from tests.faults import batches
+from tests.faults.moments import CASES
+from tests.faults.starts import Chain, Journal, Starts
 
-JOBS = {"bronze": "ingest", "silver": "refine", "gold": "aggregate"}
-MOMENTS = ("planned", "written", "committed")
+PARTS = {"starts": 0.7, "batches": 0.3}
+"""The share of the kills that each part has."""
 
-SMALL = {"CLICKSTREAM_STREAM__BYTES_PER_BATCH": "1b", "CLICKSTREAM_STREAM__RECORDS_PER_BATCH": "100"}
-"""Small batches, so that there are many to be killed in."""
+FOLDER = Path(".campaign")
 
-SHARES = {"bronze": 0.45, "silver": 0.35, "gold": 0.2}
-
-
-@dataclass
-class Tally:
-    """What one kind of kill has done: how often, what it broke, and how long it took to recover, in seconds."""
-
-    rounds: int = 0
-    lost: int = 0
-    doubled: int = 0
-    other: int = 0
-    recoveries: list[float] = field(default_factory=list)
-
-    def take(self, offences: list[str]) -> None:
-        """Counts what an audit found."""
-        lost = sum("lost" in offence or "without an outcome" in offence for offence in offences)
-        doubled = sum("doubled" in offence or "several" in offence for offence in offences)
-        self.lost, self.doubled = self.lost + lost, self.doubled + doubled
-        self.other += len(offences) - lost - doubled
+_TITLES = ("command", "kills", "windows hit", "different ones", "lost", "doubled", "otherwise wrong", "not restarted")
+_TITLES += ("recovery, median", "worst")
 
 
-class Campaign:
-    """Kills of the jobs of one installation, at the windows asked for or at random."""
-
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
-        self.offences: list[str] = []
-        self.installation = Installation(folder)
-        self.installation.start_broker()
-        self.ledger = Ledger(folder / "ledger.sqlite", self.installation.servers)
-        self.shoppers = Shoppers(seed)
-        # Every table is there and gold is built once: from here on it follows what changes.
-        self.ledger.send(self.shoppers.take(100))
-        self.settle()
-
-    def kill(self, layer: str, window: Window | None, *, recovered_first: bool) -> bool:
-        """One kill, at a window or at a random moment, and an audit of what is left; whether the window was hit.
-
-        Where ``recovered_first``, the batch that the last kill left open is finished before this one.
-        """
-        watched = window or Window("gold" if layer == "gold" else f"{layer}.clicks", "planned")
-        watch = Watch(self.installation, watched)
-        opened, _ = watch.batches()
-        self.ledger.send(self.shoppers.take(400))
-        driver = self.installation.drive(JOBS[layer], "--continuous", **SMALL)
-        if recovered_first:
-            until(lambda: watch.batches()[1] >= max(opened, 0) or not driver.alive, "the recovery")
-            self.tallies[layer].recoveries.append(time.monotonic() - driver.began)
-            self.ledger.send(self.shoppers.take(400))
-        random_moment = self.random.uniform(0, 10 if recovered_first else 30)
-        reached, limit = (watch.reached, LIMIT) if window else (lambda: False, random_moment)
-        if not kill_when(driver, reached, limit):
-            self.offences.append(f"{window}: the driver ended by itself: {driver.ended(-1).said}")
-        hit = window is not None and watch.found() == window.moment
-        self._audit(f"{layer}, {window.moment}" if window and hit else f"{layer}, at a random moment")
-        return hit
-
-    def _audit(self, name: str) -> None:
-        found = list(audit_bronze(self.installation, self.ledger, complete=False))
-        if (self.installation.table("silver.duplicates") / "_delta_log").exists():
-            found += audit_outcomes(self.installation, complete=False)
-        tally = self.tallies[name]
-        tally.rounds += 1
-        tally.take(found)
-        self.offences += [f"{name}: {offence}" for offence in found]
-
-    def settle(self) -> None:
-        """Lets all jobs finish what is there, and audits all that they have done."""
-        # All that every kill has left undone, in one go.
-        done = self.installation.run("run", limit=600)
-        found = [] if done.code == 0 else [f"the last run ended with {done.code}: {done.said}"]
-        found += audit_bronze(self.installation, self.ledger)
-        found += audit_outcomes(self.installation)
-        found += audit_sessions(self.installation)
-        found += audit_metrics(self.installation)
-        self.tallies["all, at the end"].take(found)
-        self.offences += [f"at the end: {offence}" for offence in found]
-
-    @contextmanager
-    def fed(self, layer: str) -> Iterator[None]:
-        """Lets the jobs before a layer's run on unharmed, in small batches, so that it always has some to take."""
-        before = list(JOBS)[: list(JOBS).index(layer)]
-        feeders = [self.installation.drive(JOBS[one], "--continuous", nice=19, **SMALL) for one in before]
-        yield
-        for feeder in feeders:
-            feeder.signal(signal.SIGTERM)
-            done = feeder.finish()
-            if done.code:
-                self.offences.append(f"a feeder ended with {done.code}: {done.said}")
-
-    def verify(self) -> None:
-        """Lets ``clickstream verify`` prove the whole, gold against a rebuild included."""
-        done = self.installation.run("verify", "--json", limit=600)
-        checks = json.loads(done.output) if done.output else []
-        self.offences += [f"verify: {check['name']}: {check['offence']}" for check in checks if not check["ok"]]
-        if done.code or not checks:
-            self.offences.append(f"verify ended with {done.code}: {done.said}")
+def kills(chains: Sequence[Chain]) -> int:
+    """How many kills the chains have."""
+    return sum(len(chain.kills) for chain in chains)
 
 
-def gold_windows() -> list[Window]:
-    """The windows of gold: around the writes of its first table and of its last."""
-    return windows("gold", [SESSIONS.name, incremental_tables()[-1].name])
-
-
-def run(folder: Path, rounds: int, seed: int, layers: Sequence[str]) -> Iterator[Campaign]:
-    """The campaign, after each of its kills."""
-    campaign = Campaign(folder, seed)
-    shares = {layer: SHARES[layer] / sum(SHARES[one] for one in layers) for layer in JOBS if layer in layers}
+def run_starts(folder: Path, seed: int, rounds: int, done: Sequence[Chain], cases: Sequence[str]) -> Iterator[Chain]:
+    """The chains that kill from the first second on, after those that are done."""
+    number, left = max((chain.number for chain in done), default=-1) + 1, rounds - kills(done)
+    starts = Starts(folder, seed, cases)
     try:
-        for layer, share in shares.items():
-            count = round(rounds * share)
-            every: list[Window | None] = [*(gold_windows() if layer == "gold" else windows(layer))]
-            every += [None] * max(len(every) // 4, 1)
-            chosen: list[Window | None] = []
-            while len(chosen) < count:
-                campaign.random.shuffle(every)
-                chosen += every
-            with campaign.fed(layer):
-                for window in chosen[:count]:
-                    campaign.kill(layer, window, recovered_first=campaign.random.random() < 0.4)
-                    yield campaign
-            campaign.settle()
-        campaign.verify()
-        yield campaign
+        while left > 0:
+            chain = starts.chain(number)
+            yield chain
+            number, left = number + 1, left - len(chain.kills)
     finally:
-        campaign.installation.close()
+        starts.close()
 
 
-def table(campaign: Campaign) -> str:
-    """What came of it, as a Markdown table."""
-    lines = ["| killed | rounds | lost | doubled | otherwise wrong |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {name} | {tally.rounds} | {tally.lost} | {tally.doubled} | {tally.other} |"
-        for name, tally in sorted(campaign.tallies.items())
-        if tally.rounds
+def table(chains: Sequence[Chain]) -> str:
+    """What came of them, as a Markdown table."""
+    by_case: defaultdict[str, list[Chain]] = defaultdict(list)
+    for chain in chains:
+        by_case[chain.case].append(chain)
+    lines = [
+        f"| {' | '.join(_TITLES)} |",
+        f"|{'---|' * len(_TITLES)}",
     ]
-    lines += ["", "| job | recoveries timed | median | worst |", "|---|---|---|---|"]
-    lines += [
-        f"| {JOBS[name]} | {len(tally.recoveries)} | {statistics.median(tally.recoveries):.0f} s "
-        f"| {max(tally.recoveries):.0f} s |"
-        for name, tally in campaign.tallies.items()
-        if tally.recoveries
-    ]
-    return "\n".join(lines)
+    lines += [_line(name, by_case[name]) for name in sorted(by_case)]
+    return "\n".join([*lines, _line("all", chains)])
+
+
+def _line(name: str, chains: Sequence[Chain]) -> str:
+    hits = [kill.moment for chain in chains for kill in chain.kills if kill.hit]
+    offences = [offence for chain in chains for offence in chain.offences]
+    lost = sum("lost" in offence or "without an outcome" in offence for offence in offences)
+    doubled = sum("doubled" in offence or "several" in offence for offence in offences)
+    times = [chain.recovery for chain in chains if chain.recovery is not None]
+    figures = [kills(chains), len(hits), len(set(hits)), lost, doubled, len(offences) - lost - doubled]
+    figures.append(sum(chain.not_restarted for chain in chains))
+    took = [f"{statistics.median(times):.0f} s", f"{max(times):.0f} s"] if times else ["", ""]
+    return f"| {' | '.join([name, *map(str, figures), *took])} |"
 
 
 def main() -> None:
     """Runs a campaign and prints its table; exit code 1 if anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=100, help="how many kills")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--layers", nargs="+", choices=JOBS, default=list(JOBS), help="whose jobs are killed")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--commands", nargs="+", choices=CASES, default=list(CASES), help="of the part starts")
+    parser.add_argument("--resume", action="store_true", help="go on after the chains of the last run with this seed")
     asked = parser.parse_args()
-    began = time.monotonic()
     # Told to stop, it still says what it has found.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
-        for campaign in run(Path(folder), asked.rounds, asked.seed, asked.layers):
-            kills = sum(tally.rounds for tally in campaign.tallies.values())
-            print(f"{kills} kills in {time.monotonic() - began:.0f} s, {len(campaign.offences)} offences", flush=True)
-            for offence in campaign.offences[-3:]:
-                print(f"  {offence}", flush=True)
-    kills = sum(tally.rounds for tally in campaign.tallies.values())
-    print(f"\nSeed {asked.seed}, {kills} kills, {(time.monotonic() - began) / 60:.0f} minutes\n")
-    print(table(campaign))
-    if campaign.offences:
+    journals = {part: Journal(FOLDER / f"{part}-{asked.seed}.jsonl", resume=asked.resume) for part in asked.parts}
+    whole = sum(PARTS[part] for part in asked.parts)
+    with suppress(KeyboardInterrupt):
+        for part, journal in journals.items():
+            rounds = round(asked.rounds * PARTS[part] / whole)
+            with TemporaryDirectory() as folder:
+                if part == "starts":
+                    chains = run_starts(Path(folder), asked.seed, rounds, journal.chains, asked.commands)
+                else:
+                    done = kills(journal.chains)
+                    chains = batches.run(Path(folder), rounds - done, asked.seed + 1_000 * done, len(journal.chains))
+                for chain in chains if kills(journal.chains) < rounds else ():
+                    journal.add(chain)
+                    _tell(part, chain, journal)
+    every = [chain for journal in journals.values() for chain in journal.chains]
+    count, offences = kills(every), [offence for chain in every for offence in chain.offences]
+    hours = sum(chain.seconds for chain in every) / 3_600
+    print(f"\nSeed {asked.seed}, {count} kills, {hours:.1f} hours\n\n{table(every)}\n")
+    for offence in offences:
+        print(f"- {offence}")
+    if offences or not count:
         raise SystemExit(1)
-    print(f"\nWith no failure in {kills} kills, the chance of one is below {3 / kills:.1%} (95 %).")
+    print(f"With no failure in {count} kills, the chance of one is below {3 / count:.1%} (95 %).")
+
+
+def _tell(part: str, chain: Chain, journal: Journal) -> None:
+    moments = ", ".join(f"{kill.moment} ({kill.victim}{'' if kill.hit else ', late'})" for kill in chain.kills)
+    print(
+        f"{time.strftime('%H:%M:%S')} {part} {kills(journal.chains)}: {chain.case}: {moments or 'no kill'}; "
+        f"{chain.seconds:.0f} s, {len(chain.offences)} offences",
+        flush=True,
+    )
+    for offence in chain.offences:
+        print(f"  {offence}", flush=True)
 
 
 if __name__ == "__main__":

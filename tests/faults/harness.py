@@ -45,7 +45,7 @@ class Installation:
         self.broker = Broker(self.state / "kafka")
         self._drivers: list[Driver] = []
         conf = folder / "conf"
-        shutil.copytree(CONF, conf)
+        shutil.copytree(CONF, conf, dirs_exist_ok=True)
         with (conf / "spark-defaults.conf").open("a") as file:
             file.writelines(f"{name} {value}\n" for name, value in NO_CODE_GENERATION.items())
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CLICKSTREAM_")}
@@ -61,9 +61,14 @@ class Installation:
 
     def close(self) -> None:
         """Ends all that it started: the commands, and the broker."""
+        self.end_drivers()
+        self.broker.stop(timeout=10)
+
+    def end_drivers(self) -> None:
+        """Kills the commands that still run."""
         for driver in self._drivers:
             driver.kill()
-        self.broker.stop(timeout=10)
+        self._drivers.clear()
 
     def start_broker(self) -> None:
         """Starts the broker, with the topics."""
@@ -126,6 +131,7 @@ class Driver:
         number = next(self._numbers)
         self._output, self._errors = logs / f"{number}.out", logs / f"{number}.err"
         self._locks = installation.state / "locks"
+        self.javas: list[int] = []
         self.began = time.monotonic()
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(

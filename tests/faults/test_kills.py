@@ -9,7 +9,7 @@ import pytest
 
 from gold.sessions import TABLE as SESSIONS
 from tests.faults.audit import audit_bronze, audit_outcomes, audit_sessions
-from tests.faults.campaign import MOMENTS, Campaign
+from tests.faults.batches import MOMENTS, Campaign
 from tests.faults.harness import Window
 from tests.support.polling import until
 
