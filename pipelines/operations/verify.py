@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,10 +20,12 @@ from pipelines.operations.verification.kafka import check_kafka, why_kafka_canno
 from pipelines.operations.verification.records import check_record_sums, check_records
 from pipelines.operations.verification.result import Check
 from pipelines.operations.verification.tables import check_tables
+from pipelines.query.delta_reader import no_lake
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import out, print_json, spinner
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
+from pipelines.runtime.settings import Settings, load_settings
 
 
 def verify(
@@ -36,6 +39,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Prove that every record is in bronze once and accounted for, that tables keep their rules, and gold is right."""
+    require_lake(load_settings())
     checks = run_verify(open_job("verify"), quick=quick)
     if as_json:
         print_json([asdict(check) for check in checks])
@@ -46,6 +50,13 @@ def verify(
         raise problem
     if not as_json:
         out.print(f"All {len(checks)} checks hold: every record is there once and accounted for.")
+
+
+def require_lake(settings: Settings) -> None:
+    """Raises OutsideError where no table is: a check of all would create them, and prove nothing."""
+    root = settings.lake_root
+    if "://" not in root and not any(Path(root).glob("*/*/_delta_log")):
+        raise no_lake(settings)
 
 
 def find_problem(checks: Sequence[Check]) -> LakehouseError | None:

@@ -144,8 +144,19 @@ def _no_table(name: str, sql: str, settings: Settings) -> LakehouseError:
     )
 
 
+def _read_by(sql: str) -> list[Table]:
+    """The tables that a query reads, as far as its words tell; those that are mentioned where they do not."""
+    words = re.findall(r'(?:\bfrom|\bjoin|,)\s+"?(\w+)"?(?:\s*\.\s*"?(\w+)"?)?', sql.lower())
+    named = {f"{layer}.{short}" if short else layer for layer, short in words}
+    found = [table for table in TABLES.values() if table.name in named]
+    short = [name for name in named if "." not in name]
+    for tables in (SHORT_NAMES.get(name, ()) for name in short):
+        found += [table for table in tables if len(tables) == 1 or table.layer == SCHEMA]
+    return found or mentioned(sql)
+
+
 def _no_column(name: str, sql: str) -> UsageError:
-    columns = {column: None for table in mentioned(sql) for column in table.column_names}
+    columns = {column: None for table in _read_by(sql) for column in table.column_names}
     near = get_close_matches(name.lower(), columns, n=4)
     return UsageError(f"What is read has no column {name}.", f"Near it: {', '.join(near)}." if near else LISTS)
 

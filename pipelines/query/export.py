@@ -46,7 +46,8 @@ def export(
     ],
     file: Annotated[Path, typer.Option("--out", help="The file to write.")],
     form: Annotated[
-        Format | None, typer.Option("--format", help="How the file is written; else its ending says so, or it is csv.")
+        Format | None,
+        typer.Option("--format", help="How the file is written; else its ending says so, csv without."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     as_json: AsJson = False,
@@ -66,12 +67,18 @@ def export(
 
 
 def format_of(file: Path, asked: Format | None) -> Format:
-    """How a file is written: as asked for, or as its ending says; csv where that says nothing.
+    """How a file is written: as asked for, or as its ending says; csv where it has none.
 
-    Raises UsageError where the two contradict each other: a program that opens it goes by the ending.
+    Raises UsageError where the two contradict each other, or where the ending says something else: a program that
+    opens it goes by the ending.
     """
     ending = file.suffix.lower().removeprefix(".")
     meant = Format(ending) if ending in list(Format) else None
+    if ending and not meant and not asked:
+        known = ", ".join(f".{one.value}" for one in Format)
+        raise UsageError(
+            f"No format is known by the ending of {file}.", f"Let it end in one of {known}, or give --format."
+        )
     if asked and meant and asked is not meant:
         raise UsageError(
             f"{file} ends like {meant.value}, and --format says {asked.value}.",

@@ -176,6 +176,7 @@ def test_no_other_file_is_read(ask, source):
         ("FROM bronze.sessions", "There is no table sessions in that layer. Near it: gold.sessions."),
         ("FROM gold.users", "gold.users is not in "),
         ("SELECT userid FROM sessions", "What is read has no column userid. Near it: user_id."),
+        ("SELECT clicks_element_id FROM sessions", "no column clicks_element_id. `clickstream tables`"),
         ("SELECT s.userid FROM sessions s", "What is read has no column userid. Near it: user_id."),
         ("SELEC 1", 'syntax error at or near "SELEC"'),
         ("SELECT user_id, count(*) FROM sessions", "GROUP BY"),

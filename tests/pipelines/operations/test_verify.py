@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import typer
@@ -25,12 +26,20 @@ def run(monkeypatch):
     app = typer.Typer()
     app.command()(verify)
     monkeypatch.setattr(module, "open_job", lambda _: None)
+    monkeypatch.setattr(module, "require_lake", lambda _: None)
 
     def run(*checks: Check, options=()):
         monkeypatch.setattr(module, "run_verify", lambda _, **__: list(checks))
         return CliRunner().invoke(app, list(options))
 
     return run
+
+
+def test_without_a_lake_it_says_so_and_creates_none(settings, monkeypatch):
+    monkeypatch.setattr(module, "load_settings", lambda: settings)
+    with pytest.raises(OutsideError, match="There is no lake in"):
+        verify()
+    assert not Path(settings.lake_root).exists()
 
 
 def test_checks_that_all_hold_are_no_problem(run):

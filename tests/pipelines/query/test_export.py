@@ -93,13 +93,19 @@ def test_no_text_begins_a_formula(text):
         ("rows.xlsx", None, Format.xlsx),
         ("rows.PARQUET", None, Format.parquet),
         ("rows.csv", None, Format.csv),
-        ("rows.txt", None, Format.csv),
+        ("rows", None, Format.csv),
         ("rows", Format.xlsx, Format.xlsx),
         ("rows.xlsx", Format.xlsx, Format.xlsx),
     ],
 )
 def test_a_file_is_what_its_ending_says(name, asked, written):
     assert format_of(Path(name), asked) is written
+
+
+def test_an_ending_that_is_not_known_is_refused():
+    with pytest.raises(UsageError, match=r"ending of sales.xls.*\.csv, \.parquet, \.xlsx"):
+        format_of(Path("sales.xls"), None)
+    assert format_of(Path("sales.txt"), Format.csv) is Format.csv
 
 
 def test_an_ending_that_contradicts_the_format_is_refused():
