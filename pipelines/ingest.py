@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from bronze.raw_events import BRONZE, raw_events
-from lakehouse.checkpoints import has_planned_batch, resumes_at
-from lakehouse.errors import UsageError
+from lakehouse.checkpoints import bind_checkpoint, has_planned_batch, resume_from, resumes_at
+from lakehouse.errors import OutsideError, UsageError
+from lakehouse.locks import WriterLock
 from lakehouse.signals import stopping
 from lakehouse.streams import Progress, Stream, current_query_id, with_batch_metrics
 from lakehouse.table import Table
+from pipelines.runtime import topics
 from pipelines.runtime.console import call
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
@@ -25,21 +30,30 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def ingest(continuous: Continuous = False, as_json: AsJson = False) -> None:
+AcceptLoss = Annotated[
+    bool,
+    typer.Option("--accept-loss", help="Go on without records that Kafka deleted unread; they are noted for verify."),
+]
+
+
+def ingest(continuous: Continuous = False, accept_loss: AcceptLoss = False, as_json: AsJson = False) -> None:
     """Append Kafka's records to bronze, as they are."""
     began = time.monotonic()
     with stopping():
-        report("ingest", run_ingest(open_job("ingest"), continuous=continuous), began, as_json=as_json)
+        progress = run_ingest(open_job("ingest"), continuous=continuous, accept_loss=accept_loss)
+        report("ingest", progress, began, as_json=as_json)
 
 
-def run_ingest(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
+def run_ingest(job: Job, *, continuous: bool = False, accept_loss: bool = False) -> dict[str, Progress]:
     """Appends what Kafka holds to bronze; goes on with what comes where ``continuous``.
 
     Raises OutsideError where there is no Kafka or a topic is missing, UsageError where a topic misdates or loses
-    records.
+    records, DeletedUnreadError where Kafka has deleted records that bronze has not read. With ``accept_loss`` these
+    are noted, and bronze goes on after them.
     """
     made = streams(job)
     refuse_flawed_topics(job.settings)
+    go_on_with_topics(job, made, accept_loss=accept_loss)
     return run_streams(job, "ingest", made, continuous=continuous)
 
 
@@ -56,6 +70,66 @@ def refuse_flawed_topics(settings: Settings) -> None:
         if flaw.kind not in settings.kafka.tolerate:
             take = f'Or set kafka.tolerate = ["{flaw.kind}"] in conf/, which says what is lost then.'
             raise UsageError(flaw.problem, f"{flaw.hint} {take}")
+
+
+def go_on_with_topics(job: Job, made: list[Stream], *, accept_loss: bool = False) -> None:
+    """Raises OutsideError where a topic is not the one that bronze has read, or where it lacks what bronze has not.
+
+    A stream that stands where Kafka has deleted records goes on after them: by itself where bronze holds them, which
+    a driver that died before its checkpoint leaves; else only with ``accept_loss``, and the losses are noted.
+    """
+    settings, servers = job.settings, bootstrap_servers(job.settings)
+    problems = topics.find_problems(settings, servers)
+    stale = {problem.topic for problem in problems if problem.kind == "deleted unread"}
+    stale |= {name for name, table in BRONZE.items() if _resumes(settings.checkpoint(table))}
+    if stale:
+        by_name = {stream.name: stream.source_id for stream in made}
+        held = {name: next_offsets(job, BRONZE[name], by_name[BRONZE[name].name]) for name in stale}
+        problems = topics.find_problems(settings, servers, held)
+        losses = [loss for problem in problems for loss in problem.losses]
+        if losses and accept_loss:
+            topics.accept(settings, losses)
+            problems = [problem for problem in problems if not problem.losses]
+        if not problems:
+            for stream in made:
+                name = stream.name.partition(".")[2]
+                if (name in stale and not _resumes(stream.checkpoint)) or name in {loss.topic for loss in losses}:
+                    _reposition(job, stream, name, held[name])
+    for problem in problems:
+        kind = topics.DeletedUnreadError if problem.losses else OutsideError
+        raise kind(problem.problem, problem.hint)
+    topics.note_cluster(settings, servers)
+
+
+def _resumes(checkpoint: Path) -> bool:
+    return resumes_at(checkpoint) is not None and not has_planned_batch(checkpoint)
+
+
+def _reposition(job: Job, stream: Stream, name: str, held: Mapping[int, int]) -> None:
+    """Lets a stream go on at the first record that Kafka has and bronze has not; the old checkpoint is kept aside."""
+    settings, servers = job.settings, bootstrap_servers(job.settings)
+    spans = kafka.offsets(servers, [name], settings.kafka.client)
+    at = topics.positions(settings, name, len(spans))
+    after = {
+        str(partition): max(at.get(partition, 0), held.get(partition, 0), earliest)
+        for (_, partition), (earliest, _) in spans.items()
+    }
+    lock = WriterLock(settings.locks, stream.name, job.spark)
+    try:
+        move_aside(stream.checkpoint)
+        resume_from(stream.checkpoint, json.dumps({name: after}))
+        bind_checkpoint(stream)
+    finally:
+        lock.release()
+
+
+def move_aside(checkpoint: Path) -> None:
+    """Renames a checkpoint, so that it is kept and its stream begins another one."""
+    if checkpoint.exists():
+        number = 1
+        while (aside := checkpoint.with_name(f"{checkpoint.name}.aside-{number}")).exists():
+            number += 1
+        checkpoint.rename(aside)
 
 
 def next_offsets(job: Job, table: Table, topic_id: str) -> dict[int, int]:
@@ -155,12 +229,23 @@ class BronzeStream:
 
     def _starting_offsets(self) -> str:
         """Where a stream without a micro-batch starts: the earliest offsets, or after what bronze holds."""
-        if resumes_at(self._checkpoint) is None or has_planned_batch(self._checkpoint):
+        start = resumes_at(self._checkpoint)
+        if start is None or has_planned_batch(self._checkpoint):
             return "earliest"
+        if start:
+            return start
         return json.dumps({self._table.short_name: offsets_after(self._job, self._table, self._topic)})
 
     def write_batch(self, rows: DataFrame, batch: int) -> None:
-        """Appends a micro-batch; the same one again adds nothing."""
+        """Appends a micro-batch; the same one again adds nothing.
+
+        Raises OutsideError where the topic was created again meanwhile: its offsets would be taken for the old one's.
+        """
+        name = self._table.short_name
+        found = kafka.topic_ids(self._servers, [name], self._job.settings.kafka.client)[name]
+        if found.topic_id != self._topic.topic_id:
+            problem = topics.created_again(name)
+            raise OutsideError(problem.problem, problem.hint)
         # Under the table's lock, which Delta's own sink would not take: see lakehouse/locks.py.
         with self._job.lake.writing(self._table):
             self._job.lake.append(self._table, rows, batch=(current_query_id(self._job.spark), batch))

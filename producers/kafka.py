@@ -297,6 +297,14 @@ def topic_flaws(
     return found
 
 
+def cluster_id(bootstrap: str, client: Mapping[str, str] | None = None, *, wait_seconds: float = WAIT_SECONDS) -> str:
+    """The id of the cluster that answers there; empty where it does not say."""
+    admin = _client(_Admin, bootstrap, client or {})
+    _topics(admin, bootstrap, wait_seconds)
+    with _outside(bootstrap):
+        return str(admin.list_topics(timeout=wait_seconds).cluster_id or "")
+
+
 def topic_ids(
     bootstrap: str,
     names: Iterable[str],

@@ -26,6 +26,7 @@ from pipelines.ml import store
 from pipelines.ml.model_version import CHAMPION
 from pipelines.ml.targets import IN_SESSION
 from pipelines.ml.version_list import list_versions
+from pipelines.runtime import topics
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.kafka_endpoint import broker_of, reachable
 from pipelines.runtime.settings import Settings, conf_folder, load_settings
@@ -219,13 +220,15 @@ def check_topics(settings: Settings) -> Finding:
     try:
         there = kafka.topics_there(servers, EVENTS, settings.kafka.client)
         flaws = kafka.topic_flaws(servers, there, settings.kafka.client)
+        problems = topics.find_problems(settings, servers)
     except LakehouseError as error:
         return Finding("topics", "note", error.message, error.hint)
     if not there:
         return Finding("topics", "note", "none yet", "`clickstream produce` creates them.")
-    bad = [flaw for flaw in flaws if flaw.kind not in settings.kafka.tolerate]
+    bad: list[kafka.TopicFlaw | topics.TopicProblem] = [*problems]
+    bad += [flaw for flaw in flaws if flaw.kind not in settings.kafka.tolerate]
     if bad:
-        return Finding("topics", "missing", " ".join(flaw.problem for flaw in bad), " ".join(flaw.hint for flaw in bad))
+        return Finding("topics", "missing", " ".join(one.problem for one in bad), " ".join(one.hint for one in bad))
     tolerated = "".join(f"; tolerated: {flaw.problem}" for flaw in flaws)
     return Finding("topics", "ok", f"{', '.join(there)} keep every record, with the broker's time{tolerated}")
 

@@ -20,6 +20,7 @@ from pipelines.operations.verification.kafka import check_kafka, why_kafka_canno
 from pipelines.operations.verification.records import check_record_sums, check_records
 from pipelines.operations.verification.result import Check
 from pipelines.operations.verification.tables import check_tables
+from pipelines.operations.verification.topics import check_topics
 from pipelines.query.delta_reader import no_lake
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import out, print_json, spinner
@@ -97,6 +98,7 @@ def run_verify(job: Job, *, quick: bool = False) -> list[Check]:
         task = progress.add_task("verify: checkpoints")
         without_kafka = why_kafka_cannot_answer(job)
         checks += check_checkpoints(job, without_kafka)
+        checks += check_topics(job, without_kafka)
         for name in BRONZE:
             progress.update(task, description=f"verify: {name}")
             checks.append(check_kafka(job, name, without_kafka))

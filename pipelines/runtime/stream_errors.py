@@ -22,7 +22,7 @@ _KNOWN = (
         r"(Partition \S+'s offset was changed from \d+ to \d+|KAFKA_DATA_LOSS\S*|OffsetOutOfRange\w*|"
         r"data may have been lost)",
         "Kafka no longer has records that {stream} has not read: {found}.",
-        RECOVER,
+        "`clickstream ingest` names them, and how to go on without them.",
     ),
     _Known(
         r"(UnknownTopicOrPartition\w*)",

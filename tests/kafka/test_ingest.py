@@ -48,7 +48,7 @@ def test_a_recreated_topic_needs_recover_and_gets_its_own_id(spark, empty_topics
         if count == 5:
             run_ingest(job)
             empty_topics()
-    with pytest.raises(OutsideError, match=r"source that was deleted.*clickstream recover"):
+    with pytest.raises(OutsideError, match=r"deleted and created again.*clickstream recover"):
         run_ingest(job)
     run_recover(job, apply=True)
     run_ingest(job)

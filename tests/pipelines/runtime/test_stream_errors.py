@@ -14,7 +14,7 @@ from pipelines.runtime.stream_errors import explain
         (
             "x\nPartition clicks-0's offset was changed from 7 to 3, some data may have been missed.",
             "Kafka no longer has records that s has not read: Partition clicks-0's offset was changed from 7 to 3.",
-            "clickstream recover",
+            "`clickstream ingest` names them",
         ),
         ("org.apache.kafka.UnknownTopicOrPartitionException: x", "A topic that s reads does not exist", "recover"),
         ("TimeoutException: 60000 ms", "Kafka did not answer s: TimeoutException: 60000 ms.", "broker start"),
