@@ -71,6 +71,6 @@ TABLE = Table(
     build=users,
     scope={"user_id": "user_id"},
     rules={"buying_sessions_at_most_sessions": "buying_sessions <= sessions"},
-    sort_by=("user_id",),
+    sort_by=("last_ended_on",),
     properties={"delta.dataSkippingStatsColumns": "user_id,last_ended_on"},
 )

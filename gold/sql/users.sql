@@ -1,4 +1,4 @@
--- Written from gold.users; do not edit. Sources: d5af6578b037bd95
+-- Written from gold.users; do not edit. Sources: 7ed6cc488b29d54a
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("sessions" AS BIGINT) AS "sessions",
