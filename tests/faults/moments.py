@@ -224,7 +224,7 @@ CASES = {
         ("maintain",), "scored", tuple(moment for table in (*BRONZE, *SILVER, *GOLD) for moment in written(table)), 1
     ),
     "quarantine replay": Case(
-        ("quarantine", "replay"), "narrow", tuple(moment for table in SILVER for moment in written(table)), 2
+        ("quarantine", "replay"), "narrow", (*written("silver.interactions"), *written(QUARANTINE.name)), 2
     ),
     "recover": Case(("recover", "--apply"), "damaged", tuple(_RECOVERED), 2),
     "broker start": Case(("broker", "start"), "empty", tuple(_BROKER), 3, own_broker=True),

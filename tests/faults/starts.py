@@ -38,10 +38,12 @@ VICTIMS = ("both", "both", "python", "java", "python, then java", "java, then py
 
 NARROW = """
 from dataclasses import replace
-import producers.events.interactions as module
-module.EVENT = replace(module.EVENT, fields=tuple(
+import producers.events as package
+event = package.EVENTS["interactions"]
+narrow = replace(event, fields=tuple(
     replace(one, choices=tuple(name for name in one.choices if name not in ("zoom", "hover")))
-    if one.name == "interaction_type" else one for one in module.EVENT.fields))
+    if one.name == "interaction_type" else one for one in event.fields))
+package.EVENTS = {**package.EVENTS, "interactions": narrow}
 """
 """Python that takes two kinds of interaction out of the contract: what it sends to quarantine can be replayed."""
 
@@ -203,6 +205,8 @@ class Starts:
 
     def _finish(self, case: Case, done: Chain) -> None:
         """Brings everything to its end by plain starts alone, and audits it."""
+        if case.stage == "broker":  # which a kill may have ended
+            self._start(case, ("broker", "start"), done)
         began = time.monotonic()
         self._start(case, case.command, done)
         if done.kills:
