@@ -2,32 +2,39 @@
 
 Spark keeps in a checkpoint which offsets a micro-batch reads (``offsets``), which micro-batches are complete
 (``commits``), and the query's id (``metadata``). Beside them ``stream.json`` says which source and table the
-checkpoint belongs to, and ``resume.json`` from where a stream without a micro-batch starts.
+checkpoint belongs to, ``resume.json`` from where a stream without a micro-batch starts, and ``written.json`` up to
+which version the stream has seen its tables. ``recovering.json`` is there while a recovery is under way.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.atomic_files import write_json
+from lakehouse.delta_log import newest_version, reaches_back
 from lakehouse.errors import CheckpointError
 
 if TYPE_CHECKING:
     from lakehouse.streams import Stream
 
+_WRITTEN, _RECOVERING = "written.json", "recovering.json"
+
 
 def check_checkpoint(stream: Stream) -> None:
-    """Raises CheckpointError where the stream's checkpoint is lost, damaged, or belongs to something else."""
+    """Raises CheckpointError where the stream's checkpoint is lost, damaged, or does not fit its source and tables."""
     binding, own = _binding(stream)
+    _check_recovered(stream)
     committed_offsets(stream.checkpoint)  # raises where it cannot be read
     if not has_planned_batch(stream.checkpoint):
         if completed_batches(stream.checkpoint):
             raise CheckpointError(f"The checkpoint of {stream.name} is damaged: {binding.parent} has no offsets.")
         if stream.target_has_rows() and resumes_at(stream.checkpoint) is None:
             raise CheckpointError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).")
+        _check_versions(stream)
         return
     # Without its metadata Spark would give the stream a new id, by which no batch is known to be written already.
     _read_json(stream.name, binding.with_name("metadata"))
@@ -39,6 +46,26 @@ def check_checkpoint(stream: Stream) -> None:
     ):
         if stored.get(name) != own[name]:
             raise CheckpointError(f"The checkpoint of {stream.name} ({stream.checkpoint}) belongs {owner}.")
+    _check_versions(stream)
+
+
+def check_tables(stream: Stream) -> None:
+    """Raises CheckpointError where the stream's recovery was interrupted, or its tables are older than it saw them.
+
+    Whoever gives it another checkpoint asks before: what the old one knows would be forgotten.
+    """
+    _check_recovered(stream)
+    _check_versions(stream)
+
+
+def _check_recovered(stream: Stream) -> None:
+    if is_recovering(stream.checkpoint):
+        raise CheckpointError(f"The recovery of {stream.name} was interrupted.")
+
+
+def _check_versions(stream: Stream) -> None:
+    if problem := versions_problem(stream.name, stream.checkpoint, stream.written, stream.reads):
+        raise CheckpointError(problem)
 
 
 def prepare_checkpoint(stream: Stream) -> None:
@@ -59,6 +86,72 @@ def prepare_checkpoint(stream: Stream) -> None:
 def bind_checkpoint(stream: Stream) -> None:
     """Writes down that a stream's checkpoint belongs to the present source and table."""
     write_json(*_binding(stream))
+
+
+def versions_problem(stream: str, checkpoint: Path, written: Mapping[str, Path], reads: Mapping[str, Path]) -> str:
+    """Why a stream cannot go on with the present versions of its tables, in a sentence; empty where it can.
+
+    A table that it has written must not be older than it was seen; nor one that it reads, older than what was read
+    of it. And the log must still have what Spark asks for: at each start its last completed micro-batch again.
+
+    Raises CheckpointError where the checkpoint cannot be read.
+    """
+    known = {
+        **{
+            table: (written[table], version)
+            for table, version in _noted_versions(checkpoint).items()
+            if table in written
+        },
+        **{
+            table: (folder, position["reservoirVersion"] - (1 if position.get("index", -1) < 0 else 0))
+            for (table, folder), position in zip(reads.items(), _planned_positions(checkpoint), strict=False)
+        },
+    }
+    for table, (folder, version) in known.items():
+        if (newest := newest_version(folder)) < version:
+            return (
+                f"{table} is at version {newest}, but the stream {stream} has seen version {version}: "
+                "its newest commits are lost, or an older copy was put back."
+            )
+    for (table, folder), needed in zip(reads.items(), oldest_needed(checkpoint), strict=False):
+        if not reaches_back(folder, needed):
+            return f"The log of {table} was cleaned away: the stream {stream} needs it from version {needed} on."
+    return ""
+
+
+def note_versions(stream: Stream) -> None:
+    """Notes in a stream's checkpoint at which version the tables are that it writes."""
+    if not stream.written:
+        return
+    noted = _noted_versions(stream.checkpoint)
+    versions = {table: newest_version(folder, noted.get(table, -1)) for table, folder in stream.written.items()}
+    if versions != noted:
+        write_json(stream.checkpoint / _WRITTEN, versions)
+
+
+def mark_recovering(checkpoint: Path) -> None:
+    """Keeps a stream from starting until its recovery has replaced the checkpoint."""
+    write_json(checkpoint / _RECOVERING, {})
+
+
+def is_recovering(checkpoint: Path) -> bool:
+    """Whether a recovery of the stream was begun, and not ended."""
+    return (checkpoint / _RECOVERING).exists()
+
+
+def oldest_needed(checkpoint: Path) -> list[int]:
+    """The oldest version that a stream's start needs of each table that it reads; none before its first batch.
+
+    Spark asks for its last completed micro-batch again: from where the one before it ended.
+    """
+    completed = completed_batches(checkpoint)
+    if not completed:
+        return []
+    before = completed[-1] - 1
+    if before >= 0 and (checkpoint / "offsets" / str(before)).exists():
+        return [_version_of(position) for position in _positions(checkpoint, before)]
+    # The first one began with what the table held, so it needs the version before its end.
+    return [max(_version_of(position) - 1, 0) for position in _positions(checkpoint, completed[-1])]
 
 
 def resume_from(checkpoint: Path, start: str) -> None:
@@ -96,13 +189,36 @@ def committed_offsets(checkpoint: Path) -> list[dict[str, Any]] | None:
     Raises CheckpointError where the checkpoint cannot be read.
     """
     completed = completed_batches(checkpoint)
-    if not completed:
-        return None
-    path = checkpoint / "offsets" / str(completed[-1])
+    return _positions(checkpoint, completed[-1]) if completed else None
+
+
+def _positions(checkpoint: Path, batch: int) -> list[dict[str, Any]]:
+    path = checkpoint / "offsets" / str(batch)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines[2:]]
     except (OSError, ValueError) as error:
+        raise CheckpointError(f"The checkpoint {checkpoint} is damaged: {path} cannot be read.") from error
+
+
+def _planned_positions(checkpoint: Path) -> list[dict[str, Any]]:
+    """Where the newest planned micro-batch ends, in those sources that are tables; none before the first."""
+    planned = _batch_numbers(checkpoint / "offsets")
+    found = _positions(checkpoint, max(planned)) if planned else []
+    return found if all("reservoirVersion" in position for position in found) else []
+
+
+def _version_of(position: Mapping[str, Any]) -> int:
+    return int(position.get("reservoirVersion", 0))
+
+
+def _noted_versions(checkpoint: Path) -> dict[str, int]:
+    path = checkpoint / _WRITTEN
+    try:
+        return {str(table): int(version) for table, version in json.loads(path.read_text(encoding="utf-8")).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise CheckpointError(f"The checkpoint {checkpoint} is damaged: {path} cannot be read.") from error
 
 
@@ -111,6 +227,14 @@ def checkpoint_query_id(checkpoint: Path) -> str:
     try:
         return str(json.loads((checkpoint / "metadata").read_text(encoding="utf-8"))["id"])
     except (OSError, ValueError, KeyError):
+        return ""
+
+
+def bound_source(checkpoint: Path) -> str:
+    """The id of the source that a checkpoint belongs to; empty where it does not say."""
+    try:
+        return str(json.loads((checkpoint / "stream.json").read_text(encoding="utf-8"))["source_id"])
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -20,6 +21,7 @@ class LakehouseError(Exception):
         │   └── ColumnTypeError     a stored column has another type than declared
         └── OutsideError         3  Kafka, a disk, the MLflow store or Java failed
             ├── MissingTableError   a table was never written
+            ├── TableDamageError    a table lacks a commit or a file that it had
             ├── CheckpointError     a stream's checkpoint is lost, damaged or another one's
             ├── SparkStartError     Spark did not start
             └── EndpointStartError  Spark's SQL endpoint did not start
@@ -82,6 +84,22 @@ class MissingTableError(OutsideError):
     def __init__(self, table: str, root: str) -> None:
         super().__init__(f"There is no table {table} in {root}.", "Run the job that writes it first.")
         self.table = table
+
+
+class TableDamageError(OutsideError):
+    """A table lacks a commit or a file that it had: a crash, a disk or a restore took it away.
+
+    ``damage`` are clauses, each with the name of a file. Where it ``loses_rows``, these must be brought back.
+    """
+
+    def __init__(self, table: str, damage: Sequence[object], *, loses_rows: bool = True) -> None:
+        first, more = damage[0], len(damage) - 1
+        super().__init__(
+            f"{table} is damaged: {first}{f', and {more:,} more' if more else ''}.",
+            "Repair its log, and bring back what it lost.",
+        )
+        self.table = table
+        self.loses_rows = loses_rows
 
 
 class CheckpointError(OutsideError):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from lakehouse.delta_log import remove_uncommitted
+from lakehouse.delta_log import examine, newest_version, remove_uncommitted, sync
 from lakehouse.engines.delta_commit import PLAIN_FEATURES, PLAIN_WRITER, Action, commit_info
-from lakehouse.errors import ColumnTypeError, DeclarationError, MissingTableError
+from lakehouse.errors import ColumnTypeError, DeclarationError, MissingTableError, TableDamageError
 from lakehouse.locks import exclusive
 from lakehouse.table import Source, Table
 
 _CLUSTERING = {"clustering", "domainMetadata"}
+
+_PROPERTIES = {"delta.enableExpiredLogCleanup": "false"}
+"""Properties of every table. Delta cleans a log by age alone, also away from a stream that has yet to read it."""
 
 
 class Lake:
@@ -32,6 +36,7 @@ class Lake:
         self.spark = spark
         self.root = root
         self._locks = locks
+        self._durable: dict[str, int] = {}
 
     def path(self, table: Table) -> str:
         """The table's folder or URI."""
@@ -40,6 +45,10 @@ class Lake:
     def folder(self, table: Table) -> Path | None:
         """The table's folder on this machine; None where the lake is a URI."""
         return None if "://" in self.root else Path(self.path(table))
+
+    def folders(self, *tables: Table) -> dict[str, Path]:
+        """The tables' folders by their names; none where the lake is a URI."""
+        return {table.name: folder for table in tables if (folder := self.folder(table))}
 
     def exists(self, table: Table) -> bool:
         """Whether the table exists."""
@@ -52,14 +61,18 @@ class Lake:
             yield
 
     def ensure(self, table: Table) -> None:
-        """Creates the table as declared, or adds the columns that it lacks, and makes it plain.
+        """Creates the table as declared, or adds the columns and properties that it lacks, and makes it plain.
 
-        Raises ColumnTypeError where it has a column of another type.
+        Raises ColumnTypeError where it has a column of another type, TableDamageError where a commit or a file
+        is missing: so a job stops before it writes.
         """
         with self.writing(table):
             if folder := self.folder(table):
                 # Killed while it created the table, a job leaves a log without a commit: Delta refuses to create it.
                 remove_uncommitted(folder)
+                if damage := examine(folder):
+                    raise TableDamageError(table.name, damage)
+                self._durable.setdefault(table.name, newest_version(folder))
             if not self.exists(table):
                 self._create(table)
                 return
@@ -79,6 +92,9 @@ class Lake:
             if new:
                 added = ", ".join(column.ddl.replace(" NOT NULL", "") for column in new)
                 self.spark.sql(f"ALTER TABLE {self._name(table)} ADD COLUMNS ({added})")
+            set_already = self._snapshot(table).metadata().configuration()
+            if lacking := {name: value for name, value in _PROPERTIES.items() if not set_already.contains(name)}:
+                self.spark.sql(f"ALTER TABLE {self._name(table)} SET TBLPROPERTIES ({_sql(lacking)})")
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """The table's rows, now or at a version.
@@ -126,6 +142,29 @@ class Lake:
         merging = merging.whenMatchedUpdate(set=values)
         merging = merging.whenNotMatchedInsert(condition=f"NOT s.`{deleted}`" if deleted else None, values=values)
         merging.execute()
+
+    def make_durable(self, *tables: Table) -> None:
+        """Has the disk keep what was committed to these tables since they were ensured, or made durable.
+
+        A stream calls it before its checkpoint says that a micro-batch is complete. A power loss may else take a
+        commit that the checkpoint counts on.
+        """
+
+        def sync_one(name: str, folder: Path) -> None:
+            self._durable[name] = sync(folder, self._durable.get(name, newest_version(folder) - 1))
+
+        folders = self.folders(*tables)
+        # The disk takes them together: for ten tables that is a third of the time.
+        with ThreadPoolExecutor(max(len(folders), 1)) as pool:
+            list(pool.map(sync_one, folders.keys(), folders.values()))
+
+    def forget(self, table: Table) -> None:
+        """Lets Spark read the table's log again, after somebody else has changed files that it keeps in memory."""
+        java: Any = self.spark._jvm  # noqa: SLF001
+        java.org.apache.spark.sql.delta.DeltaLog.invalidateCache(self.spark._jsparkSession, self._hadoop_path(table))  # noqa: SLF001
+
+    def _hadoop_path(self, table: Table) -> Any:
+        return self.spark._jvm.org.apache.hadoop.fs.Path(self.path(table))  # type: ignore[union-attr]  # noqa: SLF001
 
     def compact(self, table: Table) -> None:
         """Merges small files; sorts all of them where the table is sorted. The caller holds the table's lock."""
@@ -204,11 +243,14 @@ class Lake:
         log.store().write(file, written, False, log.newDeltaHadoopConf())
 
     def _create(self, table: Table) -> None:
-        properties = ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in table.properties.items())
         self.spark.sql(
             f"CREATE TABLE {self._name(table)} ({table.ddl}) USING delta COMMENT {json.dumps(table.doc)} "
-            + (f"TBLPROPERTIES ({properties})" if properties else "")
+            f"TBLPROPERTIES ({_sql({**_PROPERTIES, **table.properties})})"
         )
+
+
+def _sql(properties: Mapping[str, str]) -> str:
+    return ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in properties.items())
 
 
 def spark_schema(source: Source) -> StructType:

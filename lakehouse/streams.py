@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lakehouse.checkpoints import prepare_checkpoint
+from lakehouse.checkpoints import note_versions, prepare_checkpoint
 from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.locks import WriterLock
 from lakehouse.signals import Stop, stopping
@@ -30,7 +30,9 @@ class Stream:
     are the ids of what it reads and of the table that it feeds: a source or table that is deleted
     and created again has another id. ``target_has_rows`` says whether that table holds anything.
     ``rows_written`` takes the number of a completed micro-batch and the rows that it read; it gives
-    how many rows the table received, None where that is not known.
+    how many rows the table received, None where that is not known. ``reads`` and ``written`` are the
+    folders of the tables that it reads, in the order of Spark's sources, and writes, by their names; none
+    where the lake is a URI.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Stream:
     target_id: str
     target_has_rows: Callable[[], bool]
     rows_written: Callable[[int, int], int | None] = lambda batch, rows_in: None  # noqa: ARG005
+    reads: Mapping[str, Path] = field(default_factory=dict)
+    written: Mapping[str, Path] = field(default_factory=dict)
 
 
 class StreamListener(Protocol):
@@ -171,6 +175,7 @@ class _Run:
         for stream in self._streams:
             with self._reporting_failure(stream):
                 prepare_checkpoint(stream)
+                note_versions(stream)
         for stream in self._streams:
             if self._stop.is_set():
                 return
@@ -220,7 +225,10 @@ class _Run:
                     raise self._explain(stream.name, error) from error
 
     def _report_progress(self, stream: Stream, query: StreamingQuery) -> None:
-        for batch in self.progress[stream.name].take(query):
+        batches = self.progress[stream.name].take(query)
+        if batches:
+            note_versions(stream)
+        for batch in batches:
             self._listener.on_progress(stream, batch)
 
     def _await_batches(self, seconds: float) -> None:

@@ -84,6 +84,8 @@ class GoldStream:
             source_id="+".join(lake.table_id(table) for table in self._tables),
             target_id=lake.table_id(SESSIONS),
             target_has_rows=lambda: False,
+            reads=lake.folders(*self._tables),
+            written=lake.folders(*gold_builder.incremental_tables()),
         )
 
     def _prepare(self) -> DataStreamWriter:
@@ -91,6 +93,7 @@ class GoldStream:
             # Gold does not count before its backfill is complete: a stop in between repeats it at the next start.
             with stopping() as stop, stop.interruptible():
                 built = gold_builder.build_all(self._job)
+                self._job.lake.make_durable(*gold_builder.incremental_tables())
             resume_from(self._checkpoint, json.dumps(built))
         return self.source().writeStream.foreachBatch(self.write_batch)
 
@@ -135,6 +138,7 @@ class GoldStream:
                 self._refresh(few)
             else:
                 self._refresh_by_spark(changes)
+            self._job.lake.make_durable(*gold_builder.incremental_tables())
         finally:
             changes.unpersist()
 

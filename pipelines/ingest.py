@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bronze.raw_events import BRONZE, raw_events
-from lakehouse.checkpoints import bind_checkpoint, has_planned_batch, resume_from, resumes_at
+from lakehouse.checkpoints import bind_checkpoint, check_tables, has_planned_batch, resume_from, resumes_at
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.locks import WriterLock
 from lakehouse.signals import stopping
@@ -57,11 +57,11 @@ def run_ingest(job: Job, *, continuous: bool = False, accept_loss: bool = False)
     return run_streams(job, "ingest", made, continuous=continuous)
 
 
-def streams(job: Job) -> list[Stream]:
-    """One stream for each topic."""
+def streams(job: Job, events: Iterable[str] = BRONZE) -> list[Stream]:
+    """One stream for each of these topics."""
     servers = bootstrap_servers(job.settings)
-    topics = kafka.topic_ids(servers, list(BRONZE), job.settings.kafka.client)
-    return [BronzeStream(job, table, servers, topics[name]).stream() for name, table in BRONZE.items()]
+    topics = kafka.topic_ids(servers, list(events), job.settings.kafka.client)
+    return [BronzeStream(job, BRONZE[name], servers, topic).stream() for name, topic in topics.items()]
 
 
 def refuse_flawed_topics(settings: Settings) -> None:
@@ -107,6 +107,7 @@ def _resumes(checkpoint: Path) -> bool:
 
 def _reposition(job: Job, stream: Stream, name: str, held: Mapping[int, int]) -> None:
     """Lets a stream go on at the first record that Kafka has and bronze has not; the old checkpoint is kept aside."""
+    check_tables(stream)
     settings, servers = job.settings, bootstrap_servers(job.settings)
     spans = kafka.offsets(servers, [name], settings.kafka.client)
     at = topics.positions(settings, name, len(spans))
@@ -143,8 +144,33 @@ def next_offsets(job: Job, table: Table, topic_id: str) -> dict[int, int]:
 def offsets_after(job: Job, table: Table, topic: kafka.TopicInfo) -> dict[str, int]:
     """The offset after what bronze holds, for each partition of a topic, in the terms of Spark's Kafka source."""
     after = next_offsets(job, table, topic.topic_id)
+    ends = kafka.offsets(bootstrap_servers(job.settings), [table.short_name], job.settings.kafka.client)
+    earliest = {partition: first for (_, partition), (first, _) in ends.items()}
     # -2 stands for the earliest offset that Kafka still has.
-    return {str(partition): after.get(partition, -2) for partition in range(topic.partitions)}
+    return {
+        str(partition): after[partition] if after.get(partition, -1) >= earliest.get(partition, 0) else -2
+        for partition in range(topic.partitions)
+    }
+
+
+def reader_options(settings: Settings, servers: str) -> dict[str, str]:
+    """The options by which Spark reads records from Kafka: where it is, who asks, how long to wait."""
+    client = {f"kafka.{name}": value for name, value in java_settings(settings.kafka.client).items()}
+    return {
+        "kafka.bootstrap.servers": servers,
+        "includeHeaders": "true",
+        "kafka.isolation.level": "read_committed",
+        **_waits(settings.kafka.patience_seconds),
+        **client,
+    }
+
+
+def bronze_rows(records: DataFrame, topic_id: str) -> DataFrame:
+    """Records as Spark reads them from Kafka, as rows of bronze."""
+    from pyspark.sql import functions as F
+
+    # current_timestamp is the micro-batch's own, kept in the checkpoint: a batch done again has the same.
+    return raw_events(records.withColumns({"topic_id": F.lit(topic_id), "ingested_at": F.current_timestamp()}))
 
 
 def java_settings(client: Mapping[str, str]) -> dict[str, str]:
@@ -198,6 +224,7 @@ class BronzeStream:
             target_id=self._job.lake.table_id(self._table),
             target_has_rows=lambda: not self._job.lake.read(self._table).isEmpty(),
             rows_written=self.rows_written,
+            written=self._job.lake.folders(self._table),
         )
 
     def source(self) -> DataFrame:
@@ -207,25 +234,19 @@ class BronzeStream:
         settings = self._job.settings
         reader = (
             self._job.spark.readStream.format("kafka")
-            .option("kafka.bootstrap.servers", self._servers)
+            .options(**reader_options(settings, self._servers))
             .option("subscribe", self._table.short_name)
             .option("startingOffsets", self._starting_offsets())
             .option("failOnDataLoss", "true")
-            .option("includeHeaders", "true")
-            .option("kafka.isolation.level", "read_committed")
             .option("maxOffsetsPerTrigger", settings.stream.records_per_batch)
         )
-        own = {f"kafka.{name}": value for name, value in java_settings(settings.kafka.client).items()}
         records = with_batch_metrics(
-            reader.options(**{**_waits(settings.kafka.patience_seconds), **own}).load(),
+            reader.load(),
             self._table.short_name,
             arrived_at=F.col("timestamp"),
             size=F.octet_length("value").cast("BIGINT"),
         )
-        # current_timestamp is the micro-batch's own, kept in the checkpoint: a batch done again has the same.
-        return raw_events(
-            records.withColumns({"topic_id": F.lit(self._topic.topic_id), "ingested_at": F.current_timestamp()})
-        )
+        return bronze_rows(records, self._topic.topic_id)
 
     def _starting_offsets(self) -> str:
         """Where a stream without a micro-batch starts: the earliest offsets, or after what bronze holds."""
@@ -249,6 +270,7 @@ class BronzeStream:
         # Under the table's lock, which Delta's own sink would not take: see lakehouse/locks.py.
         with self._job.lake.writing(self._table):
             self._job.lake.append(self._table, rows, batch=(current_query_id(self._job.spark), batch))
+            self._job.lake.make_durable(self._table)
 
     @staticmethod
     def rows_written(_: int, rows_in: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -34,11 +35,13 @@ def run_refine(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     return run_streams(job, "refine", streams(job), continuous=continuous)
 
 
-def streams(job: Job) -> list[Stream]:
-    """One stream for each kind of event."""
-    for table in (*BRONZE.values(), *SILVER.values(), QUARANTINE, DUPLICATES):
+def streams(job: Job, events: Iterable[str] = EVENTS) -> list[Stream]:
+    """One stream for each of these kinds of event."""
+    names = list(events)
+    each = (table for name in names for table in (BRONZE[name], SILVER[name]))
+    for table in (*each, QUARANTINE, DUPLICATES):
         job.lake.ensure(table)
-    return [SilverStream(job, event).stream() for event in EVENTS.values()]
+    return [SilverStream(job, EVENTS[name]).stream() for name in names]
 
 
 class SilverStream:
@@ -63,6 +66,8 @@ class SilverStream:
             target_id=lake.table_id(self._target),
             target_has_rows=lambda: not lake.read(self._target).isEmpty(),
             rows_written=self.rows_written,
+            reads=lake.folders(self._source),
+            written=lake.folders(self._target, QUARANTINE, DUPLICATES),
         )
 
     def source(self) -> DataFrame:
@@ -80,6 +85,7 @@ class SilverStream:
     def write_batch(self, records: DataFrame, batch: int) -> None:
         """Validates, deduplicates and writes a micro-batch. Idempotent."""
         self._kept[batch] = write_silver_batch(self._job.lake, self._event, self._validate(records)).kept
+        self._job.lake.make_durable(self._target, QUARANTINE, DUPLICATES)
 
     def rows_written(self, batch: int, _: int) -> int | None:
         """How many rows of the micro-batch are in silver; None after a restart."""

@@ -59,7 +59,7 @@ COMMANDS = {
     "rebuild": Lazy("pipelines.rebuild:rebuild", "Rebuild a layer's tables from the layer below, to the same rows."),
     "recover": Lazy(
         "pipelines.operations.recover:recover",
-        "Show what is wrong with each stream; with --apply, continue from what the tables hold.",
+        "Show what is wrong with each table and stream; with --apply, repair it, from what the layer before holds.",
     ),
     "maintain": Lazy(
         "pipelines.operations.maintain:maintain",

@@ -1,8 +1,9 @@
-"""Maintain tables: compact small files, and vacuum files that no version within the retention needs."""
+"""Maintain tables: compact small files, vacuum those that no version within the retention needs, shorten the logs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Annotated
@@ -12,20 +13,29 @@ from pyspark.sql import functions as F
 from rich.markup import escape
 from rich.table import Table as Grid
 
+from lakehouse.checkpoints import completed_batches, oldest_needed
+from lakehouse.delta_log import clean_log, oldest_since
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
 from pipelines import gold_builder
 from pipelines.operations.offsets import silver_offset
+from pipelines.operations.stream_tables import checkpoint_of, stream_tables
 from pipelines.runtime.catalog import TABLES, table_named
 from pipelines.runtime.completion import complete_table
 from pipelines.runtime.console import call, out, print_json, spinner
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
+from pipelines.runtime.settings import Settings
+from pipelines.runtime.table_damage import folders
 from silver.events import SILVER
 
 SAFE_HOURS = 168
 """How long a replaced file is kept, because someone may still read it: Delta's own default."""
+
+
+LOG_DAYS = 30
+"""How long a log goes back at least: Delta's own default, which by itself would not wait for a stream."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,7 @@ def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
         before = lake.files(table)
         _compact(job, table)
         after = lake.files(table)
+        shorten_log(job.settings, table)
     kept = _reader_behind(job, table, retain_hours)
     if not kept:
         # No file that a writer has in hand is as old as the safe hours; a forced run must keep writers away.
@@ -119,6 +130,36 @@ def _compact(job: Job, table: Table) -> None:
         job.local_lake.compact(table)
     else:
         job.lake.compact(table)
+
+
+def shorten_log(settings: Settings, table: Table) -> int:
+    """Deletes commits that are older than LOG_DAYS and that no stream needs; gives how many.
+
+    The caller holds the table's lock.
+    """
+    deleted = 0
+    if gold_builder.refresh_journal(settings).interrupted():  # an interrupted refresh reads the versions from before it
+        return 0
+    for folder in folders(settings.lake_root, table).values():
+        try:
+            needed = list(_needed(settings, table))
+        except OutsideError:  # a checkpoint that cannot be read may stand anywhere
+            return 0
+        deleted += clean_log(folder, min([oldest_since(folder, time.time() - LOG_DAYS * 86_400), *needed]))
+    return deleted
+
+
+def _needed(settings: Settings, table: Table) -> Iterator[int]:
+    """The oldest versions of a table that streams may still ask for."""
+    for name, tables in stream_tables().items():
+        names = [one.name for one in tables.reads]
+        if table.name in names:
+            # A stream without a batch begins with the newest version.
+            yield from oldest_needed(checkpoint_of(settings, name))[names.index(table.name) :][:1]
+    if table.layer == "silver" and (built := gold_builder.base_versions(settings).get(table.name)) is not None:
+        completed = completed_batches(gold_builder.gold_checkpoint(settings))
+        if len(completed) <= 1:
+            yield built
 
 
 def _reader_behind(job: Job, table: Table, hours: float) -> str:

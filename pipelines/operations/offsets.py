@@ -22,6 +22,26 @@ def silver_offset(settings: Settings, event: str) -> dict[str, Any] | None:
     return offsets[0] if offsets else None
 
 
+def offset_gaps(rows: DataFrame, end: int) -> list[tuple[int, int]]:
+    """The spans of offsets below ``end`` that the rows of one partition lack, both ends included."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    after = F.lead("offset", 1, end).over(Window.orderBy("offset"))
+    spans = (
+        rows.select("offset")
+        .distinct()
+        .where(F.col("offset") < end)
+        .select("offset", after.alias("next"))
+        .where("next > offset + 1")
+        .select(F.expr("offset + 1").alias("low"), F.expr("next - 1").alias("high"))
+    )
+    gaps = [(row["low"], row["high"]) for row in spans.collect()]
+    first = rows.agg(F.min("offset")).first()
+    start = first[0] if first and first[0] is not None else end
+    return ([(0, start - 1)] if start > 0 else []) + gaps
+
+
 def rows_read(job: Job, table: Table, offset: Mapping[str, Any], *, at_least: int = -1) -> DataFrame:
     """The table as of the last version that a stream at this offset of Delta's source has read to its end."""
     # An index of -1 stands before a version's first file; any other one may stand amid its files.

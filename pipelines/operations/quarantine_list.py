@@ -13,7 +13,7 @@ from rich.table import Table as Grid
 
 from bronze.raw_events import COORDINATE_NAMES
 from lakehouse.errors import DataError, UsageError
-from pipelines.query.delta_reader import add_views, no_lake, open_tables
+from pipelines.query.delta_reader import add_views, naming_damage, no_lake, open_tables
 from pipelines.runtime.completion import complete_event
 from pipelines.runtime.console import out, print_json
 from pipelines.runtime.options import AsJson
@@ -157,13 +157,13 @@ def _connection(settings: Settings) -> Iterator[DuckDBPyConnection | None]:
     """A DuckDB that sees the quarantine; None where it is not there yet."""
     tables = open_tables(settings, [QUARANTINE])
     if not tables:
-        if not open_tables(settings):
+        if not open_tables(settings, on_damage=lambda *_: None):
             raise no_lake(settings)
         yield None
         return
     import duckdb
 
-    with duckdb.connect() as connection:
+    with duckdb.connect() as connection, naming_damage(settings.lake_root, QUARANTINE):
         add_views(connection, tables)
         yield connection
 

@@ -17,12 +17,15 @@ from lakehouse.checkpoints import committed_offsets
 from lakehouse.errors import LakehouseError, OutsideError
 from pipelines import gold_builder
 from pipelines.operations.offsets import silver_offset
+from pipelines.operations.stream_tables import stream_problem, stream_tables
 from pipelines.query.delta_reader import newest, no_lake, open_tables
 from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.hints import RECOVER
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import Settings, load_settings
 from pipelines.runtime.stream_metrics import PendingMetrics, streams_with_metrics
+from pipelines.runtime.table_damage import damaged_tables
 from producers import kafka
 from silver.events import SILVER
 
@@ -36,7 +39,8 @@ class StreamStatus:
 
     ``behind`` is what its source has and it has not read: offsets of Kafka for bronze, commits of
     tables for the others; None where that cannot be told. ``newest_arrived_at`` is when the newest
-    record that its table tells of arrived in Kafka. ``error`` is empty once it is fixed.
+    record that its table tells of arrived in Kafka. ``error`` is empty once it is fixed. ``damage`` has a
+    sentence for each thing that the files of its tables lack.
     """
 
     stream: str
@@ -48,6 +52,7 @@ class StreamStatus:
     error: str = ""
     cure: str = ""
     failed_at: str | None = None
+    damage: tuple[str, ...] = ()
 
 
 def status(
@@ -104,6 +109,8 @@ def show(found: list[StreamStatus]) -> None:
             _ago(one.freshness_seconds),
         )
     out.print(grid)
+    for damage in dict.fromkeys(sentence for one in found for sentence in one.damage):
+        out.print(f"[bold red]damaged:[/] {escape(damage)} {escape(RECOVER)}", soft_wrap=True)
     for one in found:
         if one.error:
             at = datetime.fromisoformat(str(one.failed_at))
@@ -134,9 +141,10 @@ def run_status(settings: Settings) -> list[StreamStatus]:
 
     Raises OutsideError where there is nothing at all.
     """
-    tables = open_tables(settings)
+    tables = open_tables(settings, on_damage=lambda *_: None)
+    damage = _damage(settings)
     known = streams_with_metrics(settings.metrics)
-    if not tables and not known:
+    if not tables and not known and not any(damage.values()):
         raise no_lake(settings)
     ends = _kafka_ends(settings)
     usual = [*(table.name for table in (*BRONZE.values(), *SILVER.values())), gold_builder.STREAM]
@@ -144,7 +152,7 @@ def run_status(settings: Settings) -> list[StreamStatus]:
     for name in [*usual, *(one for one in known if one not in usual)]:
         standing = PendingMetrics(settings.metrics, name).state()
         behind = _behind(settings, name, tables, ends)
-        arrived = _newest_arrival(name, tables)
+        arrived = None if damage.get(name) else _newest_arrival(name, tables)
         failure = standing.failure or {}
         found.append(
             StreamStatus(
@@ -157,9 +165,29 @@ def run_status(settings: Settings) -> list[StreamStatus]:
                 failure.get("error") or "",
                 failure.get("cure") or "",
                 failure.get("ended_at"),
+                damage.get(name, ()),
             )
         )
     return found
+
+
+def _damage(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """What the files of the tables lack, by the stream that it concerns; gold's has all tables without a stream."""
+    damaged, streams = damaged_tables(settings), stream_tables()
+    found = {name: stream_problem(settings, name, damaged) for name in streams}
+    others = damaged.keys() - {table.name for tables in streams.values() for table in tables.written}
+    return {
+        name: tuple(
+            dict.fromkeys(
+                [
+                    *([problem] if problem else ()),
+                    *(damaged[table.name].message for table in streams[name].written if table.name in damaged),
+                    *(damaged[other].message for other in sorted(others) if name == gold_builder.STREAM),
+                ]
+            )
+        )
+        for name, problem in found.items()
+    }
 
 
 def _kafka_ends(settings: Settings) -> dict[tuple[str, int], tuple[int, int]] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +16,11 @@ from bronze.raw_events import BRONZE
 from lakehouse.errors import DataError, LakehouseError, OutsideError
 from pipelines import gold_builder
 from pipelines.operations.verification.checkpoints import check_checkpoints
+from pipelines.operations.verification.files import check_files
 from pipelines.operations.verification.gold import check_gold
 from pipelines.operations.verification.kafka import check_kafka, why_kafka_cannot_answer
 from pipelines.operations.verification.records import check_record_sums, check_records
-from pipelines.operations.verification.result import Check
+from pipelines.operations.verification.result import RECOVER, Check, tried
 from pipelines.operations.verification.tables import check_tables
 from pipelines.operations.verification.topics import check_topics
 from pipelines.query.delta_reader import no_lake
@@ -66,7 +68,7 @@ def find_problem(checks: Sequence[Check]) -> LakehouseError | None:
     if failed:
         return DataError(
             f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}.",
-            "`clickstream recover` fixes streams; `clickstream rebuild silver` and `rebuild gold` rebuild tables.",
+            f"To fix that: {fixes(checks)}.",
         )
     not_done = [check for check in checks if not check.done]
     if not_done:
@@ -76,6 +78,13 @@ def find_problem(checks: Sequence[Check]) -> LakehouseError | None:
             "Start Kafka, for example with `clickstream broker start`, and run `clickstream verify` again.",
         )
     return None
+
+
+def fixes(checks: Sequence[Check]) -> str:
+    """What to run for the checks that fail, each command once, those that others may depend on first."""
+    found = list(dict.fromkeys(check.fix for check in checks if check.done and not check.ok and check.fix))
+    # It repairs tables and streams together, from the first layer on; what it leaves, the next `verify` says.
+    return RECOVER if RECOVER in found else "; ".join(found) or "look at the rows that it names"
 
 
 def show(checks: Sequence[Check]) -> None:
@@ -89,23 +98,39 @@ def show(checks: Sequence[Check]) -> None:
         state = "[green]ok[/]" if check.ok else "[bold red]NO[/]" if check.done else "[yellow]not done[/]"
         grid.add_row(state, check.name, escape(figures), escape(check.offence))
     out.print(grid)
+    for check in checks:
+        if check.done and not check.ok and check.fix:
+            out.print(f"{escape(check.name)}. To fix that: {escape(check.fix)}", soft_wrap=True)
 
 
 def run_verify(job: Job, *, quick: bool = False) -> list[Check]:
     """All checks, in their order; what needs Kafka is not done where Kafka does not answer."""
     checks: list[Check] = []
     with spinner() as progress:
-        task = progress.add_task("verify: checkpoints")
+        task = progress.add_task("verify: files and checkpoints")
+        checks += check_files(job.settings, TABLES.values())
         without_kafka = why_kafka_cannot_answer(job)
         checks += check_checkpoints(job, without_kafka)
         checks += check_topics(job, without_kafka)
         for name in BRONZE:
             progress.update(task, description=f"verify: {name}")
-            checks.append(check_kafka(job, name, without_kafka))
-            checks += [check_record_sums(job, name)] if quick else check_records(job, name)
+            checks += tried(f"{name}: nothing of Kafka is missing", partial(_kafka, job, name, without_kafka))
+            if quick:
+                checks += tried(f"{name}: outcomes add up", partial(_sums, job, name))
+            else:
+                checks += check_records(job, name)
         progress.update(task, description="verify: rules of the tables")
         checks += check_tables(job, list(TABLES.values()), quick=quick)
         if not quick:
             progress.update(task, description="verify: gold against a rebuild")
-            checks += check_gold(job, gold_builder.incremental_tables())
+            tables = gold_builder.incremental_tables()
+            checks += tried("gold: equals a rebuild", lambda: check_gold(job, tables))
     return checks
+
+
+def _kafka(job: Job, name: str, without_kafka: str) -> Iterator[Check]:
+    yield check_kafka(job, name, without_kafka)
+
+
+def _sums(job: Job, name: str) -> Iterator[Check]:
+    yield check_record_sums(job, name)

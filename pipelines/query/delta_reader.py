@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.errors import OutsideError
+from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.table import Column, Table
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.settings import Settings
+from pipelines.runtime.table_damage import refuse_damaged
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,17 +36,60 @@ _DUCKDB_NAMES = {
 
 
 def opened(table: Table, root: str) -> DeltaTable | None:
-    """The newest version of a table; None where there is no such table."""
+    """The newest version of a table; None where there is no such table.
+
+    Raises TableDamageError where its log is damaged, OutsideError where delta-rs cannot read it otherwise.
+    """
     from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
 
     place = f"{root}/{table.layer}/{table.short_name}"
-    return DeltaTable(place) if DeltaTable.is_deltatable(place) else None
+    # An empty commit is read without an error, and its rows are missing.
+    refuse_damaged(root, table, files=False)
+    try:
+        return DeltaTable(place) if DeltaTable.is_deltatable(place) else None
+    except DeltaError as error:
+        raise OutsideError(
+            f"{table.name} cannot be read: {str(error).splitlines()[0].rstrip('.')}.",
+            "`clickstream verify` says what is wrong with it.",
+        ) from error
 
 
-def open_tables(settings: Settings, tables: Iterable[Table] = TABLES.values()) -> dict[str, DeltaTable]:
-    """Those of the tables that are there, by name, each at its newest version."""
-    found = ((table.name, opened(table, settings.lake_root)) for table in tables)
-    return {name: table for name, table in found if table is not None}
+@contextmanager
+def naming_damage(root: str, *tables: Table) -> Iterator[None]:
+    """Within, an error about a data file that is missing becomes the sentence that names the table."""
+    try:
+        yield
+    except LakehouseError:
+        raise
+    except Exception:
+        for table in tables:
+            refuse_damaged(root, table)
+        raise
+
+
+def open_tables(
+    settings: Settings,
+    tables: Iterable[Table] = TABLES.values(),
+    *,
+    on_damage: Callable[[Table, LakehouseError], object] | None = None,
+) -> dict[str, DeltaTable]:
+    """Those of the tables that are there, by name, each at its newest version.
+
+    ``on_damage`` is called with a table that cannot be read, which is then left out. Without it the error is raised.
+    """
+    found = {}
+    for table in tables:
+        try:
+            there = opened(table, settings.lake_root)
+        except OutsideError as error:
+            if on_damage is None:
+                raise
+            on_damage(table, error)
+            continue
+        if there is not None:
+            found[table.name] = there
+    return found
 
 
 def open_sql(settings: Settings) -> DuckDBPyConnection:
@@ -65,14 +110,29 @@ def open_sql(settings: Settings) -> DuckDBPyConnection:
     return connection
 
 
-def add_views(connection: DuckDBPyConnection, tables: Mapping[str, DeltaTable]) -> None:
-    """Makes each of the tables a view by its name, in a schema for each layer; instants are in UTC."""
+def add_views(
+    connection: DuckDBPyConnection,
+    tables: Mapping[str, DeltaTable],
+    *,
+    on_damage: Callable[[str], object] | None = None,
+) -> None:
+    """Makes each of the tables a view by its name, in a schema for each layer; instants are in UTC.
+
+    ``on_damage`` is called with the name of a table that lacks a file, and has no view then; else the error is raised.
+    """
+    import duckdb
+
     connection.execute("SET TimeZone = 'UTC'")
     for layer in sorted({table.layer for table in TABLES.values()}):
         connection.execute(f"CREATE SCHEMA {layer}")
     for name, table in tables.items():
         connection.execute(f"SET schema = '{TABLES[name].layer}'")
-        relation(connection, table).create_view(TABLES[name].short_name)
+        try:
+            relation(connection, table).create_view(TABLES[name].short_name)
+        except duckdb.IOException:
+            if on_damage is None:
+                raise
+            on_damage(name)
     connection.execute("SET schema = 'main'")
 
 

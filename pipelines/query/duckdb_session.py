@@ -15,6 +15,7 @@ from lakehouse.table import Table
 from pipelines.query.delta_reader import add_views, no_lake, open_tables, opened
 from pipelines.runtime.catalog import SHORT_NAMES, TABLES, table_named
 from pipelines.runtime.settings import Settings
+from pipelines.runtime.table_damage import refuse_damaged
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,8 +47,11 @@ def lake_connection(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyCon
     """
     import duckdb
 
-    found = open_tables(settings, mentioned(sql))
-    if not found and not open_tables(settings):
+    damaged: list[LakehouseError] = []
+    found = open_tables(settings, mentioned(sql), on_damage=lambda _, error: damaged.append(error))
+    if not found and damaged:
+        raise damaged[0]
+    if not found and not open_tables(settings, on_damage=lambda *_: None):
         raise no_lake(settings)
     with (
         # What does not fit into memory goes there, and not into the current folder.
@@ -56,7 +60,9 @@ def lake_connection(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyCon
     ):
         # The bar would stand among the rows.
         connection.execute("SET enable_progress_bar = false")
-        add_views(connection, found)
+        lacking: list[str] = []
+        add_views(connection, found, on_damage=lacking.append)
+        found = {name: table for name, table in found.items() if name not in lacking}
         for short, tables in SHORT_NAMES.items():
             if len(tables) == 1 and tables[0].name in found and tables[0].layer != SCHEMA:
                 connection.execute(f"CREATE VIEW main.{short} AS FROM {tables[0].name}")
@@ -112,7 +118,13 @@ def _not_a_query(kind: str) -> UsageError:
 
 
 def in_words(error: Exception, sql: str, settings: Settings) -> LakehouseError:
-    """What DuckDB says of a query, as a sentence with its cure."""
+    """What DuckDB says of a query, as a sentence with its cure.
+
+    Raises TableDamageError where a table of the query is damaged.
+    """
+    for one in mentioned(sql):
+        if one.name in sql.lower() or len(SHORT_NAMES[one.short_name]) == 1:
+            refuse_damaged(settings.lake_root, one)
     first, *more = str(error).splitlines()
     kind, _, said = first.partition(": ")
     if kind == "Permission Error":

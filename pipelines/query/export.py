@@ -16,7 +16,7 @@ from rich.markup import escape
 from lakehouse.atomic_files import draft_of
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
-from pipelines.query.delta_reader import opened
+from pipelines.query.delta_reader import naming_damage, opened
 from pipelines.query.xlsx import write_workbook
 from pipelines.runtime.catalog import table_named
 from pipelines.runtime.completion import complete_table
@@ -95,7 +95,8 @@ def read_rows(table: Table, root: str) -> pa.Table:
     found = opened(table, root)
     if found is None:
         raise OutsideError(f"There is no table {table.name} in {root}.", "Run `clickstream run` first.")
-    rows = found.to_pyarrow_table()
+    with naming_damage(root, table):
+        rows = found.to_pyarrow_table()
     have = [name for name in table.column_names if name in rows.column_names]
     return rows.select(have).sort_by([(name, "ascending") for name in table.key])
 

@@ -47,7 +47,7 @@ def sql(
     """
     settings = load_settings()
     check_port(port, "clickstream serve sql --port 10001", host)
-    if not open_tables(settings, GOLD.values()):
+    if not open_tables(settings, GOLD.values(), on_damage=lambda *_: None):
         raise no_lake(settings)
     with (
         stopping() as stop,
@@ -94,7 +94,7 @@ class Views:
     def add(self) -> None:
         """Lists the gold tables that are there and were not listed yet."""
         missing = [table for table in GOLD.values() if table.name not in self.names]
-        for name, found in open_tables(self._job.settings, missing).items():
+        for name, found in open_tables(self._job.settings, missing, on_damage=lambda *_: None).items():
             have = {field.name for field in found.schema().fields}
             for database in DATABASES:
                 self._job.spark.sql(view_of(GOLD[name], database, self._job.lake.path(GOLD[name]), have))

@@ -85,8 +85,22 @@ def describe_error(error: BaseException) -> LakehouseError:
         )
     if isinstance(error, LakehouseError):
         return with_command_hint(error)
+    if damaged := _damaged():
+        # Spark, delta-rs and DuckDB each say in their own words that a file is missing, and none names the table.
+        return with_command_hint(damaged)
     first = (str(error).strip().splitlines() or [""])[0][:500].rstrip(".")
     return OutsideError(f"{type(error).__name__}: {first}.", "Run it again with --debug for the whole story.")
+
+
+def _damaged() -> LakehouseError | None:
+    """The first table that is damaged; None where none is, or that cannot be told."""
+    from pipelines.runtime.settings import load_settings  # these take as long as all the rest of a short command
+    from pipelines.runtime.table_damage import damaged_tables
+
+    try:
+        return next(iter(damaged_tables(load_settings()).values()), None)
+    except Exception:  # noqa: BLE001 - the error to be described is another one
+        return None
 
 
 def _java_is_gone(error: BaseException) -> bool:

@@ -12,16 +12,17 @@ from lakehouse.errors import (
     LakehouseError,
     MissingTableError,
     SparkStartError,
+    TableDamageError,
 )
 
 RECOVER = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
-"""The hint for a checkpoint that does not fit."""
+"""The hint for a checkpoint that does not fit, or a table that is damaged."""
 
 
 def with_command_hint(error: LakehouseError) -> LakehouseError:
     """The same error; its hint names the command that helps, where there is one."""
     match error:
-        case CheckpointError():
+        case CheckpointError() | TableDamageError():
             error.hint = RECOVER
         case MissingTableError(table=table):
             error.hint = f"Run the job that writes it first: `clickstream tables {table}` names it."

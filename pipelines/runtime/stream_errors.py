@@ -41,6 +41,18 @@ _KNOWN = (
         RECOVER,
     ),
     _Known(
+        r"(DELTA_LOG_FILE_NOT_FOUND\w*|DELTA_TRUNCATED_TRANSACTION_LOG\w*|DELTA_VERSION_NOT_FOUND\w*|"
+        r"VersionNotFoundException)",
+        "The log of a table that {stream} reads was cleaned away before it was read ({found}).",
+        RECOVER,
+    ),
+    _Known(
+        r"(?:File|Path|Object)\W[^\n]*?(part-[\w.-]+\.parquet)[^\n]*(?:not exist|not found)|"
+        r"(FAILED_READ_FILE\S*FILE_NOT_EXIST\w*)",
+        "A table that {stream} reads or writes lacks a data file ({found}).",
+        RECOVER,
+    ),
+    _Known(
         r"(OutOfMemoryError\S*|Out of space in CodeCache|StackOverflowError)",
         "Java had too little memory for {stream} ({found}).",
         "Raise spark.driver_memory or lower stream.bytes_per_batch and records_per_batch, and run it again.",
@@ -60,8 +72,10 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
     text = str(error)
     for known in _KNOWN:
         if match := re.search(known.pattern, text):
-            return OutsideError(known.sentence.format(stream=stream, found=match.group(1).strip()), known.hint)
-    reason = _reason(text) or type(error).__name__
+            return OutsideError(
+                known.sentence.format(stream=stream, found=(match.group(1) or match.group(2)).strip()), known.hint
+            )
+    reason = reason_of(error)
     return OutsideError(f"{stream} stopped: {reason.rstrip('.')}.", "Run it again; with --debug for the whole story.")
 
 
@@ -71,6 +85,11 @@ def _own_error(error: BaseException | None) -> LakehouseError | None:
             return error
         error = error.__cause__ or error.__context__
     return None
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong, by the error's text."""
+    return _reason(str(error)) or type(error).__name__
 
 
 def _reason(text: str) -> str:

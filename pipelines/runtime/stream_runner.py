@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from lakehouse.errors import LakehouseError
 from lakehouse.streams import Progress, Stream, run
 from pipelines.runtime.console import out, print_json, spinner
 from pipelines.runtime.hints import command_hints
 from pipelines.runtime.job import Job
 from pipelines.runtime.stream_errors import explain
 from pipelines.runtime.stream_metrics import MetricsRecorder
+from pipelines.runtime.table_damage import damaged_tables
 
 IDLE_INTERVAL_SECONDS = 30.0
 """How often a continuous job does what no new row makes it do."""
@@ -49,9 +51,16 @@ def run_streams(
                 trigger_seconds=job.settings.stream.trigger_seconds if continuous else None,
                 stop_seconds=job.settings.stream.stop_seconds,
                 on_poll=on_poll,
-                explain=explain,
+                explain=lambda stream, error: _explain(job, stream, error),
                 listener=recorder,
             )
+
+
+def _explain(job: Job, stream: str, error: BaseException) -> LakehouseError:
+    """The error that ended a stream: a table that is damaged explains it better than what Spark says of it."""
+    for damaged in damaged_tables(job.settings).values():
+        return damaged
+    return explain(stream, error)
 
 
 def report(name: str, progress: dict[str, Progress], began: float, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from lakehouse.checkpoints import check_checkpoint
 from lakehouse.errors import OutsideError
 from pipelines import refine
 from pipelines.operations.recover import run_recover
+from pipelines.operations.stream_tables import stream_tables
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from silver.events import SILVER
@@ -77,7 +78,8 @@ def made(spark, no_rows, tmp_path_factory):
 def lost(spark, made, tmp_path, monkeypatch):
     """A copy of it, to be damaged."""
     shutil.copytree(made, tmp_path / "copy")
-    monkeypatch.setattr("pipelines.operations.recover.all_streams", lambda job: only(job, EVENT))
+    name, every = SILVER[EVENT].name, stream_tables()
+    monkeypatch.setattr("pipelines.operations.recover.stream_tables", lambda: {name: every[name]})
     return installation(spark, tmp_path / "copy")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,9 @@ from lakehouse.checkpoints import (
     committed_offsets,
     completed_batches,
     has_planned_batch,
+    mark_recovering,
+    note_versions,
+    oldest_needed,
     prepare_checkpoint,
     resume_from,
     resumes_at,
@@ -126,3 +130,62 @@ def test_the_checksum_of_a_deleted_file_is_removed(stream):
     prepare_checkpoint(stream)
     assert kept.exists()
     assert not left.exists()
+
+
+def log_of(folder, *versions):
+    """The log of a table that has these versions."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "_delta_log").mkdir(parents=True)
+    for version in versions:
+        (folder / "_delta_log" / f"{version:020d}.json").write_text("{}")
+    return folder
+
+
+def stands_at(stream, *positions):
+    """Lets the stream's two completed batches and its planned one end at these places of its source."""
+    for number, (version, index) in enumerate(positions):
+        position = json.dumps({"reservoirVersion": version, "index": index})
+        (stream.checkpoint / "offsets" / str(number)).write_text(f"v1\n{{}}\n{position}")
+
+
+def test_a_table_older_than_it_was_seen_is_refused(stream, tmp_path):
+    table = log_of(tmp_path / "table", 0, 1, 2)
+    stream = replace(stream, written={"silver.things": table})
+    note_versions(stream)
+    check_checkpoint(stream)
+    log_of(table, 0, 1, 2, 3)
+    check_checkpoint(stream)
+    log_of(table, 0, 1)
+    with pytest.raises(CheckpointError, match=r"silver.things is at version 1, but the stream .* has seen version 2"):
+        check_checkpoint(stream)
+    (stream.checkpoint / "written.json").write_text("{")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        check_checkpoint(stream)
+
+
+@pytest.mark.parametrize(
+    ("position", "newest", "refused"), [((5, -1), 4, False), ((5, -1), 3, True), ((5, 2), 4, True)]
+)
+def test_a_source_older_than_it_was_read_is_refused(stream, tmp_path, position, newest, refused):
+    stands_at(stream, (1, -1), (2, -1), position)
+    source = log_of(tmp_path / "source", *range(newest + 1))
+    stream = replace(stream, reads={"bronze.things": source})
+    if not refused:
+        check_checkpoint(stream)
+        return
+    with pytest.raises(CheckpointError, match=r"bronze.things is at version"):
+        check_checkpoint(stream)
+
+
+def test_a_log_that_begins_above_the_last_batch_is_refused(stream, tmp_path):
+    stands_at(stream, (3, -1), (5, -1), (6, -1))
+    assert oldest_needed(stream.checkpoint) == [3]
+    check_checkpoint(replace(stream, reads={"bronze.things": log_of(tmp_path / "source", 3, 4, 5)}))
+    with pytest.raises(CheckpointError, match=r"The log of bronze.things was cleaned away.* from version 3 on"):
+        check_checkpoint(replace(stream, reads={"bronze.things": log_of(tmp_path / "source", 4, 5)}))
+
+
+def test_a_stream_waits_for_the_end_of_its_recovery(stream):
+    mark_recovering(stream.checkpoint)
+    with pytest.raises(CheckpointError, match=r"recovery of silver.things was interrupted"):
+        check_checkpoint(stream)

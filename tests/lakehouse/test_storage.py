@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
+from deltalake import DeltaTable
 
 from bronze.raw_events import BRONZE
 from gold.sessions import TABLE as SESSIONS
-from lakehouse.delta_log import examine
-from lakehouse.errors import ColumnTypeError, DeclarationError, MissingTableError
+from lakehouse.delta_log import examine, repair
+from lakehouse.errors import ColumnTypeError, DeclarationError, MissingTableError, TableDamageError
 from lakehouse.storage import conform
 from lakehouse.table import Column, Table
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
+from tests.support.injuries import commits, data_files, delete_data_file, empty_newest_commit
 from tests.support.records import rows
 
 pytestmark = pytest.mark.spark
@@ -112,3 +115,67 @@ def test_a_table_that_is_there_is_left_alone(lake):
     before = lake.table_id(table)
     lake.ensure(table)
     assert lake.table_id(table) == before
+
+
+def test_no_log_cleans_itself_also_of_a_table_that_is_there(lake):
+    name = "delta.enableExpiredLogCleanup"
+    lake.ensure(TABLE)
+    assert lake._delta(TABLE).detail().first()["properties"][name] == "false"
+    lake.spark.sql(f"ALTER TABLE delta.`{lake.path(TABLE)}` UNSET TBLPROPERTIES ('{name}')")
+    for _ in range(2):
+        lake.ensure(TABLE)
+        assert lake._delta(TABLE).detail().first()["properties"][name] == "false"
+    assert lake.version(TABLE) == 2
+
+
+@pytest.mark.parametrize(
+    ("injury", "says"),
+    [
+        (empty_newest_commit, r"gold.things is damaged: _delta_log/0+2.json is empty\."),
+        (delete_data_file, r"gold.things is damaged: part-.*parquet is missing\."),
+    ],
+)
+def test_a_damaged_table_stops_whoever_would_write_it(lake, injury, says):
+    lake.ensure(TABLE)
+    lake.append(TABLE, things(lake, ("a", 1)))
+    lake.append(TABLE, things(lake, ("b", 2)))
+    injury(lake.folder(TABLE), Random(0))
+    with pytest.raises(TableDamageError, match=says):
+        lake.ensure(TABLE)
+
+
+def test_spark_reads_a_repaired_table_and_its_changes(lake, tmp_path):
+    fed = replace(TABLE, properties={"delta.enableChangeDataFeed": "true"})
+    lake.ensure(fed)
+    for number in range(4):
+        lake.append(fed, things(lake, (f"{number}", number)))
+    folder = lake.folder(fed)
+    commits(folder)[2].write_bytes(b"")
+    repair(folder, tmp_path / "aside")
+    data_files(folder)[-1].unlink()
+    repair(folder, tmp_path / "aside")
+    lake.forget(fed)
+    lake.ensure(fed)
+    assert lake.read(fed).count() == 2
+    repaired = lake.version(fed)
+    lake.append(fed, things(lake, ("new", 9)))
+    lake.upsert(fed, things(lake, ("new", 10)))
+    changes = lake.spark.read.option("readChangeFeed", "true").option("startingVersion", repaired).format("delta")
+    kinds = [row[0] for row in changes.load(lake.path(fed)).where("thing_id = 'new'").select("_change_type").collect()]
+    assert sorted(kinds) == ["insert", "update_postimage", "update_preimage"]
+    assert DeltaTable(folder).to_pyarrow_table().num_rows == 3
+    assert examine(folder) == []
+
+
+def test_what_a_stream_writes_is_made_durable(lake, monkeypatch):
+    synced = []
+    monkeypatch.setattr("lakehouse.delta_log._sync_one", synced.append)
+    lake.ensure(TABLE)
+    lake.append(TABLE, things(lake, ("a", 1)))
+    lake.append(TABLE, things(lake, ("b", 2)))
+    lake.make_durable(TABLE)
+    folder = lake.folder(TABLE)
+    assert {*data_files(folder), *commits(folder)[-2:]} <= set(synced)
+    count = len(synced)
+    lake.make_durable(TABLE)
+    assert len(synced) == count

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse.errors import OutsideError
 from lakehouse.table import Table
-from pipelines.query.delta_reader import empty_table, opened, relation
+from pipelines.query.delta_reader import empty_table, naming_damage, opened, relation
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -60,9 +60,10 @@ def open_snapshot(tables: Sequence[Table], columns: Mapping[str, Sequence[str]],
         wanted = [column for column in table.columns if column.name in columns[table.short_name]]
         connection.execute(empty_table(f'"{table.short_name}"', wanted))
         found = opened(table, root)
-        rows[table.short_name] = (
-            None if found is None else _fill(connection, table, found, [column.name for column in wanted])
-        )
+        with naming_damage(root, table):
+            rows[table.short_name] = (
+                None if found is None else _fill(connection, table, found, [column.name for column in wanted])
+            )
     if all(count is None for count in rows.values()):
         connection.close()
         raise OutsideError(f"There are no gold tables in {root}.", "Run `clickstream run` first.")

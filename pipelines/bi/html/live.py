@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from lakehouse.errors import LakehouseError, UsageError
 from pipelines.bi.html.gold_snapshot import Versions
 from pipelines.bi.html.render import Report
+from pipelines.runtime.hints import with_command_hint
 from pipelines.runtime.ports import LOOPBACK
 
 SECONDS = 5
@@ -39,7 +40,7 @@ class LivePage:
                         self._html = self._report.html(gold, made_at=self._clock(), live_seconds=SECONDS)
                     self._of = now
             except LakehouseError as error:
-                return self._error_page(str(error))
+                return self._error_page(str(with_command_hint(error)))
             except Exception as error:  # noqa: BLE001 - files may go while they are read; the next look finds the new ones
                 first = (str(error).strip().splitlines() or [""])[0][:300]
                 return self._error_page(f"Gold cannot be read now ({type(error).__name__}: {first}).")

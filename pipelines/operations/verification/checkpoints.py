@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from bronze.raw_events import BRONZE
 from lakehouse.checkpoints import check_checkpoint
-from lakehouse.errors import LakehouseError
 from lakehouse.streams import Stream
-from pipelines import aggregate, ingest, refine
-from pipelines.operations.verification.result import Check
+from pipelines import aggregate, gold_builder, ingest, refine
+from pipelines.operations.verification.result import Check, tried
 from pipelines.runtime.job import Job
+from producers.events import EVENTS
+from silver.events import SILVER
 
 
 def check_checkpoints(job: Job, without_kafka: str = "") -> Iterator[Check]:
@@ -20,18 +22,20 @@ def check_checkpoints(job: Job, without_kafka: str = "") -> Iterator[Check]:
     """
     if without_kafka:
         for table in BRONZE.values():
-            job.lake.ensure(table)
             yield Check.not_done(_title(table.name), without_kafka)
-    bronze = [] if without_kafka else ingest.streams(job)
-    for stream in (*bronze, *refine.streams(job), *aggregate.streams(job)):
-        yield _check(stream)
+    for event in () if without_kafka else EVENTS:
+        yield from tried(_title(BRONZE[event].name), partial(_check, job, ingest.streams, event))
+    for event in EVENTS:
+        yield from tried(_title(SILVER[event].name), partial(_check, job, refine.streams, event))
+    yield from tried(_title(gold_builder.STREAM), lambda: map(_checked, aggregate.streams(job)))
 
 
-def _check(stream: Stream) -> Check:
-    try:
-        check_checkpoint(stream)
-    except LakehouseError as error:
-        return Check(_title(stream.name), ok=False, offence=error.message)
+def _check(job: Job, streams: Callable[[Job, list[str]], list[Stream]], event: str) -> Iterable[Check]:
+    return map(_checked, streams(job, [event]))
+
+
+def _checked(stream: Stream) -> Check:
+    check_checkpoint(stream)
     return Check(_title(stream.name), ok=True)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from bronze.raw_events import BRONZE
 from lakehouse.checkpoints import committed_offsets
 from lakehouse.errors import OutsideError
 from pipelines import ingest
-from pipelines.operations.verification.result import Check
+from pipelines.operations.offsets import offset_gaps
+from pipelines.operations.verification.result import Check, recover_stream
 from pipelines.runtime.job import Job
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from producers import kafka
@@ -49,27 +49,10 @@ def _compare(job: Job, name: str, title: str) -> Check:
     for (_, partition), (earliest, end) in ends.items():
         next_offset = max(int(read.get(str(partition), 0)), held.get(partition, 0))
         lag += max(end - max(next_offset, earliest), 0)
-        for low, high in _gaps(rows.where(F.col("partition") == partition), next_offset):
+        for low, high in offset_gaps(rows.where(F.col("partition") == partition), next_offset):
             records = kafka.records_between(servers, name, partition, max(low, earliest), high, client=client)
             missing += len(records)
             explained += high - low + 1 - len(records)
             offence = offence or (f"{name}/{topic_id}/{partition}/{records[0]}" if records else "")
     figures = {"missing": missing, "gaps that Kafka explains": explained, "not read yet": lag}
-    return Check(title, not missing, figures, offence)
-
-
-def _gaps(rows: DataFrame, end: int) -> list[tuple[int, int]]:
-    """The spans of offsets below ``end`` that the rows of one partition lack, both ends included."""
-    after = F.lead("offset", 1, end).over(Window.orderBy("offset"))
-    spans = (
-        rows.select("offset")
-        .distinct()
-        .where(F.col("offset") < end)
-        .select("offset", after.alias("next"))
-        .where("next > offset + 1")
-        .select(F.expr("offset + 1").alias("low"), F.expr("next - 1").alias("high"))
-    )
-    gaps = [(row["low"], row["high"]) for row in spans.collect()]
-    first = rows.agg(F.min("offset")).first()
-    start = first[0] if first and first[0] is not None else end
-    return ([(0, start - 1)] if start > 0 else []) + gaps
+    return Check(title, not missing, figures, offence, fix=recover_stream(table.name))

@@ -11,7 +11,14 @@ from bronze.raw_events import BRONZE, COORDINATE_NAMES
 from lakehouse.dataframes import union
 from lakehouse.table import Table
 from pipelines.operations.offsets import rows_read, silver_offset
-from pipelines.operations.verification.result import Check, check_no_rows, format_coordinates
+from pipelines.operations.verification.result import (
+    REBUILD_SILVER,
+    Check,
+    check_no_rows,
+    format_coordinates,
+    recover_stream,
+    tried,
+)
 from pipelines.runtime.job import Job
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
@@ -26,13 +33,23 @@ _OFFENCES = {
     "no outcome is without a bronze record": ("invented", "outcomes > 0 AND bronze = 0"),
 }
 """For each check the name of its figure, and the SQL condition of the records that offend it."""
+_FIXES = {
+    "bronze has each offset once": "no command deletes rows of bronze: look at them first",
+    "every processed record is in silver, quarantine or duplicates": recover_stream("silver.{}"),
+    "no record has two outcomes": REBUILD_SILVER,
+    "no outcome is without a bronze record": recover_stream("bronze.{}"),
+}
+"""What to run where one of these checks fails, by the name of the event."""
+
+_QUARANTINE = "{}: quarantine has bronze's bytes"
+_DUPLICATES = "{}: silver has the first arrival of each duplicate"
 
 
 def check_records(job: Job, name: str) -> Iterator[Check]:
     """One topic, record by record."""
-    yield from _check_outcomes(job, name)
-    yield _check_quarantine(job, name)
-    yield _check_duplicates(job, name)
+    yield from tried(f"{name}: every record is accounted for", lambda: _check_outcomes(job, name))
+    yield from tried(_QUARANTINE.format(name), lambda: [_check_quarantine(job, name)])
+    yield from tried(_DUPLICATES.format(name), lambda: [_check_duplicates(job, name)])
 
 
 def check_record_sums(job: Job, name: str) -> Check:
@@ -47,7 +64,8 @@ def check_record_sums(job: Job, name: str) -> Check:
     both = sums(processed_records(job, name), "processed").join(sums(outcomes(job, name), "outcome"), by, "full_outer")
     wrong = both.where("NOT (processed_rows <=> outcome_rows AND processed_sum <=> outcome_sum)").collect()
     offence = f"{name}/{wrong[0]['topic_id']}/{wrong[0]['partition']}" if wrong else ""
-    return Check(f"{name}: outcomes add up", not wrong, {"partitions": both.count(), "wrong": len(wrong)}, offence)
+    figures = {"partitions": both.count(), "wrong": len(wrong)}
+    return Check(f"{name}: outcomes add up", not wrong, figures, offence, fix=recover_stream(SILVER[name].name))
 
 
 def outcomes(job: Job, name: str) -> DataFrame:
@@ -79,7 +97,8 @@ def _check_outcomes(job: Job, name: str) -> Iterator[Check]:
     for number, (title, (figure, _)) in enumerate(_OFFENCES.items()):
         # The totals stand beside the first check; `judged` is a key of the JSON answer, and keeps its name.
         figures = {"judged" if place == "processed" else place: totals[place] for place in _PLACES if not number}
-        yield Check(f"{name}: {title}", not totals[title], {**figures, figure: totals[title]}, first[title])
+        held, fix = not totals[title], _FIXES[title].format(name)
+        yield Check(f"{name}: {title}", held, {**figures, figure: totals[title]}, first[title], fix=fix)
 
 
 def _places_per_record(job: Job, name: str) -> DataFrame:
@@ -118,11 +137,11 @@ def _check_quarantine(job: Job, name: str) -> Check:
     received = job.lake.read(BRONZE[name]).select(*COORDINATE_NAMES, F.col("value").alias("_received"))
     held = job.lake.read(QUARANTINE).where(F.col("topic") == name)
     altered = held.join(received, COORDINATE_NAMES).where("NOT (value <=> _received)")
-    return check_no_rows(f"{name}: quarantine has bronze's bytes", altered, "altered")
+    return check_no_rows(_QUARANTINE.format(name), altered, "altered", REBUILD_SILVER)
 
 
 def _check_duplicates(job: Job, name: str) -> Check:
     columns = {f"kept_{column}": F.col(column) for column in COORDINATE_NAMES} | {"identity": F.col("identity")}
     kept = job.lake.read(SILVER[name]).select(*(column.alias(alias) for alias, column in columns.items()))
     orphans = job.lake.read(DUPLICATES).where(F.col("topic") == name).join(kept, list(columns), "left_anti")
-    return check_no_rows(f"{name}: silver has the first arrival of each duplicate", orphans, "orphans")
+    return check_no_rows(_DUPLICATES.format(name), orphans, "orphans", REBUILD_SILVER)

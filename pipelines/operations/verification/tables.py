@@ -6,14 +6,14 @@ stop a whole stream for one row, and cannot say that a key is unique.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.parallel import run_in_parallel
 from lakehouse.table import Table
-from pipelines.operations.verification.result import Check, format_key
+from pipelines.operations.verification.result import REBUILD_SILVER, Check, format_key, recover_stream, tried
 from pipelines.runtime.job import Job
 
 _KEY, _REQUIRED = "the key", "a required column"
@@ -24,14 +24,17 @@ def check_tables(job: Job, tables: Sequence[Table], *, quick: bool = False) -> l
 
     ``quick`` leaves out the keys, which need a shuffle of the whole table.
     """
-    existing = [table for table in tables if job.lake.exists(table)]
-    checks: dict[str, Check] = {}
+    checks: dict[str, list[Check]] = {}
 
     def check(table: Table) -> None:
-        checks[table.name] = check_table(table, job.lake.read(table), quick=quick)
+        def one() -> Iterator[Check]:
+            if job.lake.exists(table):
+                yield check_table(table, job.lake.read(table), quick=quick)
 
-    run_in_parallel(job.spark, existing, check)
-    return [checks[table.name] for table in existing]
+        checks[table.name] = list(tried(f"{table.name}: required columns and rules hold", one))
+
+    run_in_parallel(job.spark, tables, check)
+    return [check for table in tables for check in checks[table.name]]
 
 
 def check_table(table: Table, rows: DataFrame, *, quick: bool = False) -> Check:
@@ -54,7 +57,15 @@ def check_table(table: Table, rows: DataFrame, *, quick: bool = False) -> Check:
         "broken rules": sum(counts[rule] for rule in table.rules),
     }
     name = f"{table.name}: {'' if quick else 'key, '}required columns and rules hold"
-    return Check(name, not offences, figures, "; ".join(offences))
+    return Check(name, not offences, figures, "; ".join(offences), fix=_fix(table))
+
+
+def _fix(table: Table) -> str:
+    if table.layer == "silver":
+        return REBUILD_SILVER
+    if table.layer == "gold" and table.build is not None:
+        return recover_stream("gold")
+    return f"no command writes rows of {table.name} again: look at them first"
 
 
 def broken_rows(table: Table) -> Mapping[str, str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from bronze.raw_events import BRONZE
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import UsageError
 from pipelines.aggregate import run_aggregate
-from pipelines.operations.maintain import check_hours, run_maintain
+from pipelines.operations.maintain import check_hours, run_maintain, shorten_log
 from silver.events import SILVER
 from tests.support.records import land, record, refine_only, rows, value
 
@@ -55,3 +57,24 @@ def test_a_column_that_is_added_to_bronze_changes_nothing(job, tables):
     job.spark.sql(f"ALTER TABLE delta.`{tables.path(TABLE)}` ADD COLUMNS (kafka_headers STRING)")
     land(tables, "clicks", [record("clicks", 1, value("clicks", x_coord=1))])
     assert refine_only(job, "clicks") == [0, 1]
+
+
+def test_a_log_is_shortened_no_further_than_its_stream_needs(job, tables):
+    def age(table):
+        for path in (tables.folder(table) / "_delta_log").iterdir():
+            os.utime(path, (1, 1))
+
+    def land_ten(start):
+        for number in range(start, start + 10):
+            land(tables, "clicks", [record("clicks", number, value("clicks", x_coord=number))])
+
+    land_ten(0)
+    assert sorted(refine_only(job, "clicks")) == [*range(10)]
+    land_ten(10)
+    age(TABLE)
+    # The stream has read up to version 10, and asks for its last batch again.
+    assert shorten_log(job.settings, TABLE) == 10
+    assert shorten_log(job.settings, TABLE) == 0
+    tables.forget(TABLE)
+    assert sorted(refine_only(job, "clicks")) == [*range(20)]
+    assert tables.read(TABLE).count() == 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -85,6 +86,26 @@ def test_a_failure_is_shown_with_its_hint_and_its_time(installation, capsys):
     assert "The [disk] is full. Make room." in capsys.readouterr().out
     lines.add(row("gold", rows_in=1, batch_id=4))
     assert of(run_status(installation), "gold").error == ""
+
+
+def test_a_damaged_table_is_named_beside_the_others(installation, capsys):
+    for name in ("bronze.clicks", "silver.clicks", "bronze.page_views", "gold.model_metrics"):
+        for _ in range(2):
+            write(installation, name, arrived_at=[AT])
+    lost = f"_delta_log/{1:020d}.json"
+    for name, content in (("bronze/clicks", ""), ("gold/model_metrics", '{"commitInfo":{"timest')):
+        (Path(installation.lake_root) / name / lost).write_text(content)
+    found = run_status(installation)
+    sentence = f"bronze.clicks is damaged: {lost} is empty."
+    assert of(found, "bronze.clicks").damage == (sentence,)
+    assert of(found, "silver.clicks").damage == (sentence,)
+    assert of(found, "gold").damage == (f"gold.model_metrics is damaged: {lost} is cut short.",)
+    assert of(found, "bronze.page_views").damage == ()
+    assert of(found, "bronze.page_views").newest_arrived_at == AT
+    status.show(found)
+    shown = capsys.readouterr().out
+    assert shown.count(sentence) == 1
+    assert "clickstream recover" in shown
 
 
 def test_offsets_are_counted_from_what_kafka_still_has():

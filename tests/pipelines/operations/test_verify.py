@@ -13,7 +13,7 @@ from bronze.raw_events import BRONZE
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import DataError, OutsideError
 from pipelines.operations import verify as module
-from pipelines.operations.verification.result import Check
+from pipelines.operations.verification.result import RECOVER, Check, tried
 from pipelines.operations.verify import find_problem, run_verify, show, verify
 
 HOLDS, FAILS = Check("a: holds", ok=True), Check("b: fails", ok=False, offence="b/1")
@@ -65,6 +65,35 @@ def test_a_failed_check_counts_more_than_one_not_done(run):
     assert "1 of 3 checks failed: b: fails." in str(error)
 
 
+def test_each_failed_check_is_shown_with_its_fix(run):
+    first = Check("d: fails", ok=False, fix="`clickstream rebuild silver`")
+    second = Check("e: fails", ok=False, fix="`clickstream recover --stream gold --apply`")
+    answer = run(first, HOLDS, second, first)
+    assert "d: fails. To fix that: `clickstream rebuild silver`" in answer.stdout
+    hint = "`clickstream rebuild silver`; `clickstream recover --stream gold --apply`"
+    assert f"To fix that: {hint}." in str(answer.exception)
+
+
+def test_a_general_recovery_comes_before_all_other_fixes(run):
+    error = run(Check("d", ok=False, fix="`clickstream rebuild silver`"), Check("e", ok=False, fix=RECOVER)).exception
+    assert str(error).endswith("To fix that: `clickstream recover --apply`.")
+
+
+def test_a_check_that_holds_needs_no_fix():
+    assert Check("a", ok=True, fix=RECOVER).fix == ""
+
+
+def test_a_check_that_cannot_be_made_fails_and_says_why():
+    def checks():
+        yield HOLDS
+        raise RuntimeError("[DELTA_VERSION_NOT_FOUND] Cannot time travel Delta table to version 32.")
+
+    holds, failed = tried("c: all", checks)
+    assert holds is HOLDS
+    assert (failed.name, failed.ok, failed.done, failed.fix) == ("c: all", False, True, RECOVER)
+    assert "version 32" in failed.offence
+
+
 def test_what_was_not_done_is_shown_as_such_and_not_as_no(capsys):
     show([HOLDS, NOT_DONE])
     shown = capsys.readouterr().out
@@ -80,7 +109,7 @@ def test_json_is_the_list_of_checks_whatever_they_say(run):
     assert [(check["name"], check["ok"], check["done"]) for check in checks] == [
         ("a: holds", True, True), ("c: needs Kafka", False, False), ("b: fails", False, True),
     ]  # fmt: skip
-    assert set(checks[0]) == {"name", "ok", "figures", "offence", "done"}
+    assert set(checks[0]) == {"name", "ok", "figures", "offence", "done", "fix"}
 
 
 @pytest.mark.spark

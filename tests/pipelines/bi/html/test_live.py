@@ -61,7 +61,9 @@ def test_files_deleted_while_read_are_reported_and_read_again(served, tmp_path):
     write_gold(tmp_path, made_gold(sessions=5, days=2))
     [file] = (tmp_path / "gold" / "sessions").glob("*.parquet")
     away = file.rename(tmp_path / "away")
-    assert "Gold cannot be read now" in ask(served)[0]
+    answer = ask(served)[0]
+    assert f"gold.sessions is damaged: {file.name} is missing." in answer
+    assert "clickstream recover" in answer
     away.rename(file)
     assert sessions_in(ask(served)[0]) == "5"
 

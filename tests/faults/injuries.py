@@ -1,0 +1,192 @@
+"""Many injuries of tables in a row, seeded: each is noticed, and what the message names brings all back.
+
+Run: python -m tests.faults.injuries --rounds 20 --seed 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from collections import Counter, defaultdict
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from unittest.mock import patch
+
+from gold.daily_funnel import TABLE as FUNNEL
+from gold.sessions import TABLE as SESSIONS
+from lakehouse.delta_log import newest_version
+from lakehouse.embedded_kafka.broker import Broker
+from lakehouse.session import start_session
+from pipelines.operations.recover import _Recovery
+from pipelines.runtime.job import COMPILE_QUICKLY, NO_CODE_GENERATION
+from pipelines.runtime.settings import CONF
+from producers.events import EVENTS
+from producers.kafka import ensure_topics
+from tests.faults.harness import Ledger, Shoppers
+from tests.faults.lab import JOBS, Lab
+from tests.support.injuries import LOG_AND_FILES, clean_log, commits, put_back
+
+TABLES = [
+    *(f"{layer}.{event}" for layer in ("bronze", "silver") for event in EVENTS),
+    "silver.quarantine",
+    "silver.duplicates",
+    SESSIONS.name,
+    FUNNEL.name,
+]
+
+MOMENTS = ("at rest", "with events to read", "while the jobs above stand still")
+
+PUT_BACK, CLEANED = "older folder put back", "log cleaned away"
+
+FIX = "`clickstream recover --apply`"
+
+EVENTS_A_ROUND = 80
+
+
+class Campaign:
+    """Injuries of one installation, and what came of them."""
+
+    def __init__(self, folder: Path, lab: Lab, seed: int) -> None:
+        self.random, self.lab, self.seed = Random(seed), lab, seed
+        self.tally: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.offences: list[str] = []
+        self._older = folder / "older"
+        for _ in range(3):
+            lab.send(150)
+            lab.run()
+
+    def round(self) -> str:
+        """One injury at a random moment, and its recovery; says what was injured and what came of it."""
+        kind = self.random.choice([*LOG_AND_FILES, PUT_BACK, CLEANED])
+        table, moment = self.random.choice(TABLES), self.random.choice(MOMENTS)
+        interrupted = self.random.random() < 0.25
+        self._prepare(table, moment)
+        folder = self.lab.table(table)
+        injury = {**LOG_AND_FILES, PUT_BACK: put_back(self._older / table.replace(".", "/")), CLEANED: clean_log}[kind]
+        before = newest_version(folder)
+        if len(commits(folder)) < 3:
+            return f"{kind}, {table}: too few commits"
+        self.lab.injure(table, injury, self.random)
+        if kind == PUT_BACK and newest_version(folder) == before:
+            return f"{kind}, {table}: nothing had been written since"
+        name = f"{kind}, {table}, {moment}{', recovery interrupted' if interrupted else ''}"
+        self.lab.send(EVENTS_A_ROUND)
+        outcome = self._recover(name, interrupted)
+        self.tally[kind][outcome] += 1
+        self.tally[kind]["rounds"] += 1
+        return f"{name}: {outcome}"
+
+    def _prepare(self, table: str, moment: str) -> None:
+        shutil.rmtree(self._older, ignore_errors=True)
+        shutil.copytree(self.lab.folder / "lake", self._older)
+        self.lab.send(EVENTS_A_ROUND)
+        if moment == "while the jobs above stand still":
+            layers = list(JOBS)[: list(JOBS).index(table.partition(".")[0]) + 1]
+            self.lab.run(*layers)
+            self.lab.send(EVENTS_A_ROUND)
+            self.lab.run(*layers)
+        else:
+            self.lab.run()
+        if moment == "with events to read":
+            self.lab.send(EVENTS_A_ROUND)
+
+    def _recover(self, name: str, interrupted: bool) -> str:
+        sentences = [said for layer in JOBS if (said := self.lab.stops(layer))]
+        if sentences:
+            for sentence in sentences:
+                if FIX not in sentence or "Py4J" in sentence:
+                    self.offences.append(f"{name}: {sentence}")
+            if not self.lab.status():
+                self.offences.append(f"{name}: status says nothing")
+            if (fix := self.lab.fix()) != FIX:
+                self.offences.append(f"{name}: verify names {fix}")
+            if interrupted:
+                self._interrupt(name)
+            self.lab.recover()
+            self._offend(f"{name}: after recover", self.lab.audit(complete=False))
+        self.lab.run()
+        self._offend(f"{name}: at the end", self.lab.audit())
+        self._offend(f"{name}: verify", [f"{check.name}: {check.offence}" for check in self.lab.failed()])
+        return "recovered" if sentences else "harmless"
+
+    def _interrupt(self, name: str) -> None:
+        """Ends a recovery amid its work: its streams must not start until it is done again."""
+        after = self.random.randrange(2)
+        real, calls = _Recovery._recover, []
+
+        def recover(recovery: _Recovery, stream: str) -> str:
+            calls.append(stream)
+            if len(calls) > after:
+                raise KeyboardInterrupt
+            return real(recovery, stream)
+
+        ended = False
+        with patch.object(_Recovery, "_recover", recover), suppress(KeyboardInterrupt):
+            self.lab.recover()
+            ended = True
+        self.lab.forget()
+        if calls and not ended and not any(self.lab.stops(layer) for layer in JOBS):
+            self.offences.append(f"{name}: jobs go on amid a recovery")
+
+    def _offend(self, when: str, found: list[str]) -> None:
+        self.offences += [f"{when}: {offence}" for offence in found]
+
+    def table(self) -> str:
+        """What came of it, as a Markdown table."""
+        lines = ["| injury | rounds | noticed and recovered | harmless |", "|---|---|---|---|"]
+        lines += [
+            f"| {kind} | {counts['rounds']} | {counts['recovered']} | {counts['harmless']} |"
+            for kind, counts in sorted(self.tally.items())
+        ]
+        return "\n".join(lines)
+
+
+def main() -> None:
+    """Runs a campaign and prints its table; exit code 1 if anything was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    began = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory() as name,
+        patch("pipelines.gold_builder.incremental_tables", lambda: [SESSIONS, FUNNEL]),
+        suppress(KeyboardInterrupt),
+    ):
+        folder = Path(name)
+        kafka = Broker(folder / "kafka")
+        try:
+            servers = kafka.start().bootstrap_servers or ""
+            ensure_topics(servers, EVENTS, 2)
+            spark = start_session(
+                "injuries",
+                CONF / "spark-defaults.conf",
+                master="local[2]",
+                driver_memory="3g",
+                java_options=COMPILE_QUICKLY,
+                log=folder / "spark.log",
+                settings={"spark.sql.shuffle.partitions": "2", **NO_CODE_GENERATION},
+            )
+            lab = Lab(spark, folder / "lab", Ledger(folder / "ledger.sqlite", servers), servers, Shoppers(asked.seed))
+            campaign = Campaign(folder, lab, asked.seed)
+            while sum(counts["rounds"] for counts in campaign.tally.values()) < asked.rounds:
+                known = len(campaign.offences)
+                print(f"{time.monotonic() - began:5.0f} s  {campaign.round()}", flush=True)
+                for offence in campaign.offences[known:]:
+                    print(f"  {offence}", flush=True)
+            spark.stop()
+        finally:
+            kafka.stop(timeout=10)
+    rounds = sum(counts["rounds"] for counts in campaign.tally.values())
+    print(
+        f"\nSeed {asked.seed}, {rounds} injuries, {(time.monotonic() - began) / 60:.0f} minutes\n\n{campaign.table()}"
+    )
+    if campaign.offences:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
