@@ -20,7 +20,7 @@ MAX_TEXT, MAX_URL, MAX_DETAILS = 1_024, 8_192, 65_536
 MAX_DEPTH = 100
 """The most levels of JSON nesting; the event itself is the first."""
 
-VALIDATION_VERSION = 1
+VALIDATION_VERSION = 2
 """Raise it when the validation changes, so that the contract's version changes too."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -98,7 +98,9 @@ def session_id() -> Field:
 
 def event_id() -> Field:
     """The tracker's own name for the event, if it has one."""
-    return Field("event_id", Kind.ID, "The tracker's own name for the event; null if it sent none.")
+    return Field(
+        "event_id", Kind.ID, "The tracker's own name for the event; null if it sent none, or a text that says so."
+    )
 
 
 def text(name: str, doc: str, *, required: bool = False) -> Field:

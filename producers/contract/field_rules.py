@@ -1,7 +1,8 @@
 """Apply the rules of each kind of field: what a value must be, and what it becomes.
 
 - Ids are kept exactly, never trimmed. An integer is kept as the digits it was written with; ``1.0`` and
-  ``1e3`` are not integers. The no-value texts are compared trimmed and in lower case, in every id.
+  ``1e3`` are not integers. The no-value texts are compared trimmed and in lower case, in every id. An id that is not
+  required, the event_id, is null where its text says that there is none; so is a blank one and a nil UUID.
 - Text is trimmed of what Python calls white space and measured in code points after that. U+0000 in it
   becomes U+FFFD. An escaped half of a surrogate pair is not text, except inside ``details`` that are not
   text: those stay their own source text.
@@ -35,6 +36,25 @@ NO_VALUE = frozenset(
     }
 )
 """How JavaScript and Python print that there is no value, in lower case. No id is one of these."""
+
+NO_EVENT_ID = NO_VALUE | {
+    "",
+    "nil",
+    "nat",
+    "n/a",
+    "#n/a",
+    "(null)",
+    "(none)",
+    "(not set)",
+    "not set",
+    "\\n",
+    "00000000-0000-0000-0000-000000000000",
+    "00000000000000000000000000000000",
+    "{00000000-0000-0000-0000-000000000000}",
+    "urn:uuid:00000000-0000-0000-0000-000000000000",
+}
+"""What an event_id is, trimmed and in lower case, where the tracker has none: as programs print it, and the nil UUID.
+It never says who the user is, so nothing is guessed by leaving it out."""
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 """Stands in text for U+0000, which many readers of tables cannot hold."""
@@ -85,6 +105,9 @@ def _id(field: Field, found: JsonValue, violations: list[RuleViolation], _arrive
         violations.append(RuleViolation(f"{field.name}_not_id", sentence))
         return None
     trimmed = text.strip()
+    if not field.required and trimmed.lower() in NO_EVENT_ID:
+        _measured(field, text, violations)
+        return None
     if not trimmed:
         violations.append(RuleViolation(f"{field.name}_blank", f"{field.name} is blank."))
     elif trimmed.lower() in NO_VALUE:

@@ -64,13 +64,11 @@ def _mark_in_any_case(mark: str) -> str:
 
 
 def _id(field: Field) -> Schema:
-    no_value = "|".join(_in_any_case(text) for text in sorted(NO_VALUE))
-    text = {
-        "type": "string",
-        "maxLength": field.max_length,
-        "pattern": _INK,
-        "not": {"anyOf": [{"pattern": f"\\u0000|{_SURROGATE}"}, {"pattern": _trimmed(no_value)}]},
-    }
+    refused = [{"pattern": f"\\u0000|{_SURROGATE}"}]
+    text: Schema = {"type": "string", "maxLength": field.max_length, "not": {"anyOf": refused}}
+    if field.required:
+        text["pattern"] = _INK
+        refused.append({"pattern": _trimmed("|".join(_in_any_case(text) for text in sorted(NO_VALUE)))})
     comment = f"An integer is written without fraction and exponent, in at most {field.max_length:,} characters."
     return {"anyOf": [text, {"type": "integer"}], "$comment": comment}
 

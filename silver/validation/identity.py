@@ -21,29 +21,10 @@ def identities(event: EventType, columns: Mapping[str, pa.Array]) -> pa.BinaryAr
 
     The columns are one per field: text as strings, numbers as float64, ``timestamp`` as timestamp[us].
     """
-    named = columns["event_id"].is_valid()
-    which = named.to_numpy(zero_copy_only=False)
-    if which.all():
-        return _hashed(_by_event_id(event, columns["event_id"]))
-    if not which.any():
-        return _hashed(_by_fields(event, columns))
-    by_event_id = _by_event_id(event, columns["event_id"].filter(named))
-    by_fields = _by_fields(event, {name: column.filter(pc.invert(named)) for name, column in columns.items()})
-    order = np.empty(len(which), np.int64)
-    order[which] = np.arange(len(by_event_id))
-    order[~which] = np.arange(len(by_event_id), len(which))
-    return _hashed(pa.concat_arrays([by_event_id, by_fields])).take(pa.array(order))
-
-
-def _by_event_id(event: EventType, event_ids: pa.StringArray) -> pa.StringArray:
-    return pc.binary_join_element_wise(f"event_id\0{event.name}", event_ids, "\0")
-
-
-def _by_fields(event: EventType, columns: Mapping[str, pa.Array]) -> pa.StringArray:
-    kinds = {field.name: field.kind for field in event.fields if field.name != "event_id"}
+    kinds = {field.name: field.kind for field in event.fields}
     names = sorted(kinds)
     parts = [_hexadecimal(columns[n]) if kinds[n] in (Kind.NUMBER, Kind.TIMESTAMP) else columns[n] for n in names]
-    return pc.binary_join_element_wise(_heads(event, names, parts), *parts, "\0", null_handling="skip")
+    return _hashed(pc.binary_join_element_wise(_heads(event, names, parts), *parts, "\0", null_handling="skip"))
 
 
 def _heads(event: EventType, names: list[str], parts: list[pa.Array]) -> pa.StringArray | pa.StringScalar:

@@ -38,6 +38,7 @@ IDS = [
     *("u-1", "undefined", "null", "None", "NaN", "nan", " nan ", "[object Object]", "[OBJECT object]", "u-1234567"),
     *("nnn", "none1", "nullx", " u ", "", " ", "\0", "é", "nán", "\u2003null", "null\n", "x" * 1024, "x" * 1025, "İ"),
     *("é" * 1024, "é" * 1025, "0", "<NA>", "<na", "ＮＵＬＬ", "\ud800", "a\0", "ı", "[object Promise]"),
+    *("(not set)", "N/A", "00000000-0000-0000-0000-000000000000", "\\n", "Nil", "(none", "é(null)"),
 ]  # fmt: skip
 NUMBERS = [
     *(

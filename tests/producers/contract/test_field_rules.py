@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from producers.contract.field_rules import NO_EVENT_ID
 from tests.support.clicks import INTERACTION, TEN, rules, validated, validated_source
 from tests.support.spellings import ARRIVED_AT
 
@@ -60,9 +61,31 @@ def test_an_id_is_kept_exactly(name, source, expected):
         *((json.dumps(text), "no_value") for text in (" undefined ", "\u00a0none", "[OBJECT OBJECT]", "<NA>")),
     ],
 )
-@pytest.mark.parametrize("name", ["user_id", "session_id", "event_id"])
+@pytest.mark.parametrize("name", ["user_id", "session_id"])
 def test_what_is_no_id_is_refused(name, source, rule):
     assert rules(validated_source(name, source)) == [f"{name}_{rule}"]
+
+
+@pytest.mark.parametrize(
+    ("source", "rule"),
+    [
+        ("1.0", "not_id"),
+        ("true", "not_id"),
+        ("{}", "not_id"),
+        (r'"u\u0000"', "has_nul"),
+        (r'"u\ud800"', "not_unicode"),
+        (json.dumps("x" * 1025), "too_long"),
+        (json.dumps(" " * 1021 + "null"), "too_long"),
+    ],
+)
+def test_what_is_no_event_id_is_refused(source, rule):
+    assert rules(validated_source("event_id", source)) == [f"event_id_{rule}"]
+
+
+@pytest.mark.parametrize("text", [*sorted(NO_EVENT_ID), *(one.upper() for one in sorted(NO_EVENT_ID))])
+def test_an_event_id_that_says_no_value_is_none(text):
+    for spelled in (text, f" {text}\u00a0"):
+        assert validated_source("event_id", json.dumps(spelled)).values["event_id"] is None
 
 
 def test_a_null_event_id_is_none_and_a_null_user_id_is_missing():
