@@ -79,6 +79,7 @@ def _table(event: EventType) -> Table:
         reads={"records": KAFKA},
         build=raw_events,
         rules={"offsets_count_from_zero": "offset >= 0"},
+        rows_per_file=100_000,
         # Statistics on the bytes would cost time and put personal data into the log.
         properties={
             "delta.appendOnly": "false",  # a person can be erased

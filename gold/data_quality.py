@@ -31,6 +31,11 @@ def data_quality(quarantine: DataFrame, duplicates: DataFrame, **events: DataFra
             duplicates.select(day, event, F.lit("duplicate").alias("outcome")),
         ]
     )
+    named = union(
+        [frame.where("event_id IS NOT NULL").select(day, event, F.col("event_id")) for frame in events.values()]
+    )
+    shared = named.groupBy(*by, "event_id").agg(F.count("*").alias("sharing")).where("sharing > 1")
+    reused = shared.groupBy(*by).agg(F.sum("sharing").alias("event_id_reused"))
     totals = outcomes.groupBy(*by).agg(
         F.count("*").alias("received"),
         F.count_if(F.col("outcome") == "kept").alias("kept"),
@@ -49,10 +54,14 @@ def data_quality(quarantine: DataFrame, duplicates: DataFrame, **events: DataFra
         F.lit(None).cast("BIGINT").alias("kept"),
         F.col("_quarantined").alias("quarantined"),
         F.lit(None).cast("BIGINT").alias("duplicates"),
+        F.lit(None).cast("BIGINT").alias("event_id_reused"),
     )
-    return union([totals.withColumn("rule", F.lit(ALL)), of_rules]).withColumn(
-        "quarantined_share", F.col("quarantined") / F.col("received")
+    all_records = (
+        totals.withColumn("rule", F.lit(ALL))
+        .join(reused, by, "left")
+        .withColumn("event_id_reused", F.coalesce("event_id_reused", F.lit(0).cast("BIGINT")))
     )
+    return union([all_records, of_rules]).withColumn("quarantined_share", F.col("quarantined") / F.col("received"))
 
 
 TABLE = Table(
@@ -66,6 +75,12 @@ TABLE = Table(
         Column("kept", "BIGINT", "Records that are in silver; null where the row is about one rule."),
         Column("quarantined", "BIGINT", "Records in quarantine, waiting or discarded: by this rule, or by any.", True),
         Column("duplicates", "BIGINT", "Records dropped as duplicates; null where the row is about one rule."),
+        Column(
+            "event_id_reused",
+            "BIGINT",
+            "Records that are in silver and share their event_id with another event of the day; both stay. Null where "
+            "the row is about one rule.",
+        ),
         Column(
             "quarantined_share",
             "DOUBLE",

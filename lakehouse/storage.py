@@ -198,6 +198,15 @@ class Lake:
         """Delta's id of the table; a table that is deleted and created again has another."""
         return str(self._snapshot(table).metadata().id())
 
+    def property(self, table: Table, name: str) -> str | None:
+        """A property that the table was given; None where it was not."""
+        found = self._snapshot(table).metadata().configuration().get(name)
+        return str(found.get()) if found.isDefined() else None
+
+    def set_property(self, table: Table, name: str, value: str) -> None:
+        """Gives the table a property. The caller holds the table's lock."""
+        self.spark.sql(f"ALTER TABLE {self._name(table)} SET TBLPROPERTIES ({json.dumps(name)} = {json.dumps(value)})")
+
     def _delta(self, table: Table) -> DeltaTable:
         return DeltaTable.forPath(self.spark, self.path(table))
 

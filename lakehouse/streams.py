@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.3
 
+SPARK, IN_PROCESS = "spark", "in process"
+"""What can compute and write a micro-batch."""
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -30,9 +33,10 @@ class Stream:
     are the ids of what it reads and of the table that it feeds: a source or table that is deleted
     and created again has another id. ``target_has_rows`` says whether that table holds anything.
     ``rows_written`` takes the number of a completed micro-batch and the rows that it read; it gives
-    how many rows the table received, None where that is not known. ``reads`` and ``written`` are the
-    folders of the tables that it reads, in the order of Spark's sources, and writes, by their names; none
-    where the lake is a URI.
+    how many rows the table received, None where that is not known. ``engine`` takes its number and gives
+    which engine computed and wrote it: SPARK or IN_PROCESS. ``reads`` and ``written`` are the folders of
+    the tables that it reads, in the order of Spark's sources, and writes, by their names; none where the
+    lake is a URI.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Stream:
     rows_written: Callable[[int, int], int | None] = lambda batch, rows_in: None  # noqa: ARG005
     reads: Mapping[str, Path] = field(default_factory=dict)
     written: Mapping[str, Path] = field(default_factory=dict)
+    engine: Callable[[int], str] = lambda batch: SPARK  # noqa: ARG005
 
 
 class StreamListener(Protocol):

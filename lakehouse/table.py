@@ -98,7 +98,8 @@ class Table(Source):
     When an input row changes, the rows that share its scope are computed again, from all of their
     input, and nothing else is. The names are columns of this table.
     ``sort_by`` is the order of the rows when they are written and compacted, so that a file has few
-    days; ``properties`` are Delta table properties, and ``rules``
+    days, and ``rows_per_file`` are the most of a file that is written in process: few where rows change, as
+    a merge rewrites each file that it touches. ``properties`` are Delta table properties, and ``rules``
     are SQL conditions that every row fulfils (a rule that is NULL is broken): an audit checks
     them, and no write does.
 
@@ -111,6 +112,7 @@ class Table(Source):
     rules: Mapping[str, str] = field(default_factory=dict)
     scope: Mapping[str, str] = field(default_factory=dict)
     sort_by: tuple[str, ...] = ()
+    rows_per_file: int = 10_000
     properties: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

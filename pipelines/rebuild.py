@@ -21,6 +21,7 @@ from pipelines import aggregate, gold_builder, refine
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
+from pipelines.silver_writer import mark_current_identities
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
@@ -100,6 +101,9 @@ def _silver(job: Job) -> list[Table]:
                 {"records": records[table.short_name]} if table is not DUPLICATES else records
             )
             lake.overwrite(table, table.make(frames))
+    for table in SILVER.values():
+        with lake.writing(table):
+            mark_current_identities(lake, [table])
     with lake.writing(QUARANTINE):
         lake.overwrite(QUARANTINE, _quarantine(QUARANTINE.make(records), lake.read(QUARANTINE)))
     return [*tables, QUARANTINE]

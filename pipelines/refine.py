@@ -7,15 +7,18 @@ from collections.abc import Iterable
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.streaming.readwriter import DataStreamWriter
 
-from bronze.raw_events import BRONZE
+from bronze.raw_events import BRONZE, COORDINATE_NAMES
+from lakehouse.engines.local_lake import LocalLake
 from lakehouse.signals import stopping
-from lakehouse.streams import Progress, Stream, with_batch_metrics
+from lakehouse.streams import IN_PROCESS, SPARK, Progress, Stream, with_batch_metrics
+from lakehouse.table import Table
 from pipelines.runtime.console import call
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.stream_runner import report, run_streams
-from pipelines.silver_writer import write_silver_batch
+from pipelines.silver_writer import require_current_identities, write_silver_batch, write_silver_batch_in_process
 from producers.contract.event_type import EventType
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
@@ -44,6 +47,19 @@ def streams(job: Job, events: Iterable[str] = EVENTS) -> list[Stream]:
     return [SilverStream(job, EVENTS[name]).stream() for name in names]
 
 
+BYTES_IN_PROCESS = "64m"
+"""The most that a batch reads of bronze's files where this process writes it: it has the records in memory."""
+
+
+def is_in_process(job: Job, table: Table) -> bool:
+    """Whether the job's own process validates and writes, and not Spark: it does wherever it can, as it is faster."""
+    return (
+        LocalLake.is_local(job.settings.lake_root)
+        and job.settings.engines.in_process_rows > 0
+        and job.local_lake.is_writable(table)
+    )
+
+
 class SilverStream:
     """The stream of one kind of event from bronze into silver, quarantine and duplicates."""
 
@@ -54,6 +70,7 @@ class SilverStream:
         self._target = SILVER[event.name]
         self._validate = validate_records(event)
         self._kept: dict[int, int] = {}
+        self._is_in_process = is_in_process(job, self._target)
 
     def stream(self) -> Stream:
         """The stream as it is run."""
@@ -61,22 +78,28 @@ class SilverStream:
         return Stream(
             name=self._target.name,
             checkpoint=self._job.checkpoint(self._target),
-            prepare=lambda: self.source().writeStream.foreachBatch(self.write_batch),
+            prepare=self._prepare,
             source_id=lake.table_id(self._source),
             target_id=lake.table_id(self._target),
             target_has_rows=lambda: not lake.read(self._target).isEmpty(),
             rows_written=self.rows_written,
             reads=lake.folders(self._source),
             written=lake.folders(self._target, QUARANTINE, DUPLICATES),
+            engine=lambda _: IN_PROCESS if self._is_in_process else SPARK,
         )
+
+    def _prepare(self) -> DataStreamWriter:
+        require_current_identities(self._job.lake, [self._target])
+        return self.source().writeStream.foreachBatch(self.write_batch)
 
     def source(self) -> DataFrame:
         """The records that are appended to bronze."""
+        settings = self._job.settings
         records = (
             self._job.spark.readStream.format("delta")
             # A person's erasure from bronze is carried out in silver by itself, not by this stream.
             .option("skipChangeCommits", "true")
-            .option("maxBytesPerTrigger", self._job.settings.stream.bytes_per_batch)
+            .option("maxBytesPerTrigger", BYTES_IN_PROCESS if self._is_in_process else settings.stream.bytes_per_batch)
             .load(self._job.lake.path(self._source))
         )
         size = F.octet_length("value").cast("BIGINT")
@@ -84,8 +107,13 @@ class SilverStream:
 
     def write_batch(self, records: DataFrame, batch: int) -> None:
         """Validates, deduplicates and writes a micro-batch. Idempotent."""
-        self._kept[batch] = write_silver_batch(self._job.lake, self._event, self._validate(records)).kept
-        self._job.lake.make_durable(self._target, QUARANTINE, DUPLICATES)
+        if self._is_in_process:
+            read = records.select(*COORDINATE_NAMES, "arrived_at", "value").toArrow()
+            counts = write_silver_batch_in_process(self._job.local_lake, self._event, read)
+        else:
+            counts = write_silver_batch(self._job.lake, self._event, self._validate(records))
+            self._job.lake.make_durable(self._target, QUARANTINE, DUPLICATES)
+        self._kept[batch] = counts.kept
 
     def rows_written(self, batch: int, _: int) -> int | None:
         """How many rows of the micro-batch are in silver; None after a restart."""

@@ -5,13 +5,15 @@ coordinates, and whether its event is in silver already by its identity. So a ba
 after a crash between any two writes changes nothing, and a new checkpoint never makes Delta skip what
 it has not seen.
 
-Spark finds the few events that occur more than once; silver.deduplication ranks them.
+Spark finds the few events that occur more than once, or this process does where the tables lie in a folder:
+``write_silver_batch_in_process`` is the same, in the same order of writes. silver.deduplication ranks them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -21,16 +23,49 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from bronze.raw_events import COORDINATE_NAMES
+from lakehouse.engines.key_matching import KeyMatcher
+from lakehouse.engines.local_lake import LocalLake
+from lakehouse.errors import DataError
 from lakehouse.incremental import MAX_LISTED_DAYS
 from lakehouse.storage import Lake
 from lakehouse.table import Table
 from producers.contract.event_type import EventType
+from producers.contract.identity import IDENTITY_VERSION
 from silver.deduplication import RANKED, good_records, rank_against_silver
 from silver.duplicates import DUPLICATES
-from silver.events import SILVER
+from silver.events import IDENTITY_PROPERTY, SILVER
 from silver.quarantine import QUARANTINE, waiting
 
+ROWS_IN_PROCESS = 200_000
+"""The most records that this process writes at a time; with their validated rows they take 0.5 GB."""
+
+VALIDATED_AT_ONCE = 20_000
+"""Validating works by columns; more rows at a time leave the processor's cache."""
+
 _HASH = "xxhash64(identity)"
+
+
+def require_current_identities(lake: Lake, tables: Iterable[Table]) -> None:
+    """Raises DataError where silver's events were told apart in another way than now: one could be kept twice.
+
+    Of events without an event_id the identity is the same in both versions, so a table that has no other is taken on.
+    """
+    for table in tables:
+        if lake.property(table, IDENTITY_PROPERTY) == str(IDENTITY_VERSION):
+            continue
+        with lake.writing(table):
+            if not lake.read(table).where("event_id IS NOT NULL").isEmpty():
+                raise DataError(
+                    f"The events of {table.name} were told apart by their event_id alone, as an older contract did.",
+                    "`clickstream rebuild silver` makes silver from bronze by the present one.",
+                )
+            mark_current_identities(lake, [table])
+
+
+def mark_current_identities(lake: Lake, tables: Iterable[Table]) -> None:
+    """Notes that silver's identities are made as they are now."""
+    for table in tables:
+        lake.set_property(table, IDENTITY_PROPERTY, str(IDENTITY_VERSION))
 
 
 @dataclass(frozen=True)
@@ -56,7 +91,7 @@ def write_silver_batch(lake: Lake, event: EventType, validated: DataFrame) -> Ba
     try:
         with lake.writing(table):
             parts = (
-                validated.groupBy("event_on", F.col("event_id").isNotNull().alias("named"), "topic_id", "partition")
+                validated.groupBy("event_on", "topic_id", "partition")
                 .agg(F.count("*").alias("rows"), F.min("offset").alias("low"), F.max("offset").alias("high"))
                 .collect()
             )
@@ -67,8 +102,7 @@ def write_silver_batch(lake: Lake, event: EventType, validated: DataFrame) -> Ba
                 _quarantine(lake, validated, event.version, bad)
             dropped = 0
             if good:
-                days = sorted({part["event_on"] for part in good if not part["named"]})
-                past = _past(lake, table, days, any_named=any(part["named"] for part in good))
+                past = _past(lake, table, sorted({part["event_on"] for part in good}))
                 dropped = _deduplicate(lake, table, good_records(validated), past)
             received, refused = sum(part["rows"] for part in parts), sum(part["rows"] for part in bad)
             return BatchCounts(received, received - refused - dropped, refused, dropped)
@@ -91,20 +125,14 @@ def _quarantine(lake: Lake, validated: DataFrame, contract_version: str, spans: 
         lake.append(QUARANTINE, rows.join(F.broadcast(there), COORDINATE_NAMES, "left_anti"))
 
 
-def _past(lake: Lake, table: Table, days: list[date], *, any_named: bool) -> DataFrame:
+def _past(lake: Lake, table: Table, days: list[date]) -> DataFrame:
     """The rows of silver that can be the same event as one of the batch.
 
-    Events without an event_id are the same only if they happened at the same instant, so their
-    days tell the files to look at. Those with one may have come at any time.
+    Events are the same only if they happened at the same instant, so their days tell the files to look at.
     """
-    named = F.col("event_id").isNotNull() if any_named else F.lit(False)
-    if not days:
-        same_day = F.lit(False)
-    elif len(days) <= MAX_LISTED_DAYS:
-        same_day = F.col("event_on").isin(days)
-    else:
-        same_day = F.col("event_on").between(days[0], days[-1])
-    return lake.read(table).where(named | (F.col("event_id").isNull() & same_day))
+    is_listed = len(days) <= MAX_LISTED_DAYS
+    same_day = F.col("event_on").isin(days) if is_listed else F.col("event_on").between(days[0], days[-1])
+    return lake.read(table).where(same_day)
 
 
 def _deduplicate(lake: Lake, table: Table, good: DataFrame, past: DataFrame) -> int:
@@ -157,3 +185,109 @@ def _write_duplicates(lake: Lake, table: Table, later: pa.Table, replaced: pa.Ta
             )
             lake.upsert(DUPLICATES, moved.select(*DUPLICATES.column_names))
         lake.append(DUPLICATES, new)
+
+
+def write_silver_batch_in_process(lake: LocalLake, event: EventType, records: pa.Table) -> BatchCounts:
+    """Validate records of bronze and write each to exactly one of silver, quarantine and duplicates, without Spark.
+
+    What ``write_silver_batch`` promises holds: the order of the writes is the same, and so is each lookup.
+    """
+    counts = BatchCounts()
+    for start in range(0, records.num_rows, ROWS_IN_PROCESS):
+        part = _write_in_process(lake, event, records.slice(start, ROWS_IN_PROCESS))
+        counts = BatchCounts(*(sum(pair) for pair in zip(astuple(counts), astuple(part), strict=True)))
+    return counts
+
+
+def _write_in_process(lake: LocalLake, event: EventType, records: pa.Table) -> BatchCounts:
+    from silver.validation.batch import validate_batch
+
+    table = SILVER[event.name]
+    batches = records.select([*COORDINATE_NAMES, "arrived_at", "value"]).to_batches(max_chunksize=VALIDATED_AT_ONCE)
+    validated = pa.Table.from_batches([validate_batch(event, batch) for batch in batches])
+    is_good = validated["violations"].is_null()
+    good = validated.filter(is_good).select(table.column_names)
+    bad = validated.filter(pc.invert(is_good))
+    with lake.writing(table):
+        if bad.num_rows:
+            _quarantine_in_process(lake, bad, event.version)
+        dropped = _deduplicate_in_process(lake, table, good) if good.num_rows else 0
+    return BatchCounts(validated.num_rows, good.num_rows - dropped, bad.num_rows, dropped)
+
+
+def _quarantine_in_process(lake: LocalLake, bad: pa.Table, contract_version: str) -> None:
+    """Append the bad records that are not in quarantine yet."""
+    reasons = bad["violations"].combine_chunks()
+    rules, sentences = (
+        pa.ListArray.from_arrays(reasons.offsets, reasons.values.field(name)) for name in ("rule", "sentence")
+    )
+    now = pa.repeat(pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")), bad.num_rows)
+    rows = bad.select([*COORDINATE_NAMES, "arrived_at", "value"])
+    for name, column in {
+        "rules": rules,
+        "sentences": sentences,
+        "contract_version": pa.repeat(pa.scalar(contract_version), bad.num_rows),
+        "status": pa.repeat(pa.scalar("open"), bad.num_rows),
+        "discard_reason": pa.nulls(bad.num_rows, pa.string()),
+        "first_judged_at": now,
+        "last_judged_at": now,
+    }.items():
+        rows = rows.append_column(name, column)
+    with lake.writing(QUARANTINE):
+        lake.append(QUARANTINE, _not_in(lake, QUARANTINE, rows))
+
+
+def _deduplicate_in_process(lake: LocalLake, table: Table, good: pa.Table) -> int:
+    """Append the good records that are the first of their event; the rest become duplicates, and are counted."""
+    # The same event happened at the same instant: few files hold one of those.
+    instants = {"event_at": pc.unique(good["event_at"])}
+    past = lake.read(table, RANKED, instants)
+    past = past.filter(pc.is_in(past["identity"], value_set=pc.unique(good["identity"])))
+    occurring = good["identity"].value_counts()
+    repeated = occurring.filter(pc.greater(occurring.field("counts"), 1)).field("values")
+    suspects = pa.chunked_array([repeated, *past["identity"].chunks], pa.binary())
+    suspected = pc.is_in(good["identity"], value_set=suspects)
+    if not pc.any(suspected).as_py():
+        lake.append(table, good)
+        return 0
+    ranked = rank_against_silver(good.filter(suspected).select(RANKED), past)
+    later = ranked.filter(~pc.field("is_first"))
+    replaced = later.filter(pc.field("in_silver"))
+    if later.num_rows:
+        _write_duplicates_in_process(lake, table, later, replaced)
+    if replaced.num_rows:
+        replacing = ranked.filter(pc.field("event_in_silver") & pc.field("is_first") & ~pc.field("in_silver"))
+        lake.merge(table, good.filter(_are_among(good, replacing)), within=instants)
+    not_new = ranked.filter(pc.field("in_batch") & (~pc.field("is_first") | pc.field("event_in_silver")))
+    lake.append(table, good.filter(pc.invert(_are_among(good, not_new))))
+    return int(later.filter(pc.field("in_batch")).num_rows)
+
+
+def _write_duplicates_in_process(lake: LocalLake, table: Table, later: pa.Table, replaced: pa.Table) -> None:
+    """Append what is a duplicate now and was none yet; let those of a replaced record point to the new first."""
+    with lake.writing(DUPLICATES):
+        new = _not_in(lake, DUPLICATES, later.select(DUPLICATES.column_names))
+        if replaced.num_rows:
+            kept = [f"kept_{name}" for name in COORDINATE_NAMES]
+            gone = replaced.select(COORDINATE_NAMES).rename_columns(kept)
+            where = {"topic": [table.short_name], "kept_offset": pc.unique(gone["kept_offset"])}
+            there = lake.read(DUPLICATES, where=where)
+            places = KeyMatcher(gone, kept).rows_of(there)
+            firsts = replaced.select(kept).take(places.drop_null())
+            moved = there.filter(places.is_valid())
+            for name in kept:
+                moved = moved.set_column(moved.column_names.index(name), name, firsts[name])
+            lake.merge(DUPLICATES, moved.select(DUPLICATES.column_names))
+        lake.append(DUPLICATES, new)
+
+
+def _not_in(lake: LocalLake, table: Table, rows: pa.Table) -> pa.Table:
+    """The rows whose coordinates the table does not have."""
+    where = {"topic_id": pc.unique(rows["topic_id"]).to_pylist(), "offset": pc.unique(rows["offset"])}
+    return rows.filter(pc.invert(_are_among(rows, lake.read(table, COORDINATE_NAMES, where))))
+
+
+def _are_among(rows: pa.Table, records: pa.Table) -> pa.Array:
+    """Which rows are one of these records, by their coordinates."""
+    distinct = records.group_by(COORDINATE_NAMES).aggregate([])
+    return KeyMatcher(distinct, COORDINATE_NAMES).rows_of(rows).is_valid()

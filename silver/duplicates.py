@@ -32,6 +32,7 @@ DUPLICATES = Table(
         "it_is_not_the_one_kept": "NOT (topic_id <=> kept_topic_id AND partition <=> kept_partition "
         "AND offset <=> kept_offset)",
     },
+    rows_per_file=100_000,
     properties={
         **FEED,
         "delta.dataSkippingStatsColumns": "topic,topic_id,partition,offset,arrived_at,kept_partition,kept_offset",

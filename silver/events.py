@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATE_NAMES, COORDINATES
 from lakehouse.table import Column, Table
 from producers.contract.event_type import EventType, Kind
+from producers.contract.identity import IDENTITY_VERSION
 from producers.events import EVENTS
 from silver.deduplication import IDENTITY, first_arrivals
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame
+
+IDENTITY_PROPERTY = "clickstream.identity"
+"""The property of a silver table that has the version by which its identities were made."""
 
 FEED = {"delta.enableChangeDataFeed": "true"}
 """The change data feed: gold reads from it which rows were added to, replaced in and erased from silver."""
@@ -77,9 +81,11 @@ def _table(event: EventType) -> Table:
         reads={"records": BRONZE[event.name]},
         build=events,
         rules={"an_event_is_not_from_the_future": "event_at <= arrived_at + INTERVAL 1 DAY"},
-        sort_by=("event_on",),
+        sort_by=("event_on", "event_at"),
+        rows_per_file=100_000,
         properties={
             **FEED,
+            IDENTITY_PROPERTY: str(IDENTITY_VERSION),
             # What lookups are pruned by; texts of people stay out of the log.
             "delta.dataSkippingStatsColumns": "event_on,event_at,event_id,arrived_at,topic_id,partition,offset",
         },

@@ -68,5 +68,6 @@ QUARANTINE = Table(
         "its_status_is_known": "status IN ('open', 'replayed', 'discarded')",
         "discarding_has_a_reason": "status != 'discarded' OR discard_reason IS NOT NULL",
     },
+    rows_per_file=100_000,
     properties={**FEED, "delta.dataSkippingStatsColumns": "topic,topic_id,partition,offset,arrived_at,status"},
 )

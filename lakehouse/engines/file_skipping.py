@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Where: TypeAlias = Mapping[str, "tuple[Any, Any] | Sequence[Any]"]
-"""Which rows are meant, by column: a tuple is the least and the greatest value, anything else lists the values."""
+Where: TypeAlias = Mapping[str, "tuple[Any, Any] | Sequence[Any] | pa.Array | pa.ChunkedArray"]
+"""Which rows are meant, by column: a tuple is the least and the greatest value, anything else has the values."""
 
 _ROUNDED = timedelta(milliseconds=1)
 """By so much Spark's statistics of an instant may be below it: they have milliseconds."""
@@ -33,6 +34,8 @@ def may_hold(files: pa.Table, column: str, values: tuple[Any, Any] | Sequence[An
     names = (f"min.{column}", f"max.{column}")
     if not set(names) <= set(files.column_names):
         return pa.repeat(pa.scalar(True), files.num_rows)
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return _may_hold_some(files[names[0]], files[names[1]], values)
     lows, highs = (files[name].to_pylist() for name in names)
     if lows and any(isinstance(high, datetime) for high in highs):
         highs = [high and high + _ROUNDED for high in highs]
@@ -45,6 +48,20 @@ def may_hold(files: pa.Table, column: str, values: tuple[Any, Any] | Sequence[An
         with_null = len(ordered) < len(values)
         holds = [with_null or low is None or high is None or _between(ordered, low, high) for low, high in pairs]
     return pa.array(holds, pa.bool_())
+
+
+def _may_hold_some(lows: pa.ChunkedArray, highs: pa.ChunkedArray, values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The same for many numbers or instants, by where the limits of each file stand among them."""
+    is_instant = pa.types.is_timestamp(values.type)
+    unknown = pc.or_(lows.is_null(), highs.is_null())
+    least, greatest, found = (
+        (pc.cast(column, pa.timestamp("us", "UTC")).cast(pa.int64()) if is_instant else column.cast(pa.int64()))
+        for column in (lows, highs, values)
+    )
+    ordered = np.sort(found.drop_null().to_numpy())
+    first = np.searchsorted(ordered, pc.fill_null(least, 0).to_numpy())
+    last = np.searchsorted(ordered, pc.fill_null(greatest, 0).to_numpy() + (1_000 if is_instant else 0), side="right")
+    return pc.or_(unknown, pa.array(last > first))
 
 
 def _between(ordered: Sequence[Any], low: Any, high: Any) -> bool:
@@ -60,5 +77,6 @@ def such_rows(rows: pa.Table, where: Where) -> pa.Table:
             least, greatest = (pa.scalar(value, kind) for value in values)
             rows = rows.filter(pc.and_(pc.greater_equal(rows[column], least), pc.less_equal(rows[column], greatest)))
         else:
-            rows = rows.filter(pc.is_in(rows[column], value_set=pa.array(list(values), kind)))
+            wanted = values.cast(kind) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, kind)
+            rows = rows.filter(pc.is_in(rows[column], value_set=wanted))
     return rows

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.engines.arrow_rows import conform_rows, stored_rows
-from lakehouse.engines.data_files import ROWS_PER_FILE, change_rows, read_file, write_changes, write_files
+from lakehouse.engines.data_files import change_rows, read_file, write_changes, write_files
 from lakehouse.engines.delta_commit import (
     Action,
     StoredFile,
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _CHECKPOINT_INTERVAL = 10
-_MOST_ROWS_COMPACTED = 5_000_000
+_MOST_ROWS_COMPACTED = 2_000_000
+"""So many rows are sorted in memory at a time."""
+
 _LOOKS_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
 
 
@@ -55,10 +57,9 @@ class LocalLake:
     returns. Threads may share a LocalLake.
     """
 
-    def __init__(self, root: str, locks: Path, *, rows_per_file: int = ROWS_PER_FILE) -> None:
+    def __init__(self, root: str, locks: Path) -> None:
         self.root = root
         self._locks = locks
-        self._rows_per_file = rows_per_file
         self._opened: dict[str, _Opened] = {}
         self._guard = threading.Lock()
 
@@ -250,7 +251,7 @@ class LocalLake:
 
     def _write(self, table: Table, rows: pa.Table) -> list[StoredFile]:
         statistics = self._snapshot(table).statistics
-        return write_files(self.folder(table), rows, table.sort_by, statistics, self._rows_per_file)
+        return write_files(self.folder(table), rows, table.sort_by, statistics, table.rows_per_file)
 
     def _attempts(self, table: Table) -> Iterator[int]:
         """The number of the next commit, again and again where someone without the lock has taken it meanwhile."""
@@ -321,29 +322,37 @@ class LocalLake:
         rows, last = 0, None
         for low, high, file in self._by_day(table):
             apart = not group or (last is not None and low is not None and low >= last)
-            if apart and rows + file.rows > self._rows_per_file:
-                yield from self._worth_it(group, rows)
+            is_full = rows + file.rows > (table.rows_per_file if apart else _MOST_ROWS_COMPACTED)
+            if group and is_full:
+                yield from _worth_it(group, rows, table.rows_per_file)
                 group, rows, last = [], 0, None
             group.append(file)
             rows += file.rows
             last = high if last is None or high is None else max(high, last)
-        yield from self._worth_it(group, rows)
+        yield from _worth_it(group, rows, table.rows_per_file)
 
     def _by_day(self, table: Table) -> list[tuple[Any, Any, StoredFile]]:
         """The files in the order of what they are sorted by, with its limits; unknown ones first."""
         files, found = self._files(table, {}), self._snapshot(table).files
-        names = [f"{limit}.{column}" for column in table.sort_by[:1] for limit in ("min", "max")]
-        if not names or not set(names) <= set(found.column_names):
-            limits = [(0, 0) if not table.sort_by else (None, None)] * len(files)
-        else:
-            limits = list(zip(*(found[name].to_pylist() for name in names), strict=True))
-        unknown = [(None, None, file) for (low, _), file in zip(limits, files, strict=True) if low is None]
-        known = [(low, high, file) for (low, high), file in zip(limits, files, strict=True) if low is not None]
+        columns = [name for name in table.sort_by if {f"min.{name}", f"max.{name}"} <= set(found.column_names)]
+        if not columns:
+            return [(() if not table.sort_by else None, (), file) for file in files]
+        lows, highs = (
+            list(zip(*(found[f"{limit}.{name}"].to_pylist() for name in columns), strict=True))
+            for limit in ("min", "max")
+        )
+        unknown, known = [], []
+        for low, high, file in zip(lows, highs, files, strict=True):
+            if None in low or None in high:
+                unknown.append((None, None, file))
+            else:
+                known.append((low, high, file))
         return unknown + sorted(known, key=lambda one: (one[0], one[1], one[2].path))
 
-    def _worth_it(self, group: list[StoredFile], rows: int) -> Iterator[list[StoredFile]]:
-        if rows <= _MOST_ROWS_COMPACTED and (len(group) > 1 or rows > 2 * self._rows_per_file):
-            yield group
+
+def _worth_it(group: list[StoredFile], rows: int, rows_per_file: int) -> Iterator[list[StoredFile]]:
+    if len(group) > 1 or rows > 2 * rows_per_file:
+        yield group
 
 
 def _is_committed(table: DeltaTable, batch: tuple[str, int]) -> bool:

@@ -17,7 +17,7 @@ from pipelines.operations.quarantine_list import Event, Rule, Since, since_insta
 from pipelines.runtime.console import out, print_json
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
-from pipelines.silver_writer import write_silver_batch
+from pipelines.silver_writer import require_current_identities, write_silver_batch
 from producers.contract.event_type import EventType
 from producers.events import EVENTS, event_named
 from silver.duplicates import DUPLICATES
@@ -85,6 +85,7 @@ def run_replay(job: Job, *, event: str = "", rule: str = "", since: str = "", dr
     """
     for table in (*SILVER.values(), QUARANTINE, DUPLICATES):
         job.lake.ensure(table)
+    require_current_identities(job.lake, SILVER.values())
     rows = open_records(job, event, rule, since)
     validated, good, still_bad = 0, 0, dict[str, int]()
     for kind in EVENTS.values():

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 FLUSH_INTERVAL_SECONDS = 60.0
 """How often a continuous job moves its pending metrics into the table."""
 
+_NEEDED = {*TABLE.key, "rows_in", "error", "started_at", "ended_at"}
+
 Row = dict[str, Any]
 """A row of the table as JSON has it: instants and days are text."""
 
@@ -98,7 +100,8 @@ def _row(line: str) -> Row | None:
         row = json.loads(line)
     except ValueError:
         return None
-    return row if isinstance(row, dict) and set(TABLE.column_names) <= row.keys() else None
+    # A line of an older release lacks the columns that are new.
+    return {**dict.fromkeys(TABLE.column_names), **row} if isinstance(row, dict) and row.keys() >= _NEEDED else None
 
 
 def streams_with_metrics(folder: Path) -> list[str]:
@@ -180,7 +183,9 @@ class MetricsRecorder:
         from deltalake import DeltaTable
 
         lake = self._job.lake
-        if not DeltaTable.is_deltatable(lake.path(TABLE)):
+        is_there = DeltaTable.is_deltatable(lake.path(TABLE))
+        stored = {field.name for field in DeltaTable(lake.path(TABLE)).schema().fields} if is_there else set()
+        if not stored >= set(TABLE.column_names):
             lake.ensure(TABLE)
         try:
             writer = WriterLock(self._job.settings.locks / "tables", TABLE.name)
@@ -243,6 +248,7 @@ def batch_metrics(stream: Stream, batch: Mapping[str, Any]) -> Row:
     return {
         "rows_in": rows,
         "rows_out": stream.rows_written(batch["batchId"], rows),
+        "engine": stream.engine(batch["batchId"]) if rows else None,
         "bytes_in": sum(sizes) if sizes else None,
         "rows_per_second": rows / duration if duration else None,
         "offsets_behind": sum(filter(None, behind)) if behind and None not in behind else None,

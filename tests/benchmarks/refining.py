@@ -1,10 +1,11 @@
-"""Rows a second from bronze to silver, clean and with a tenth of them broken, in one run.
+"""Rows a second from bronze to silver, by Spark and in process, clean and with a tenth of them broken; and one batch.
 
-Run: .venv/bin/python tests/benchmarks/refining.py [ROWS]
+Run: .venv/bin/python -m tests.benchmarks.refining [ROWS]
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import tempfile
 import time
@@ -12,11 +13,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from bronze.raw_events import BRONZE
+from bronze.raw_events import BRONZE, COORDINATE_NAMES
 from lakehouse.storage import Lake
-from pipelines.runtime.job import open_job
+from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.settings import load_settings
-from pipelines.silver_writer import write_silver_batch
+from pipelines.silver_writer import write_silver_batch, write_silver_batch_in_process
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER, validate_records
@@ -53,32 +54,44 @@ def fill(lake: Lake, start: int, rows: int, bad: float) -> None:
     lake.append(BRONZE[EVENT], frame)
 
 
+SMALL = 2_000
+"""Rows of a small batch."""
+
+
+def refine(job: Job, start: int, *, in_process: bool) -> tuple[int, float]:
+    """Write what bronze holds from an offset on into silver; the number of rows and the seconds."""
+    records = job.lake.read(BRONZE[EVENT]).where(f"offset >= {start}")
+    began = time.monotonic()
+    if in_process:
+        read = records.select(*COORDINATE_NAMES, "arrived_at", "value").toArrow()
+        counts = write_silver_batch_in_process(job.local_lake, EVENTS[EVENT], read)
+    else:
+        counts = write_silver_batch(job.lake, EVENTS[EVENT], validate_records(EVENTS[EVENT])(records))
+    return counts.received, time.monotonic() - began
+
+
 def main(rows: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        job = open_job("benchmark", load_settings(lake=f"{folder}/lake", state=Path(folder) / "state"))
-        for table in (BRONZE[EVENT], SILVER[EVENT], QUARANTINE, DUPLICATES):
-            job.lake.ensure(table)
-        validate = validate_records(EVENTS[EVENT])
-        start = 0
-        clean = 0.0
-        for name, share in (
-            ("warm-up", 0.1),
-            ("warm-up", 0.0),
-            ("clean", 0.0),
-            ("10 % bad", 0.1),
-            ("clean", 0.0),
-            ("10 % bad", 0.1),
-        ):
-            fill(job.lake, start, rows, share)
-            records = job.lake.read(BRONZE[EVENT]).where(f"offset >= {start}")
-            began = time.monotonic()
-            counts = write_silver_batch(job.lake, EVENTS[EVENT], validate(records))
-            rate = counts.received / (time.monotonic() - began)
-            clean = rate if name == "clean" else clean
-            ratio = f", {rate / clean:.2f} of clean" if name == "10 % bad" else ""
-            print(f"{name:10} {rate:10,.0f} rows/s{ratio}  (silver holds {start + rows:,} records' worth)")
-            start += rows
-        job.spark.stop()
+    for engine in ("spark", "in process"):
+        with tempfile.TemporaryDirectory() as folder:
+            job = open_job("benchmark", load_settings(lake=f"{folder}/lake", state=Path(folder) / "state"))
+            for table in (BRONZE[EVENT], SILVER[EVENT], QUARANTINE, DUPLICATES):
+                job.lake.ensure(table)
+            start = 0
+            rounds = (("warm-up", 0.1), ("warm-up", 0.0), *(("clean", 0.0), ("10 % bad", 0.1)) * 2)
+            for name, share in rounds:
+                fill(job.lake, start, rows, share)
+                count, seconds = refine(job, start, in_process=engine == "in process")
+                print(
+                    f"{engine:10} {name:10} {count / seconds:10,.0f} rows/s (bronze holds {start + rows:,})", flush=True
+                )
+                start += rows
+            took = []
+            for _ in range(7):
+                fill(job.lake, start, SMALL, 0.02)
+                took.append(refine(job, start, in_process=engine == "in process")[1])
+                start += SMALL
+            print(f"{engine:10} a batch of {SMALL:,}: {statistics.median(took) * 1_000:,.0f} ms", flush=True)
+    job.spark.stop()
 
 
 if __name__ == "__main__":

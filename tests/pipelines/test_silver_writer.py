@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 import random
+import shutil
 from datetime import timedelta
 
 import pytest
 
 from bronze.raw_events import BRONZE
-from pipelines.silver_writer import BatchCounts, write_silver_batch
+from gold.pipeline_metrics import TABLE as PIPELINE_METRICS
+from lakehouse.engines.local_lake import LocalLake
+from lakehouse.errors import DataError
+from pipelines.rebuild import Layer, run_rebuild
+from pipelines.runtime.job import Job
+from pipelines.silver_writer import BatchCounts, write_silver_batch, write_silver_batch_in_process
+from producers.contract.identity import IDENTITY_VERSION
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
-from silver.events import SILVER, validate_records
+from silver.events import IDENTITY_PROPERTY, SILVER, validate_records
 from silver.quarantine import QUARANTINE
-from tests.support.records import NOON, bronze_rows, record, rows, value
+from tests.support.records import NOON, bronze_rows, land, record, refine_only, rows, value
 
 pytestmark = pytest.mark.spark
 
 COORDINATES = ("topic", "topic_id", "partition", "offset")
 
 
-@pytest.fixture
-def silver(tables):
-    return tables
+class Writer:
+    """Writes silver by one of the two engines, for tables that both can write."""
+
+    def __init__(self, tables, locks, engine):
+        self.spark_lake = tables
+        self.local = LocalLake(tables.root, locks) if engine == "in process" else None
+
+    def __getattr__(self, name):
+        return getattr(self.spark_lake, name)
+
+
+@pytest.fixture(params=["spark", "in process"])
+def silver(tables, settings, request):
+    return Writer(tables, settings.locks, request.param)
 
 
 def write(lake, records, event="page_views"):
-    return write_silver_batch(lake, EVENTS[event], validate_records(EVENTS[event])(bronze_rows(lake, event, records)))
+    frame = bronze_rows(lake, event, records)
+    if lake.local is None:
+        return write_silver_batch(lake.spark_lake, EVENTS[event], validate_records(EVENTS[event])(frame))
+    return write_silver_batch_in_process(lake.local, EVENTS[event], frame.toArrow())
 
 
 def stored(lake, event="page_views"):
@@ -71,25 +92,36 @@ def test_a_batch_written_again_changes_nothing(silver):
 
 
 def test_the_first_arrival_stays_even_if_written_last(silver):
-    late = record("page_views", 0, value("page_views", event_id="e", price=2), partition=1, arrived_at=NOON)
+    late = record("page_views", 0, value("page_views", event_id="e", price=1), partition=1, arrived_at=NOON)
     twins = [
-        record("page_views", n, value("page_views", event_id="e", price=1), arrived_at=NOON + timedelta(hours=n + 1))
+        record(
+            "page_views", n, value("page_views", event_id="e", price="1.0"), arrived_at=NOON + timedelta(hours=n + 1)
+        )
         for n in range(3)
     ]
     write(silver, twins)
     write(silver, [late])
     assert stored(silver) == as_declared(silver, [late, *twins])
-    assert rows(silver.read(SILVER["page_views"]), "price") == [(2.0,)]
+    assert rows(silver.read(SILVER["page_views"]), "partition", "price") == [(1, 1.0)]
     write(silver, [late])
     write(silver, twins)
     assert stored(silver) == as_declared(silver, [late, *twins])
 
 
-def test_the_same_event_id_is_the_same_event_on_any_day(silver):
-    write(silver, [record("page_views", 0, value("page_views", event_id=7, timestamp="2026-01-01T00:00:00Z"))])
-    write(silver, [record("page_views", 1, value("page_views", event_id="7"))])
-    assert silver.read(SILVER["page_views"]).count() == 1
-    assert silver.read(DUPLICATES).count() == 1
+def test_an_event_id_tells_apart_and_never_merges(silver):
+    events = [
+        value("page_views", event_id=7),
+        value("page_views", event_id="7"),
+        value("page_views", event_id=8),
+        value("page_views", event_id="7", user_id="a stranger with the same counter"),
+        value("page_views", event_id="7", timestamp="2026-01-01T00:00:00Z"),
+        value("page_views", event_id="00000000-0000-0000-0000-000000000000"),
+        value("page_views", event_id="null"),
+    ]
+    for number, event in enumerate(events):
+        write(silver, [record("page_views", number, event)])
+    assert rows(silver.read(SILVER["page_views"]), "offset") == [(0,), (2,), (3,), (4,), (5,)]
+    assert rows(silver.read(DUPLICATES), "offset", "kept_offset") == [(1, 0), (6, 5)]
 
 
 def test_different_events_at_one_instant_both_stay(silver):
@@ -103,14 +135,15 @@ def test_a_batch_again_finishes_what_a_crash_before_a_write_left(silver, before,
     records = [record("page_views", n, value("page_views", price=n % 3 - 1)) for n in range(8)]
     records.append(record("page_views", 9, value("page_views", price=1), partition=1, arrived_at=NOON))
     write(silver, records[2:4])
-    append = type(silver).append
+    engine = type(silver.local or silver.spark_lake)
+    append = engine.append
 
-    def crash(lake, table, frame):
+    def crash(lake, table, rows):
         if table.name == before:
             raise RuntimeError("crash")
-        append(lake, table, frame)
+        return append(lake, table, rows)
 
-    monkeypatch.setattr(type(silver), "append", crash)
+    monkeypatch.setattr(engine, "append", crash)
     with pytest.raises(RuntimeError, match="crash"):
         write(silver, records)
     monkeypatch.undo()
@@ -125,7 +158,7 @@ def test_any_batching_gives_what_the_declarations_build(silver, seed):
     for offset in range(40):
         body = value(
             "page_views",
-            event_id=chance.choice([..., ..., "e1", "e2", 3]),
+            event_id=chance.choice([..., ..., "e1", "n/a", 3]),
             price=chance.choice([1, 1.0, -1, "1.00", None, 2]),
             timestamp=chance.choice(["2026-10-15T10:00:00Z", "2026-10-15T12:00:00+02:00", "2026-10-14 10:00:00"]),
             user_id=chance.choice(["u1", "u1", "u2", None]),
@@ -140,3 +173,40 @@ def test_any_batching_gives_what_the_declarations_build(silver, seed):
         if chance.random() < 0.3:
             write(silver, batch)
     assert stored(silver) == as_declared(silver, records)
+
+
+def test_silver_of_an_older_contract_is_refused_until_rebuilt(job, tables):
+    table = SILVER["clicks"]
+    land(tables, "clicks", [record("clicks", n, value("clicks", event_id="e", x_coord=n)) for n in range(2)])
+    assert refine_only(job, "clicks") == [0, 1]
+    tables.set_property(table, IDENTITY_PROPERTY, "1")
+    land(tables, "clicks", [record("clicks", 2, value("clicks", event_id="e", x_coord=2))])
+    with pytest.raises(DataError, match=r"silver\.clicks were told apart by their event_id alone"):
+        refine_only(job, "clicks")
+    assert tables.read(table).count() == 2
+    run_rebuild(job, Layer.silver)
+    assert refine_only(job, "clicks") == [0, 1, 2]
+
+
+def test_silver_without_event_ids_is_taken_on(job, tables):
+    table = SILVER["clicks"]
+    land(tables, "clicks", [record("clicks", 0, value("clicks"))])
+    refine_only(job, "clicks")
+    tables.set_property(table, IDENTITY_PROPERTY, "1")
+    land(tables, "clicks", [record("clicks", 1, value("clicks"))])
+    assert refine_only(job, "clicks") == [0]
+    assert tables.property(table, IDENTITY_PROPERTY) == str(IDENTITY_VERSION)
+
+
+@pytest.mark.parametrize("rows_in_process", [0, 1])
+def test_the_stream_writes_by_the_engine_that_is_set(spark, settings, no_rows, rows_in_process):
+    shutil.copytree(no_rows, settings.lake_root)
+    engines = settings.engines.model_copy(update={"in_process_rows": rows_in_process})
+    job = Job(settings.model_copy(update={"engines": engines}), spark)
+    bodies = [value("clicks"), b"no JSON", value("clicks"), value("clicks", x_coord=1)]
+    land(job.lake, "clicks", [record("clicks", n, body) for n, body in enumerate(bodies)])
+    assert refine_only(job, "clicks") == [0, 3]
+    assert rows(job.lake.read(DUPLICATES), "offset", "kept_offset") == [(2, 0)]
+    assert rows(job.lake.read(QUARANTINE), "offset", "rules") == [(1, ["json_invalid"])]
+    found = rows(job.lake.read(PIPELINE_METRICS).where("rows_in > 0"), "stream", "rows_in", "rows_out", "engine")
+    assert found == [("silver.clicks", 4, 2, "in process" if rows_in_process else "spark")]

@@ -36,6 +36,7 @@ TABLE = Table(
     ),
     key=("thing", "kind"),
     sort_by=("seen_on",),
+    rows_per_file=4,
 )
 
 SCHEMA = pa.schema(
@@ -75,13 +76,13 @@ def make(root, table=TABLE, **configuration) -> None:
 def odd(request, tmp_path):
     root = tmp_path / request.param
     make(root)
-    return LocalLake(str(root), tmp_path / "locks", rows_per_file=4)
+    return LocalLake(str(root), tmp_path / "locks")
 
 
 @pytest.fixture
 def local(tmp_path):
     make(tmp_path / "lake")
-    return LocalLake(str(tmp_path / "lake"), tmp_path / "locks", rows_per_file=4)
+    return LocalLake(str(tmp_path / "lake"), tmp_path / "locks")
 
 
 def stored(lake):

@@ -23,5 +23,21 @@ def test_a_day_with_too_many_bad_records_fails(job, tables, gold_of):
     assert run_aggregate(job)[STREAM].rows == 0
     found = {(day.event, day.received, day.kept, day.quarantined, day.verdict) for day in quality.run_quality(job)}
     assert found == {("clicks", 4, 1, 3, "fail"), ("page_views", 1, 1, 0, "ok")}
+    assert rows(tables.read(QUALITY).where("rule = 'all'"), "event", "event_id_reused") == [
+        ("clicks", 0),
+        ("page_views", 0),
+    ]
     rules = tables.read(QUALITY).where("rule != 'all'")
     assert rows(rules, "event", "rule", "received", "quarantined") == [("clicks", "price_negative", 4, 3)]
+
+
+def test_strangers_under_one_event_id_are_counted(job, tables, gold_of):
+    gold_of(QUALITY)
+    bodies = [value("clicks", event_id="1", user_id=user) for user in ("u1", "u2", "u3")]
+    bodies += [value("clicks", event_id="2"), value("clicks"), value("clicks", event_id="n/a", user_id="u4")]
+    for number, body in enumerate(bodies):  # over several batches
+        land(tables, "clicks", [record("clicks", number, body)])
+        run_refine(job)
+        run_aggregate(job)
+    found = tables.read(QUALITY)
+    assert rows(found, "rule", "received", "kept", "event_id_reused") == [("all", 6, 6, 3)]

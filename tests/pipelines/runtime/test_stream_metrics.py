@@ -203,6 +203,13 @@ def test_a_failure_keeps_its_hint_until_a_run_succeeds(job, tmp_path):
     assert version(job) == 2
 
 
+def test_a_line_of_an_older_release_counts(tmp_path):
+    row = dict.fromkeys(TABLE.column_names, 1) | {"error": None}
+    del row["engine"]
+    (tmp_path / "bronze.clicks.jsonl").write_text(json.dumps(row))
+    assert PendingMetrics(tmp_path, "bronze.clicks").rows() == [row | {"engine": None}]
+
+
 def test_the_line_that_a_full_disk_cut_short_spoils_no_other(tmp_path):
     lines = PendingMetrics(tmp_path, "gold")
     row = dict.fromkeys(TABLE.column_names, 1) | {"error": None}
