@@ -78,6 +78,7 @@ def test_a_batch_is_recorded_in_figures():
     assert batch_metrics(stream, report(3)) == {
         "rows_in": 10,
         "rows_out": 9,
+        "engine": "spark",
         "bytes_in": 640,
         "rows_per_second": 5.0,
         "offsets_behind": 4,
