@@ -1,4 +1,4 @@
--- Written from gold.data_quality; do not edit. Sources: 5c404b94ff29a67d
+-- Written from gold.data_quality; do not edit. Sources: 7917d8215f5d046f
 SELECT
   CAST("event" AS TEXT) AS "event",
   CAST("rule" AS TEXT) AS "rule",
@@ -6,6 +6,7 @@ SELECT
   CAST("kept" AS BIGINT) AS "kept",
   CAST("quarantined" AS BIGINT) AS "quarantined",
   CAST("duplicates" AS BIGINT) AS "duplicates",
+  CAST("event_id_reused" AS BIGINT) AS "event_id_reused",
   CAST("quarantined_share" AS DOUBLE) AS "quarantined_share",
   CAST("arrived_on" AS DATE) AS "arrived_on"
 FROM (
@@ -249,6 +250,116 @@ FROM (
     SELECT
       CAST("arrived_at" AS DATE) AS "arrived_on",
       "topic" AS "event",
+      "event_id"
+    FROM "step_1"
+    WHERE
+      NOT "event_id" IS NULL
+  ), "step_26" AS (
+    SELECT
+      CAST("arrived_at" AS DATE) AS "arrived_on",
+      "topic" AS "event",
+      "event_id"
+    FROM "step_3"
+    WHERE
+      NOT "event_id" IS NULL
+  ), "step_27" AS (
+    SELECT
+      "arrived_on",
+      "event",
+      "event_id"
+    FROM "step_26"
+  ), "step_28" AS (
+    SELECT
+      "arrived_on",
+      "event",
+      "event_id"
+    FROM "step_27"
+  ), "step_29" AS (
+    SELECT
+      "arrived_on",
+      "event",
+      "event_id"
+    FROM "step_25"
+    UNION ALL
+    SELECT
+      "arrived_on",
+      "event",
+      "event_id"
+    FROM "step_28"
+  ), "step_30" AS (
+    SELECT
+      CAST("arrived_at" AS DATE) AS "arrived_on",
+      "topic" AS "event",
+      "event_id"
+    FROM "step_8"
+    WHERE
+      NOT "event_id" IS NULL
+  ), "step_31" AS (
+    SELECT
+      "arrived_on",
+      "event",
+      "event_id"
+    FROM "step_30"
+  ), "step_32" AS (
+    SELECT
+      "arrived_on",
+      "event",
+      "event_id"
+    FROM "step_31"
+  ), "step_33" AS (
+    SELECT
+      "arrived_on",
+      "event",
+      "event_id"
+    FROM "step_29"
+    UNION ALL
+    SELECT
+      "arrived_on",
+      "event",
+      "event_id"
+    FROM "step_32"
+  ), "step_34" AS (
+    SELECT
+      "arrived_on",
+      "event",
+      "event_id",
+      COUNT(*) AS "sharing"
+    FROM "step_33"
+    GROUP BY
+      "arrived_on",
+      "event",
+      "event_id"
+  ), "step_35" AS (
+    SELECT
+      "arrived_on",
+      "event",
+      SUM("sharing") AS "event_id_reused"
+    FROM "step_34"
+    WHERE
+      "sharing" > 1
+    GROUP BY
+      "arrived_on",
+      "event"
+  ), "step_36" AS (
+    SELECT
+      "step_24"."arrived_on",
+      "step_24"."event",
+      "step_24"."received",
+      "step_24"."kept",
+      "step_24"."quarantined",
+      "step_24"."duplicates",
+      "step_24"."rule",
+      COALESCE("step_35"."event_id_reused", CAST(0 AS BIGINT)) AS "event_id_reused"
+    FROM "step_24"
+    LEFT OUTER JOIN "step_35"
+      ON (
+        "step_24"."arrived_on" = "step_35"."arrived_on"
+        AND "step_24"."event" = "step_35"."event"
+      )
+  ), "step_37" AS (
+    SELECT
+      CAST("arrived_at" AS DATE) AS "arrived_on",
+      "topic" AS "event",
       UNNEST(
         CASE
           WHEN COALESCE(ARRAY_POSITION("rules", NULL), 0) > 0
@@ -263,45 +374,46 @@ FROM (
     FROM "step_13"
     WHERE
       "status" <> 'replayed'
-  ), "step_26" AS (
+  ), "step_38" AS (
     SELECT
       "arrived_on",
       "event",
       "rule"
-    FROM "step_25"
-  ), "step_27" AS (
+    FROM "step_37"
+  ), "step_39" AS (
     SELECT
       "arrived_on",
       "event",
       "rule",
       COUNT(*) AS "_quarantined"
-    FROM "step_26"
+    FROM "step_38"
     GROUP BY
       "arrived_on",
       "event",
       "rule"
-  ), "step_28" AS (
+  ), "step_40" AS (
     SELECT
       "arrived_on",
       "event",
       "received"
     FROM "step_23"
-  ), "step_29" AS (
+  ), "step_41" AS (
     SELECT
-      "step_27"."arrived_on",
-      "step_27"."event",
-      "step_27"."rule",
-      "step_28"."received",
+      "step_39"."arrived_on",
+      "step_39"."event",
+      "step_39"."rule",
+      "step_40"."received",
       CAST(NULL AS BIGINT) AS "kept",
-      "step_27"."_quarantined" AS "quarantined",
-      CAST(NULL AS BIGINT) AS "duplicates"
-    FROM "step_27"
-    INNER JOIN "step_28"
+      "step_39"."_quarantined" AS "quarantined",
+      CAST(NULL AS BIGINT) AS "duplicates",
+      CAST(NULL AS BIGINT) AS "event_id_reused"
+    FROM "step_39"
+    INNER JOIN "step_40"
       ON (
-        "step_27"."arrived_on" = "step_28"."arrived_on"
-        AND "step_27"."event" = "step_28"."event"
+        "step_39"."arrived_on" = "step_40"."arrived_on"
+        AND "step_39"."event" = "step_40"."event"
       )
-  ), "step_30" AS (
+  ), "step_42" AS (
     SELECT
       "arrived_on",
       "event",
@@ -309,9 +421,10 @@ FROM (
       "received",
       "kept",
       "quarantined",
-      "duplicates"
-    FROM "step_29"
-  ), "step_31" AS (
+      "duplicates",
+      "event_id_reused"
+    FROM "step_41"
+  ), "step_43" AS (
     SELECT
       "arrived_on",
       "event",
@@ -319,9 +432,10 @@ FROM (
       "kept",
       "quarantined",
       "duplicates",
-      "rule"
-    FROM "step_30"
-  ), "step_32" AS (
+      "rule",
+      "event_id_reused"
+    FROM "step_42"
+  ), "step_44" AS (
     SELECT
       "arrived_on",
       "event",
@@ -329,8 +443,9 @@ FROM (
       "kept",
       "quarantined",
       "duplicates",
-      "rule"
-    FROM "step_24"
+      "rule",
+      "event_id_reused"
+    FROM "step_36"
     UNION ALL
     SELECT
       "arrived_on",
@@ -339,8 +454,9 @@ FROM (
       "kept",
       "quarantined",
       "duplicates",
-      "rule"
-    FROM "step_31"
+      "rule",
+      "event_id_reused"
+    FROM "step_43"
   )
   SELECT
     "arrived_on" AS "arrived_on",
@@ -350,8 +466,9 @@ FROM (
     "quarantined",
     "duplicates",
     "rule" AS "rule",
+    "event_id_reused" AS "event_id_reused",
     (
       "quarantined" / "received"
     ) AS "quarantined_share"
-  FROM "step_32"
+  FROM "step_44"
 )
