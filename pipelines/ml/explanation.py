@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.table import Column
-from pipelines.ml.model import NONE, OTHER
+from pipelines.ml.decision_tree import NONE
+from pipelines.ml.model import OTHER
 from pipelines.ml.prediction import is_leaf, model_inputs, root_of, tree_of
 from pipelines.ml.targets import PredictionTarget
 

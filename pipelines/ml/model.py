@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.table import Column
+from pipelines.ml.decision_tree import NONE, UNKNOWN
 from pipelines.ml.targets import PredictionTarget
 from pipelines.runtime.settings import ModelSettings
 
@@ -13,11 +14,8 @@ if TYPE_CHECKING:
     from pyspark.ml import PipelineModel, Transformer
     from pyspark.sql import DataFrame
 
-UNKNOWN = -1.0
-"""The value that stands for an unknown number. No known number is negative, so a tree can tell it apart."""
-
-NONE, OTHER = "__none", "__unknown"
-"""The categories of a text that is null, and of a text that is not frequent."""
+OTHER = "__unknown"
+"""The category of a text that is not frequent."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,9 @@ class Encoding:
         """The stages that give a tree its vector: numbers as they are, texts as categories."""
         from pyspark.ml.feature import SQLTransformer, VectorAssembler
 
-        known = [f"coalesce({_number(column)}, {UNKNOWN}D) AS `number_{column.name}`" for column in self.target.numbers]
+        numbers, texts = ([one.name for one in columns] for columns in (self.target.numbers, self.target.texts))
         return [
-            SQLTransformer(statement=_select([*known, *self._texts()])),
+            SQLTransformer(statement=tree_columns_sql(numbers, texts)),
             *self._indexers(),
             VectorAssembler(
                 inputCols=[
@@ -67,12 +65,11 @@ class Encoding:
         """
         from pyspark.ml.feature import OneHotEncoder, SQLTransformer, VectorAssembler
 
-        known = [f"log1p(coalesce({_number(column)}, 0D)) AS `number_{column.name}`" for column in self.target.numbers]
-        known += [
-            f"CAST({_number(column)} IS NULL AS DOUBLE) AS `missing_{column.name}`" for column in self.target.numbers
-        ]
+        numbers = [column.name for column in self.target.numbers]
+        known = [f"log1p(coalesce({_number(name)}, 0D)) AS `number_{name}`" for name in numbers]
+        known += [f"CAST({_number(name)} IS NULL AS DOUBLE) AS `missing_{name}`" for name in numbers]
         return [
-            SQLTransformer(statement=_select([*known, *self._texts()])),
+            SQLTransformer(statement=_select([*known, *_texts(one.name for one in self.target.texts)])),
             *self._indexers(),
             OneHotEncoder(
                 inputCols=[f"index_{one.name}" for one in self.target.texts],
@@ -90,9 +87,6 @@ class Encoding:
             ),
         ]
 
-    def _texts(self) -> list[str]:
-        return [f"coalesce(`{one.name}`, '{NONE}') AS `text_{one.name}`" for one in self.target.texts]
-
     def _indexers(self) -> list[Transformer]:
         from pyspark.ml.feature import StringIndexerModel
 
@@ -103,9 +97,21 @@ class Encoding:
         ]
 
 
-def _number(column: Column) -> str:
+def tree_columns_sql(numbers: Iterable[str], texts: Iterable[str]) -> str:
+    """The SQL that gives a tree its columns: no number is null or NaN, and no text null.
+
+    No known number is negative, so a tree can tell an unknown one apart.
+    """
+    return _select([*(f"coalesce({_number(name)}, {UNKNOWN}D) AS `number_{name}`" for name in numbers), *_texts(texts)])
+
+
+def _texts(names: Iterable[str]) -> list[str]:
+    return [f"coalesce(`{name}`, '{NONE}') AS `text_{name}`" for name in names]
+
+
+def _number(name: str) -> str:
     """SQL for the input as a number; null where it is null, or NaN, which is pandas' null."""
-    return f"nanvl(CAST(`{column.name}` AS DOUBLE), CAST(NULL AS DOUBLE))"
+    return f"nanvl(CAST(`{name}` AS DOUBLE), CAST(NULL AS DOUBLE))"
 
 
 def _select(expressions: list[str]) -> str:
