@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from importlib.metadata import version as installed
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,6 @@ from pipelines.runtime.console import err
 from pipelines.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pyspark.ml import PipelineModel
 
     from pipelines.ml.training_record import TrainingRecord
@@ -163,15 +162,12 @@ class Registry:
             if noted is None or noted[0] != version:
                 raise
             source = str(noted[1])
-        other = "`clickstream models rollback`" if REPLACED in version.tags else "`clickstream train`"
-        hint = f"Restore them from a backup, or make another version live: {other} or `clickstream models promote`."
-        named = f"version {version.number} of {self.model}"
         if store.is_local(source) and not store.path_of(source).is_dir():
-            raise ModelFilesError(f"The files of {named} are gone: there is no {store.path_of(source)}.", hint)
+            raise files_are_gone(self.model, version, store.path_of(source))
         try:
             model: PipelineModel = self._mlflow.spark.load_model(source, dfs_tmpdir=self._scratch())
         except Exception as error:
-            raise OutsideError(f"The files of {named} cannot be loaded: {_first_line(error)}.", hint) from error
+            raise files_are_damaged(self.model, version, error) from error
         return model
 
     def _source(self, version: Version) -> str:
@@ -192,14 +188,7 @@ class Registry:
             for name, figure in record.figures:
                 self._mlflow.log_figure(figure, name)
             self._mlflow.log_input(self._dataset(record), context="training")
-            self._mlflow.spark.log_model(
-                record.model,
-                artifact_path=_FOLDER,
-                dfs_tmpdir=self._scratch(),
-                signature=_signature(self.target),
-                input_example=_example(self.target),
-                pip_requirements=[f"{name}=={installed(name)}" for name in ("mlflow", "numpy", "pandas", "pyspark")],
-            )
+            self._log_model(record, run.info.run_id)
             source = f"{run.info.artifact_uri}/{_FOLDER}"
             self._ensure_registered_model()
             tags = {**record.tags, "threshold": repr(record.evaluation.threshold)}
@@ -278,6 +267,25 @@ class Registry:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
+    def _log_model(self, record: TrainingRecord, run_id: str) -> None:
+        """Logs the model in both of its flavors: mlflow.spark.log_model has but one."""
+        from pipelines.ml.model_package import save_package
+
+        with TemporaryDirectory(prefix="model-") as folder:
+            package = Path(folder) / _FOLDER
+            described = save_package(
+                self._mlflow,
+                package,
+                record.model,
+                self.target,
+                threshold=record.evaluation.threshold,
+                example=record.example,
+                run_id=run_id,
+                scratch=self._scratch(),
+            )
+            self._mlflow.log_artifacts(str(package), _FOLDER)
+        self._client._record_logged_model(run_id, described)  # noqa: SLF001 - as mlflow.spark.log_model does
+
     def _dataset(self, record: TrainingRecord) -> Any:
         from mlflow.data.delta_dataset_source import DeltaDatasetSource
         from mlflow.data.meta_dataset import MetaDataset
@@ -311,6 +319,26 @@ class Registry:
                 f"The MLflow store in {self._settings.mlflow_home} failed: {_first_line(error)}.",
                 "Check that the disk has room and the folder can be written, then run it again.",
             ) from error
+
+
+def files_are_gone(model: str, version: Version, folder: Path) -> ModelFilesError:
+    """The error for a version whose files are not where they should be."""
+    return ModelFilesError(
+        f"The files of version {version.number} of {model} are gone: there is no {folder}.", _files_hint(version)
+    )
+
+
+def files_are_damaged(model: str, version: Version, error: Exception) -> OutsideError:
+    """The error for a version whose files are there and cannot be read."""
+    return OutsideError(
+        f"The files of version {version.number} of {model} cannot be loaded: {_first_line(error)}.",
+        _files_hint(version),
+    )
+
+
+def _files_hint(version: Version) -> str:
+    other = "`clickstream models rollback`" if REPLACED in version.tags else "`clickstream train`"
+    return f"Restore them from a backup, or make another version live: {other} or `clickstream models promote`."
 
 
 def open_registry(settings: Settings, target: PredictionTarget = IN_SESSION) -> Registry:
@@ -350,25 +378,6 @@ def _quiet_mlflow() -> Any:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return mlflow
-
-
-def _signature(target: PredictionTarget) -> Any:
-    """Raw gold columns in, 0 or 1 out: no vector that only Spark could make."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    kinds = {"INT": "long", "DOUBLE": "double", "STRING": "string"}
-    return ModelSignature(
-        Schema([ColSpec(kinds[one.type], one.name) for one in target.inputs]), Schema([ColSpec("double")])
-    )
-
-
-def _example(target: PredictionTarget) -> pd.DataFrame:
-    """A made-up session after one page."""
-    import pandas as pd
-
-    values = {"INT": 1, "DOUBLE": 1.0, "STRING": "other"}
-    return pd.DataFrame([{one.name: values[one.type] for one in target.inputs}])
 
 
 def _first_line(error: BaseException) -> str:

@@ -23,6 +23,7 @@ from pipelines.ml.training_data import TrainingData
 from pipelines.runtime.settings import ModelSettings
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
     from pyspark.ml import PipelineModel
 
@@ -39,7 +40,7 @@ _MAX_PROFILED_ROWS = 20_000
 class TrainingRecord:
     """A trained model with its data and its evaluation, and what MLflow keeps of them.
 
-    ``texts`` and ``figures`` go by their file names.
+    ``example`` is a row of inputs of a real session. ``texts`` and ``figures`` go by their file names.
     """
 
     model: PipelineModel
@@ -51,6 +52,7 @@ class TrainingRecord:
     rules: str
     params: Mapping[str, Any]
     tags: Mapping[str, str]
+    example: pd.DataFrame
     texts: Mapping[str, str]
     figures: Sequence[tuple[str, Figure]]
 
@@ -95,7 +97,8 @@ def record_training(
     target = data.target
     tree = describe_tree(model, target)
     shares, text = importances(model, target), rules(tree, target)
-    profiled = {"columns": _profile(model, data), "importances": shares}
+    sample = _sample(model, data)
+    profiled = {"columns": profile(sample, [*target.inputs, PROBABILITY]), "importances": shares}
     predictions = evaluation.predictions
     return TrainingRecord(
         model=model,
@@ -114,6 +117,7 @@ def record_training(
             "test_from": data.periods.texts()[1],
             "average_precision": f"{evaluation.metrics['average_precision']:.6f}",
         },
+        example=sample[[column.name for column in target.inputs]].head(1),
         texts={
             RULES: text,
             IMPORTANCES: _importances_csv(shares),
@@ -152,12 +156,12 @@ def _params(
     }
 
 
-def _profile(model: PipelineModel, data: TrainingData) -> dict[str, Any]:
-    """The distributions of the inputs and the scores of training rows; of a sample of them, by their hash."""
+def _sample(model: PipelineModel, data: TrainingData) -> pd.DataFrame:
+    """Training rows with their scores: a sample of them, by their hash."""
     from pyspark.sql import functions as F
 
     rows = with_probability(model, data.part(TRAIN)).orderBy(F.xxhash64(*EXAMPLES.key)).limit(_MAX_PROFILED_ROWS)
-    return profile(rows.toPandas(), [*data.target.inputs, PROBABILITY])
+    return rows.toPandas()
 
 
 def _importances_csv(shares: Mapping[str, float]) -> str:

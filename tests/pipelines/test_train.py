@@ -13,7 +13,8 @@ import pytest
 from gold.shared.features import NUMBERS
 from gold.training_examples import TABLE
 from lakehouse.errors import DataError
-from pipelines.ml.prediction import with_probability
+from pipelines.ml.model_package import load_tree, model_folder
+from pipelines.ml.prediction import leaf_paths, predict_with_path, with_probability
 from pipelines.ml.registry import ANSWERS, Registry, open_registry
 from pipelines.ml.store import tracking_uri
 from pipelines.ml.targets import IN_SESSION, TARGETS
@@ -141,25 +142,72 @@ def test_the_same_seed_gives_the_same_tree_which_is_no_champion(trained):
     assert float(challenger.tags["decided_difference_low"]) == 0
 
 
-def test_a_new_process_predicts_the_same(trained, tmp_path):
+SERVE = """
+import json, sys, time
+import mlflow, pandas
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("models:/purchase_in_session@champion")
+rows = pandas.read_parquet(sys.argv[2])
+model.predict(rows)
+began = time.perf_counter()
+found = model.predict(rows)
+seconds = time.perf_counter() - began
+example = model.predict(model.input_example)
+optional = [one.name for one in model.metadata.get_input_schema() if not one.required]
+without = model.predict(rows.drop(columns=optional))
+print(json.dumps([found.to_dict("list"), seconds, len(example), optional, len(without)]))
+"""
+
+
+def test_a_process_without_java_predicts_the_same(trained, tmp_path):
     job, result = trained
     registry = open_registry(job.settings)
     rows = job.lake.read(TABLE).orderBy("user_id", "cut").limit(40)
-    own = with_probability(registry.load(registry.live()), rows).orderBy("user_id", "cut").collect()
-    expected = [float(row["probability"] >= result.version.threshold) for row in own]
+    model = registry.load(registry.live())
+    own = predict_with_path(model, leaf_paths(model), IN_SESSION, rows).orderBy("user_id", "cut").collect()
     frame = tmp_path / "rows.parquet"
-    rows.select(*(column.name for column in IN_SESSION.inputs)).toPandas().to_parquet(frame)
-    script = tmp_path / "predict.py"  # not `python -c`: PySpark takes that for a doctest, and ends it
-    script.write_text(
-        "import json, sys, mlflow, pandas\n"
-        "mlflow.set_tracking_uri(sys.argv[1])\n"
-        "model = mlflow.pyfunc.load_model('models:/purchase_in_session@champion')\n"
-        "print(json.dumps([float(one) for one in model.predict(pandas.read_parquet(sys.argv[2]))]))\n"
-    )
+    inputs = [column.name for column in IN_SESSION.inputs]
+    rows.select(*inputs).toPandas().to_parquet(frame)
+    script = tmp_path / "predict.py"
+    script.write_text(SERVE)
     command = [sys.executable, str(script), tracking_uri(job.settings), str(frame)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert json.loads(done.stdout.splitlines()[-1]) == expected
-    assert 0 < sum(expected) < len(expected)
+    without_java = {"PATH": "", "HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=without_java)
+    found, seconds, example, optional, without = json.loads(done.stdout.splitlines()[-1])
+    assert found["probability"] == [row["probability"] for row in own]
+    assert found["path"] == [row["path"] for row in own]
+    assert set(found["threshold"]) == {result.version.threshold}
+    assert found["prediction"] == [row["probability"] >= result.version.threshold for row in own]
+    assert 0 < sum(found["prediction"]) < len(own)
+    assert seconds < 0.5
+    assert (example, without) == (1, 40)
+    assert set(optional) == {column.name for column in IN_SESSION.inputs if not column.required}
+
+
+def test_a_served_model_answers_json(trained):
+    """What `mlflow models serve` does with a request."""
+    from mlflow.pyfunc import load_model
+    from mlflow.pyfunc.scoring_server import invocations
+
+    job, result = trained
+    model = load_model(str(model_folder(job.settings, result.version)))
+    request = json.dumps({"dataframe_split": json.loads(model.input_example.to_json(orient="split"))})
+    answered = invocations(request, "application/json", model, model.metadata.get_input_schema())
+    assert answered.status == 200
+    (answer,) = json.loads(answered.response)["predictions"]
+    assert set(answer) == {"probability", "prediction", "threshold", "path"}
+
+
+def test_a_version_without_its_tree_as_data_is_read(trained):
+    job, result = trained
+    tree = load_tree(job.settings, IN_SESSION, result.version)
+    file = model_folder(job.settings, result.version) / "tree.json"
+    text = file.read_text()
+    file.unlink()
+    try:
+        assert load_tree(job.settings, IN_SESSION, result.version) == tree
+    finally:
+        file.write_text(text)
 
 
 def test_unknown_categories_and_nulls_get_a_probability(trained):
