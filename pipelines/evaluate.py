@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from rich.table import Table as Grid
@@ -15,7 +16,8 @@ from pipelines.ml.model_version import no_champion
 from pipelines.ml.registry import open_registry
 from pipelines.ml.store import has_store
 from pipelines.ml.targets import IN_SESSION
-from pipelines.query.delta_reader import opened
+from pipelines.ml.version_list import list_versions
+from pipelines.query.delta_reader import open_sql, opened
 from pipelines.runtime.console import call, err, out, print_json
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import Settings, load_settings
@@ -24,16 +26,20 @@ if TYPE_CHECKING:
     from pipelines.ml.outcomes import Outcome
     from pipelines.runtime.job import Job
 
+_OUTCOMES = """
+    SELECT 1 FROM gold.prediction_log AS log JOIN gold.sessions AS session USING (user_id, session_id)
+    WHERE log.model_name = ? AND log.model_version = ? AND session.started_at >= ?::TIMESTAMPTZ
+        AND log.scored_at < session.closes_at AND session.is_closed AND NOT session.is_suspect
+    LIMIT 1
+"""
+
 
 def evaluate(as_json: AsJson = False) -> None:
     """Compare logged predictions with what then happened; fails where the champion is no longer good."""
     began = time.monotonic()
     settings = load_settings()
     check_has_predictions(settings)
-    from pipelines.runtime.job import open_job
-
-    with err.status("evaluate"):
-        outcomes = run_evaluate(open_job("evaluate", settings))
+    outcomes = _evaluated(settings) if may_have_outcomes(settings) else []
     if as_json:
         seconds = round(time.monotonic() - began, 3)
         print_json({"job": "evaluate", "seconds": seconds, "versions": [outcome.document() for outcome in outcomes]})
@@ -42,6 +48,13 @@ def evaluate(as_json: AsJson = False) -> None:
     warnings = [warning for outcome in outcomes for warning in outcome.warnings]
     if warnings:
         raise DataError(" ".join(warnings), "Run `clickstream train`: it learns from the newest sessions.")
+
+
+def _evaluated(settings: Settings) -> list[Outcome]:
+    from pipelines.runtime.job import open_job
+
+    with err.status("evaluate"):
+        return run_evaluate(open_job("evaluate", settings))
 
 
 def _print(outcomes: list[Outcome]) -> None:
@@ -69,6 +82,18 @@ def check_has_predictions(settings: Settings) -> None:
     # A lake elsewhere is Spark's to read: delta-rs may not have the keys to it.
     if "://" not in settings.lake_root and opened(LOG, settings.lake_root) is None:
         raise _nothing_scored()
+
+
+def may_have_outcomes(settings: Settings) -> bool:
+    """Whether a session is closed that a version scored while it was open and has not learnt from.
+
+    It starts no Spark to tell; of a lake that is no folder it says yes.
+    """
+    if "://" in settings.lake_root:
+        return True
+    learnt_until = [(version.number, version.unseen_from) for version in list_versions(settings, IN_SESSION)]
+    with closing(open_sql(settings)) as lake:
+        return any(lake.execute(_OUTCOMES, [IN_SESSION.model, *one]).fetchone() for one in learnt_until)
 
 
 def _nothing_scored() -> DataError:

@@ -6,25 +6,33 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from pyspark.sql.streaming.readwriter import DataStreamWriter
+from typing import TYPE_CHECKING
 
 from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.training_examples import TABLE as EXAMPLES
-from lakehouse.errors import OutsideError
+from lakehouse.engines.local_lake import LocalLake
 from lakehouse.signals import stopping
-from lakehouse.streams import Stream
-from pipelines.ml.model_version import CHAMPION, Version
-from pipelines.ml.registry import Registry, open_registry
-from pipelines.ml.scoring import Scorer
-from pipelines.ml.store import has_store
+from lakehouse.table import Table
+from pipelines.ml.live_model import ChampionFollower, last_champion
+from pipelines.ml.model_version import CHAMPION
+from pipelines.ml.score_stream import FEED, score_continuously
+from pipelines.ml.scorer import Scorer
+from pipelines.ml.scoring import Scored
 from pipelines.ml.targets import IN_SESSION
 from pipelines.runtime.console import call, err, out, print_json
-from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
-from pipelines.runtime.settings import Settings
-from pipelines.runtime.stream_runner import run_streams
+from pipelines.runtime.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.streaming.readwriter import DataStreamWriter
+
+    from lakehouse.streams import Stream
+    from pipelines.runtime.job import Job
+
+TABLES = (EXAMPLES, LOG, PREDICTIONS)
+"""The tables that scoring reads and writes."""
 
 REMINDER_SECONDS = 600.0
 """How often a job that waits for a champion says so again."""
@@ -46,10 +54,10 @@ class ScoreResult:
 def score(continuous: Continuous = False, as_json: AsJson = False) -> None:
     """Score every session at its newest cutoff with the champion; --continuous waits for a champion."""
     began = time.monotonic()
+    settings = load_settings()
     with stopping():
-        with err.status("score"):
-            job = open_job("score")
-        _report(run_score(job, continuous=continuous), time.monotonic() - began, as_json=as_json)
+        result = run_score_command(settings, continuous=continuous)
+        _report(result, time.monotonic() - began, as_json=as_json)
 
 
 def _report(result: ScoreResult, seconds: float, *, as_json: bool) -> None:
@@ -64,6 +72,22 @@ def _report(result: ScoreResult, seconds: float, *, as_json: bool) -> None:
         )
 
 
+def run_score_command(settings: Settings, *, continuous: bool = False) -> ScoreResult:
+    """As run_score; it starts Spark only where the lake is no folder, or where its tables are yet to be made."""
+    if continuous and not _wait_for_champion(settings):
+        return ScoreResult(0, 0, IN_SESSION.model, None)
+    follower = ChampionFollower(settings)
+    follower.start()
+    lake = LocalLake(settings.lake_root, settings.locks)
+    if can_score_here(lake):
+        return _score_here(settings, lake, follower, continuous=continuous)
+    from pipelines.runtime.job import open_job
+
+    with err.status("score"):
+        job = open_job("score", settings)
+    return _score_by_job(job, follower, continuous=continuous)
+
+
 def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
     """Scores what has no score by the champion yet; goes on with what changes if ``continuous``.
 
@@ -76,20 +100,59 @@ def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
     """
     if continuous and not _wait_for_champion(job.settings):
         return ScoreResult(0, 0, IN_SESSION.model, None)
-    registry = open_registry(job.settings)
-    version = _live(registry)
-    for table in (EXAMPLES, LOG, PREDICTIONS):
+    follower = ChampionFollower(job.settings)
+    follower.start()
+    return _score_by_job(job, follower, continuous=continuous)
+
+
+def can_score_here(lake: LocalLake) -> bool:
+    """Whether the lake is a folder, and its tables are such that this process may write them as they are."""
+    return LocalLake.is_local(lake.root) and all(_is_ready(lake, table) for table in TABLES)
+
+
+def _is_ready(lake: LocalLake, table: Table) -> bool:
+    has_columns = lake.exists(table) and set(table.column_names) <= set(lake.schema(table).names)
+    return has_columns and (table is EXAMPLES or lake.is_writable(table))
+
+
+def _score_by_job(job: Job, follower: ChampionFollower, *, continuous: bool) -> ScoreResult:
+    for table in TABLES:
         job.lake.ensure(table)
-    scorer = Scorer(job, registry, version)
+    if can_score_here(job.local_lake):
+        return _score_here(job.settings, job.local_lake, follower, continuous=continuous)
+    from lakehouse.engines.arrow_lake import ArrowLake
+    from pipelines.runtime.stream_runner import run_streams
+
+    scorer = Scorer(ArrowLake(job.lake), follower)
     seen = job.lake.version(EXAMPLES)
-    scorer.catch_up()
+    scorer.score_all()
     if continuous:
         job.settings.checkpoints.mkdir(parents=True, exist_ok=True)
         # The place in the change feed is not kept: every start begins with a look at everything.
         with tempfile.TemporaryDirectory(prefix="score-", dir=job.settings.checkpoints) as folder:
             stream = _stream(job, scorer, seen, Path(folder))
             run_streams(job, "score", [stream], continuous=True, on_idle=scorer.follow_champion)
-    return ScoreResult(scorer.scored, scorer.buyers, registry.model, scorer.version.number)
+    return _result(scorer.scored, follower)
+
+
+def _score_here(settings: Settings, lake: LocalLake, follower: ChampionFollower, *, continuous: bool) -> ScoreResult:
+    """Scores by this process alone, whether Spark runs or not."""
+    if not continuous:
+        scorer = Scorer(lake, follower)
+        scorer.score_all()
+        return _result(scorer.scored, follower)
+    from pipelines.runtime.stream_metrics import MetricsRecorder
+
+    with stopping() as stop, stop.polled_by_caller():
+        recorder = MetricsRecorder(_Installation(settings))
+        scored = score_continuously(
+            settings, lake, follower, stop=stop, listener=recorder, on_wait=recorder.flush_if_due
+        )
+    return _result(scored, follower)
+
+
+def _result(scored: Scored, follower: ChampionFollower) -> ScoreResult:
+    return ScoreResult(scored.sessions, scored.buyers, IN_SESSION.model, follower.live.version.number)
 
 
 def _wait_for_champion(settings: Settings) -> bool:
@@ -97,7 +160,7 @@ def _wait_for_champion(settings: Settings) -> bool:
     reminded = float("-inf")
     with stopping() as stop, stop.polled_by_caller():
         while not stop.is_set():
-            if _champion(settings) is not None:
+            if last_champion(settings) is not None:
                 return True
             if time.monotonic() - reminded > REMINDER_SECONDS:
                 err.print(
@@ -109,34 +172,13 @@ def _wait_for_champion(settings: Settings) -> bool:
     return False
 
 
-def _champion(settings: Settings) -> Version | None:
-    if not has_store(settings):
-        return None
-    registry = Registry(settings)
-    try:
-        return registry.champion()
-    except OutsideError:
-        if registry.last_live() is None:
-            raise
-        return registry.last_live()
-
-
-def _live(registry: Registry) -> Version:
-    """The version that is live; where the store cannot be read, the one that was live last."""
-    try:
-        version = registry.live()
-    except OutsideError as error:
-        last = registry.last_live()
-        if last is None:
-            raise
-        err.print(f"score: goes on with version {last.number}, which was live last. {error}")
-        return last
-    registry.note_live(version)
-    return version
-
-
 def _stream(job: Job, scorer: Scorer, seen: int, checkpoint: Path) -> Stream:
+    from lakehouse.streams import Stream
+
     lake = job.lake
+
+    def score_batch(rows: DataFrame, _: int) -> None:
+        scorer.score_changes(rows.select(*FEED).distinct().toArrow())
 
     def prepare() -> DataStreamWriter:
         changes = (
@@ -146,7 +188,7 @@ def _stream(job: Job, scorer: Scorer, seen: int, checkpoint: Path) -> Stream:
             .option("maxBytesPerTrigger", job.settings.stream.bytes_per_batch)
             .load(lake.path(EXAMPLES))
         )
-        return changes.writeStream.foreachBatch(lambda rows, _: scorer.score_changes(rows))
+        return changes.writeStream.foreachBatch(score_batch)
 
     return Stream(
         name=PREDICTIONS.name,
@@ -156,6 +198,22 @@ def _stream(job: Job, scorer: Scorer, seen: int, checkpoint: Path) -> Stream:
         target_id=lake.table_id(PREDICTIONS),
         target_has_rows=lambda: False,
     )
+
+
+@dataclass(frozen=True)
+class _Installation:
+    """What the recorder of metrics needs of a job, without Spark: the first job with Spark makes its table."""
+
+    settings: Settings
+
+    @property
+    def lake(self) -> _Installation:
+        return self
+
+    def path(self, table: Table) -> str:
+        return f"{self.settings.lake_root}/{table.layer}/{table.short_name}"
+
+    def ensure(self, table: Table) -> None: ...
 
 
 if __name__ == "__main__":

@@ -1,167 +1,250 @@
-"""Score sessions at their newest cutoff with the champion, so that each session has one current prediction."""
+"""Score sessions at their newest cutoff with the champion, so that each session has one current prediction.
+
+The rows are Arrow's and the tree is data, so a batch takes milliseconds and no plan of Spark, whatever reads and
+writes the tables.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import RLock
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
-from gold.shared.features import FEATURES
+from gold.shared.features import NUMBERS, TEXTS
 from gold.shared.timeline import SESSION
 from gold.training_examples import TABLE as EXAMPLES
-from lakehouse.errors import LakehouseError
-from lakehouse.incremental import Days
-from pipelines.ml.model_version import Version
-from pipelines.ml.prediction import leaf_paths, predict_with_path
-from pipelines.ml.registry import Registry
+from lakehouse.engines.file_skipping import Where
+from lakehouse.engines.key_matching import KeyMatcher
+from lakehouse.table import Table
+from pipelines.ml.live_model import LiveModel
 from pipelines.ml.targets import IN_SESSION
-from pipelines.runtime.console import err
-from pipelines.runtime.job import Job
 
-if TYPE_CHECKING:
-    from pyspark.ml import PipelineModel
+ROWS_AT_A_TIME = 200_000
+"""So many rows of gold.training_examples are scored at a time, about, where all sessions are."""
 
+FEATURES = tuple(column.name for column in (*NUMBERS, *TEXTS))
 
-class Scorer:
-    """Scores sessions, one batch at a time, and counts the sessions and the predicted buyers."""
-
-    def __init__(self, job: Job, registry: Registry, version: Version) -> None:
-        self._job = job
-        self._registry = registry
-        self._one_at_a_time = RLock()
-        self._last_warning = ""
-        self.scored = 0
-        self.buyers = 0
-        self._use(version, registry.load(version))
-
-    def _use(self, version: Version, model: PipelineModel) -> None:
-        self.version, self._model = version, model
-        self._paths = leaf_paths(model)
-
-    def catch_up(self) -> None:
-        """Scores every session that has no score by the champion yet."""
-        with self._one_at_a_time:
-            self._score(self._job.lake.read(EXAMPLES), lambda predictions: predictions)
-
-    def follow_champion(self) -> bool:
-        """Scores all sessions with a new champion, where there is one; returns whether there is.
-
-        Where the store cannot be read, or the version cannot be loaded, the version in use goes on
-        scoring.
-        """
-        with self._one_at_a_time:
-            try:
-                champion = self._registry.live()
-                if champion == self.version:
-                    return False
-                self._use(champion, self._registry.load(champion))
-            except LakehouseError as error:
-                if str(error) != self._last_warning:
-                    self._last_warning = str(error)
-                    err.print(f"score: goes on with version {self.version.number}. {self._last_warning}")
-                return False
-            self._last_warning = ""
-            self.catch_up()
-            return True
-
-    def score_changes(self, changes: DataFrame) -> None:
-        """Scores the sessions of changed rows; all sessions where another version has become champion."""
-        if self.follow_champion():
-            return
-        touched = changes.select(*SESSION, "started_on").distinct().persist()
-        try:
-            within = _days(touched, "started_on")
-            sessions = F.broadcast(touched.select(*SESSION).distinct())
-
-            def of_touched_sessions(rows: DataFrame) -> DataFrame:
-                return rows.where(within).join(sessions, list(SESSION), "left_semi")
-
-            with self._one_at_a_time:
-                self._score(of_touched_sessions(self._job.lake.read(EXAMPLES)), of_touched_sessions)
-        finally:
-            touched.unpersist()
-
-    def _score(self, examples: DataFrame, restrict: Callable[[DataFrame], DataFrame]) -> None:
-        lake, now = self._job.lake, datetime.now(tz=UTC)
-        with lake.writing(LOG), lake.writing(PREDICTIONS):
-            # Read only now, when nobody else writes it.
-            current = restrict(lake.read(PREDICTIONS))
-            to_score = unscored(examples, current, self.version)
-            rows = with_predictions(self._model, self._paths, self.version, to_score, now)
-            log = lake.read(LOG).where(F.col("model_version") == self.version.number)
-            # A score that is logged already comes from a run that was interrupted: it keeps its time.
-            logged = log.select(*LOG.key, F.col("scored_at").alias("_logged_at"))
-            # Computed once, and without the plan that made it: that of the model is dear to plan again and again.
-            rows = rows.join(logged, list(LOG.key), "left").localCheckpoint()
-            count = rows.agg(F.count("*"), F.count_if("prediction")).first()
-            if count is None or not count[0]:
-                return
-            lake.append(LOG, rows.where(F.col("_logged_at").isNull()).drop("_logged_at"))
-            newest = rows.withColumn("scored_at", F.coalesce("_logged_at", "scored_at"))
-            # A late event may have moved a session's first day: its old score lies on the old one.
-            before = current.join(rows.select(*SESSION), list(SESSION), "left_semi")
-            within = _days(rows.select("started_on").union(before.select("started_on")), "t.started_on")
-            lake.upsert(PREDICTIONS, newest.select(*PREDICTIONS.column_names), within=within)
-            self.scored += count[0]
-            self.buyers += count[1]
+_KNOWN = (*SESSION, "cut", "is_over", "started_on", "cut_at")
+_MOST_LISTED = 5_000
+_SCORED = (*SESSION, "cut", "features_hash", "model_name", "model_version", "started_on")
 
 
-def _days(rows: DataFrame, column: str) -> str:
-    """A condition on a column that holds for the days on which these rows' sessions began."""
-    return Days.of(rows, "started_on").hold(column)
+class ScoredLake(Protocol):
+    """The tables as scoring reads and writes them: a LocalLake, or Spark's lake behind the same methods."""
+
+    def read(self, table: Table, columns: Sequence[str] | None = None, where: Where | None = None) -> pa.Table:
+        """Some rows and columns of the newest version."""
+
+    def append(self, table: Table, rows: pa.Table) -> Any:
+        """Adds rows in one commit."""
+
+    def merge(self, table: Table, rows: pa.Table, *, within: Where | None = None) -> None:
+        """Replaces the rows with the same key, and adds the others, in one commit."""
+
+    def writing(self, table: Table) -> AbstractContextManager[None]:
+        """Keeps everyone else from writing the table."""
 
 
-def unscored(examples: DataFrame, current: DataFrame, version: Version) -> DataFrame:
-    """The newest cutoff of each session that has no score by the version on the features of today.
+@dataclass(frozen=True)
+class Scored:
+    """How many sessions got a new score, and how many of them are predicted buyers."""
 
-    A session that has bought or is closed keeps any score that it has.
+    sessions: int = 0
+    buyers: int = 0
+
+    def __add__(self, other: Scored) -> Scored:
+        return Scored(self.sessions + other.sessions, self.buyers + other.buyers)
+
+
+def score_all(lake: ScoredLake, live: LiveModel) -> Iterator[Scored]:
+    """Scores every session that has no score by the version on the features of today, some at a time."""
+    for started in _parts(lake.read(EXAMPLES, ["started_at"])["started_at"]):
+        where: Where = {"started_at": started}
+        # The features are read of those sessions alone that may need a score: of most there is one already.
+        newest = _newest(lake.read(EXAMPLES, [*_KNOWN, "started_at"], where))
+        wanted = newest.filter(pc.invert(_is_settled(newest, lake.read(PREDICTIONS, _SCORED), live)))
+        if wanted.num_rows:
+            examples = lake.read(EXAMPLES, _columns(), {"started_at": _values(wanted["started_at"])})
+            yield _score(lake, live, _of_sessions(examples, wanted), None)
+
+
+def score_changes(lake: ScoredLake, live: LiveModel, changes: pa.Table) -> Scored:
+    """Scores the sessions of changed rows of gold.training_examples, where they need it. It is idempotent.
+
+    ``changes`` are those rows as they were and as they are; of their columns it takes SESSION, started_on and
+    started_at.
     """
-    newest = (
-        examples.withColumn("_place", F.row_number().over(Window.partitionBy(*SESSION).orderBy(F.desc("cut"))))
-        .where(F.col("_place") == 1)
-        .select(
-            *SESSION, "cut", *_features(), "is_over", "started_on", "cut_at", features_hash().alias("features_hash")
+    if not changes.num_rows:
+        return Scored()
+    # All rows of a session have the same started_at. Where that changed, all of them changed.
+    examples = lake.read(EXAMPLES, _columns(), {"started_at": _values(changes["started_at"])})
+    return _score(lake, live, _of_sessions(examples, changes), {"started_on": _values(changes["started_on"])})
+
+
+def _score(lake: ScoredLake, live: LiveModel, examples: pa.Table, within: Where | None) -> Scored:
+    """Scores sessions, given all of their rows; their scores of today lie ``within``."""
+    newest = _newest(examples)
+    newest = newest.append_column("features_hash", features_hash(newest))
+    with lake.writing(LOG), lake.writing(PREDICTIONS):
+        # Read only now, when nobody else writes it.
+        current = lake.read(PREDICTIONS, _SCORED, within)
+        is_current = _is_current(newest, current, live)
+        rows = newest.filter(pc.invert(is_current))
+        scores = predictions(live, rows, datetime.now(UTC))
+        if scores.num_rows:
+            # A score that is logged already comes from a run that was interrupted: it keeps its time.
+            log = lake.read(LOG, [*LOG.key, "scored_at"], {"cut_at": _values(scores["cut_at"])})
+            logged = log["scored_at"].take(_places(scores, log, LOG.key))
+            lake.append(LOG, scores.filter(pc.is_null(logged)))
+            place = scores.schema.get_field_index("scored_at")
+            scores = scores.set_column(place, "scored_at", pc.coalesce(logged, scores["scored_at"]))
+        moved = _moved(lake, newest.filter(is_current), current)
+        written = pa.concat_tables([moved, scores.cast(moved.schema)])
+        if written.num_rows:
+            # The old score of a session whose first day has moved lies on the old one.
+            old = current["started_on"].take(_places(written, current, SESSION).drop_null())
+            days = pa.chunked_array([*written["started_on"].chunks, *old.chunks], pa.date32())
+            lake.merge(PREDICTIONS, written, within={"started_on": _values(days)})
+    return Scored(scores.num_rows, pc.sum(scores["prediction"]).as_py() or 0)
+
+
+def _moved(lake: ScoredLake, settled: pa.Table, current: pa.Table) -> pa.Table:
+    """The scores that stay, of sessions whose first day has moved: on that day, where the next batch looks."""
+    was = current["started_on"].take(_places(settled, current, SESSION))
+    moved = settled.filter(pc.not_equal(settled["started_on"], was))
+    days = _values(was.filter(pc.not_equal(settled["started_on"], was)))
+    scores = _of_sessions(lake.read(PREDICTIONS, LOG.column_names, {"started_on": days}), moved)
+    place = scores.schema.get_field_index("started_on")
+    return scores.set_column(place, "started_on", moved["started_on"].take(_places(scores, moved, SESSION)))
+
+
+def predictions(live: LiveModel, rows: pa.Table, at: datetime) -> pa.Table:
+    """The scores of rows that have their features_hash, as the log and gold.session_predictions hold them."""
+    found, version = live.tree.predict(rows), live.version
+    probability = pa.array(found.probability)
+    values: dict[str, Any] = {
+        **{name: rows[name] for name in (*SESSION, "cut", "features_hash", "started_on", "cut_at")},
+        "question": IN_SESSION.name,
+        "model_name": IN_SESSION.model,
+        "model_version": version.number,
+        "probability": probability,
+        "path": pa.array(found.path, pa.string()),
+        "threshold": version.threshold,
+        "prediction": pc.greater_equal(probability, version.threshold),
+        "scored_at": pa.scalar(at, pa.timestamp("us", "UTC")),
+    }
+    same = {name: value for name, value in values.items() if not isinstance(value, pa.Array | pa.ChunkedArray)}
+    values |= {name: pa.repeat(value, rows.num_rows) for name, value in same.items()}
+    return pa.table({name: values[name] for name in LOG.column_names})
+
+
+def features_hash(rows: pa.Table) -> pa.Array:
+    """A hash of the features of rows of gold.training_examples; a score keeps the one it was given on.
+
+    It is the first eight bytes of BLAKE2b over cut_at in microseconds and each feature: a number as its eight
+    bytes, a text as its length and its UTF-8. Null has a spelling of its own, which NaN shares.
+    """
+    numbers = np.empty((rows.num_rows, 1 + len(NUMBERS)), "<i8")
+    numbers[:, 0] = _microseconds(rows["cut_at"])
+    for place, column in enumerate(NUMBERS, start=1):
+        values = np.asarray(rows[column.name].cast(pa.float64()).to_numpy(), "<f8")
+        # One zero and one NaN: which of their spellings an engine makes means nothing.
+        numbers[:, place] = np.where(np.isnan(values), np.nan, values + 0.0).view("<i8")
+    texts = zip(*(_spelled(rows[column.name]) for column in TEXTS), strict=True)
+    buffer, width = numbers.tobytes(), numbers.shape[1] * 8
+    digests = (
+        hashlib.blake2b(buffer[at : at + width] + b"".join(words), digest_size=8).digest()
+        for at, words in zip(range(0, len(buffer), width), texts, strict=True)
+    )
+    return pa.array(np.frombuffer(b"".join(digests), "<i8"), pa.int64())
+
+
+def _microseconds(instants: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.asarray(instants.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(), "<i8")
+
+
+def _spelled(column: pa.ChunkedArray) -> list[bytes]:
+    """Each text as bytes that no other one has, nor a longer one begins with."""
+    known: dict[str | None, bytes] = {None: b"\xff" * 4}
+    for text in pc.unique(column).to_pylist():
+        if text is not None:
+            known[text] = len(encoded := text.encode()).to_bytes(4, "little") + encoded
+    return [known[text] for text in column.to_pylist()]
+
+
+def _is_current(newest: pa.Table, current: pa.Table, live: LiveModel) -> pa.Array:
+    """Whether a session has a score by the version on the features of today; where it is over, whether it has any."""
+    return _settled(newest, current, live, same_features=True)
+
+
+def _is_settled(newest: pa.Table, current: pa.Table, live: LiveModel) -> pa.Array:
+    """Whether a session's score stays as it is, whatever its features are: it is over, on the same day as before."""
+    return _settled(newest, current, live, same_features=False)
+
+
+def _settled(newest: pa.Table, current: pa.Table, live: LiveModel, *, same_features: bool) -> pa.Array:
+    places = _places(newest, current, SESSION)
+    settled = newest["is_over"]
+    if same_features:
+        version = live.version.number
+        same = pc.and_(
+            pc.equal(newest["cut"], current["cut"].take(places)),
+            pc.equal(newest["features_hash"], current["features_hash"].take(places)),
         )
-    )
-    same_features = (F.col("cut") == F.col("_cut")) & (F.col("features_hash") == F.col("_hash"))
-    scored = current.select(
-        *(F.col(name).alias(f"_{name}") for name in SESSION),
-        F.col("cut").alias("_cut"),
-        F.col("features_hash").alias("_hash"),
-        (F.col("model_version") == version.number).alias("_by_version"),
-    )
-    same_session = [F.col(name) == F.col(f"_{name}") for name in SESSION]
-    is_current = F.col("is_over") | (F.col("_by_version") & same_features)
-    return newest.join(scored, [*same_session, is_current], "left_anti").drop("is_over")
+        settled = pc.or_(settled, pc.and_(same, pc.equal(current["model_version"].take(places), version)))
+    else:
+        settled = pc.and_(settled, pc.equal(newest["started_on"], current["started_on"].take(places)))
+    return pc.and_(pc.is_valid(places), pc.fill_null(settled, False))
 
 
-def features_hash() -> Column:
-    """A hash of the features of a row of gold.training_examples; a score keeps the one it was given on."""
-    return F.xxhash64(*(F.coalesce(F.col(name).cast("STRING"), F.lit("")) for name in ("cut_at", *_features())))
+def _newest(examples: pa.Table) -> pa.Table:
+    """The row of each session at its newest cutoff."""
+    place = pc.sort_indices(examples["cut"])
+    numbered = examples.select(SESSION).take(place).append_column("_place", place)
+    last = numbered.group_by(SESSION, use_threads=False).aggregate([("_place", "last")])
+    return examples.take(last["_place_last"])
 
 
-def _features() -> list[str]:
-    return [column.name for column in FEATURES]
+def _of_sessions(rows: pa.Table, sessions: pa.Table) -> pa.Table:
+    """Those rows that belong to one of the sessions."""
+    return rows.filter(pc.is_valid(_places(rows, sessions, SESSION)))
 
 
-def with_predictions(
-    model: PipelineModel, paths: Sequence[tuple[int, ...]], version: Version, rows: DataFrame, at: datetime
-) -> DataFrame:
-    """The rows with their predictions, as gold.prediction_log and gold.session_predictions hold them."""
-    predicted = predict_with_path(model, paths, IN_SESSION, rows)
-    return predicted.drop(*_features()).withColumns(
-        {
-            "question": F.lit(IN_SESSION.name),
-            "model_name": F.lit(IN_SESSION.model),
-            "model_version": F.lit(version.number),
-            "threshold": F.lit(version.threshold),
-            "prediction": F.col("probability") >= F.lit(version.threshold),
-            "scored_at": F.lit(at),
-        }
-    )
+def _places(rows: pa.Table, among: pa.Table, key: Sequence[str]) -> pa.Array:
+    """For each row, the place of the first with its key among others; null where there is none."""
+    numbered = among.select(key).append_column("_place", pa.array(np.arange(among.num_rows)))
+    first = numbered.group_by(key, use_threads=False).aggregate([("_place", "min")])
+    return first["_place_min"].combine_chunks().take(KeyMatcher(first, key).rows_of(rows))
+
+
+def _parts(instants: pa.ChunkedArray) -> Iterator[tuple[Any, Any]]:
+    """The first and the last instant of parts of about ROWS_AT_A_TIME rows; no instant is in two of them."""
+    ordered = np.sort(instants.cast(pa.int64()).to_numpy())
+    begin = 0
+    while begin < len(ordered):
+        last = ordered[min(begin + ROWS_AT_A_TIME, len(ordered)) - 1]
+        limits = pa.array([ordered[begin], last], pa.int64()).cast(pa.timestamp("us", "UTC"))
+        yield limits[0].as_py(), limits[1].as_py()
+        begin = int(np.searchsorted(ordered, last, side="right"))
+
+
+def _values(column: pa.ChunkedArray) -> tuple[Any, Any] | list[Any]:
+    """The values of a column as a condition: each of them, or the least and the greatest of many."""
+    different = pc.unique(column)
+    if len(different) <= _MOST_LISTED:
+        return sorted(different.to_pylist())
+    limits = pc.min_max(different)
+    return limits["min"].as_py(), limits["max"].as_py()
+
+
+def _columns() -> list[str]:
+    return [*_KNOWN, *FEATURES]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from gold.pipeline_metrics import TABLE
@@ -24,10 +24,9 @@ from lakehouse.checkpoints import batch_times, checkpoint_query_id, completed_ba
 from lakehouse.errors import OutsideError
 from lakehouse.locks import WriterLock
 from lakehouse.streams import BATCH_METRICS, Stream
+from lakehouse.table import Table
 from pipelines.runtime.console import describe_error
-
-if TYPE_CHECKING:
-    from pipelines.runtime.job import Job
+from pipelines.runtime.settings import Settings
 
 FLUSH_INTERVAL_SECONDS = 60.0
 """How often a continuous job moves its pending metrics into the table."""
@@ -109,10 +108,32 @@ def streams_with_metrics(folder: Path) -> list[str]:
     return sorted({path.name.rpartition(".")[0] for path in folder.glob("*.json*") if path.suffix != ".new"})
 
 
+class MetricsLake(Protocol):
+    """Where the table lies, and what creates it where it is not there."""
+
+    def path(self, table: Table) -> str:
+        """The table's folder or URI."""
+
+    def ensure(self, table: Table) -> None:
+        """Creates the table, if it can."""
+
+
+class MeasuredJob(Protocol):
+    """A job whose streams are recorded, as far as the recorder knows it."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the installation."""
+
+    @property
+    def lake(self) -> MetricsLake:
+        """The tables of the installation."""
+
+
 class MetricsRecorder:
     """The StreamListener that records what the streams of one run do. Its own failures are only logged."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: MeasuredJob) -> None:
         self._job = job
         self._run_id = uuid4().hex
         self._streams: list[Stream] = []
@@ -187,6 +208,8 @@ class MetricsRecorder:
         stored = {field.name for field in DeltaTable(lake.path(TABLE)).schema().fields} if is_there else set()
         if not stored >= set(TABLE.column_names):
             lake.ensure(TABLE)
+            if not DeltaTable.is_deltatable(lake.path(TABLE)):
+                return False  # a job without Spark: the lines stay until there is a table
         try:
             writer = WriterLock(self._job.settings.locks / "tables", TABLE.name)
         except OutsideError:

@@ -66,7 +66,7 @@ def test_jobs_stopped_at_random_moments_lose_nothing(installation, tmp_path):
     assert wrong == []
 
 
-@pytest.mark.parametrize("job", ["ingest", "refine", "aggregate", "score", "run"])
+@pytest.mark.parametrize("job", ["ingest", "refine", "aggregate", "run"])
 def test_a_job_stopped_while_spark_starts_ends_cleanly(installation, job):
     driver = installation.drive(job)
     until(lambda: driver.children() or not driver.alive, "Java")

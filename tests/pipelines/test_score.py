@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -20,14 +21,17 @@ from gold.sessions import TABLE as SESSIONS
 from gold.shared.features import NUMBERS
 from gold.training_examples import TABLE
 from gold.user_history import TABLE as USER_HISTORY
+from lakehouse.engines.arrow_lake import ArrowLake
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop
 from pipelines.aggregate import run_aggregate
+from pipelines.ml.live_model import ChampionFollower
 from pipelines.ml.promotion import roll_back
 from pipelines.ml.registry import Registry, open_registry
-from pipelines.ml.scoring import Scorer, features_hash
+from pipelines.ml.scoring import Scored, features_hash, score_all, score_changes
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
+from pipelines.runtime.stream_metrics import PendingMetrics
 from pipelines.score import ScoreResult, run_score
 from silver.events import SILVER
 from tests.support.gold_events import at, keep, view
@@ -266,27 +270,87 @@ def test_a_signal_ends_the_wait_for_a_champion_cleanly(tmp_path, number):
 
 def test_scoring_survives_a_broken_store_and_then_follows(job, capsys):
     fill(job, [example(1, 1, keen=True, bought=None)])
-    registry = open_registry(job.settings)
-    first = registry.live()
-    scorer = Scorer(job, registry, first)
+    follower = ChampionFollower(job.settings)
+    first = follower.start().version
     store = job.settings.mlflow_home / "mlflow.db"
     whole = store.read_bytes()
     store.write_bytes(b"no database" * 1_000)
     try:
-        for _ in range(2):
-            scorer.score_changes(job.lake.read(TABLE))
+        assert [follower.follow() for _ in range(2)] == [False, False]
     finally:
         store.write_bytes(whole)
-    assert (scorer.scored, scorer.version) == (1, first)
+    assert follower.live.version == first
     assert capsys.readouterr().err.count(f"score: goes on with version {first.number}.") == 1
 
     fill(job, TAUGHT)
     second = train_live(job, max_depth=1)
-    fill(job, [example(1, 1, keen=True, bought=None), example(2, 1, keen=True, bought=None)])
-    scorer.score_changes(job.lake.read(TABLE))
-    assert scorer.version.number == second.version.number
-    assert {row["model_version"] for row in rows_of(job, PREDICTIONS)} == {second.version.number}
-    roll_back(registry, "As it was.")
+    artifacts = job.settings.mlflow_home / "artifacts"
+    artifacts.rename(artifacts.with_name("elsewhere"))
+    try:
+        assert not follower.follow()
+    finally:
+        artifacts.with_name("elsewhere").rename(artifacts)
+    assert follower.live.version == first
+    assert follower.follow()
+    assert follower.live.version == second.version
+    roll_back(open_registry(job.settings), "As it was.")
+    assert follower.follow()
+
+
+def test_a_lake_that_is_no_folder_gets_the_same_scores(job):
+    """Spark reads and writes it, and the rows between are the same."""
+    fill(job, [example(user, cut, keen=user % 2, bought=None) for user in range(30) for cut in (1, 2)])
+    live = ChampionFollower(job.settings).start()
+    lake = ArrowLake(job.lake)
+    assert sum(score_all(lake, live), Scored()) == Scored(30, 15)
+    found = [{**row.asDict(), "scored_at": None} for row in rows_of(job, PREDICTIONS)]
+    logged = [{**row.asDict(), "scored_at": None} for row in rows_of(job, LOG)]
+    changes = job.local_lake.read(TABLE)
+    assert score_changes(lake, live, changes) == score_changes(job.local_lake, live, changes) == Scored()
+    _no_scores.__wrapped__(job)
+    assert score_changes(job.local_lake, live, changes) == Scored(30, 15)
+    assert [{**row.asDict(), "scored_at": None} for row in rows_of(job, PREDICTIONS)] == found == logged
+
+
+@pytest.mark.parametrize("command", ["score", "evaluate"])
+def test_a_command_on_a_folder_starts_no_java(job, tmp_path, command):
+    fill(job, [example(1, 1, keen=True, bought=None)])
+    job.lake.ensure(SESSIONS)
+    run_score(job)
+    fill(job, [example(1, 2, keen=True, bought=None)])
+    places = {
+        "CLICKSTREAM_LAKE": job.settings.lake_root,
+        "CLICKSTREAM_STATE": str(job.settings.state_root),
+        "JAVA_HOME": str(tmp_path),
+        "PATH": "",
+    }
+    arguments = [sys.executable, "-m", f"pipelines.{command}", "--json"]
+    done = subprocess.run(arguments, env=places, cwd=ROOT, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert found.get("scored", 1) == 1
+    assert found.get("versions", []) == []
+
+
+def test_continuous_scoring_in_process_stops_on_sigterm(job):
+    fill(job, [example(1, 1, keen=True, bought=None)])
+    places = {
+        "CLICKSTREAM_LAKE": job.settings.lake_root,
+        "CLICKSTREAM_STATE": str(job.settings.state_root),
+        "CLICKSTREAM_STREAM__TRIGGER_SECONDS": "0.2",
+        "PATH": "",
+    }
+    command = [sys.executable, "-m", "pipelines.score", "--continuous"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=places, cwd=ROOT, **pipes) as process:
+        until(lambda: len(rows_of(job, PREDICTIONS)) == 1, "the first score", limit=60)
+        fill(job, [example(1, 1, keen=True, bought=None), example(2, 1, keen=True, bought=None)])
+        until(lambda: len(rows_of(job, PREDICTIONS)) == 2, "the second score", limit=60)
+        process.send_signal(signal.SIGTERM)
+        printed, problems = process.communicate(timeout=30)
+    assert (process.returncode, problems) == (0, "")
+    assert "score: 2 sessions in" in printed
+    metrics = PendingMetrics(job.settings.metrics, PREDICTIONS.name)
+    assert metrics.state().done["rows_in"] == 1
 
 
 def test_a_closed_session_keeps_the_features_it_was_scored_on(job, gold_of):
@@ -300,9 +364,9 @@ def test_a_closed_session_keeps_the_features_it_was_scored_on(job, gold_of):
     keep(job.lake, [*ANNA_BUYS[5:], view("ben/s1", at("12:00"))])
     run_aggregate(job)
     (given,) = rows_of(job, LOG)
-    (known,) = job.lake.read(TABLE).where("user_id = 'anna' AND cut = 5").select("*", features_hash()).collect()
-    assert (given["user_id"], given["cut"], known["bought_later"]) == ("anna", 5, True)
-    assert given["features_hash"] == known[-1]
+    examples = job.local_lake.read(TABLE, where={"user_id": ["anna"], "cut": [5]})
+    assert (given["user_id"], given["cut"], examples["bought_later"].to_pylist()) == ("anna", 5, [True])
+    assert [given["features_hash"]] == features_hash(examples).to_pylist()
 
 
 def test_without_a_champion_nothing_is_scored(untrained, tmp_path):

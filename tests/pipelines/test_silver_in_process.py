@@ -17,7 +17,7 @@ from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
-from tests.support.local_tables import made
+from tests.support.local_tables import make_tables
 
 EVENT = EVENTS["clicks"]
 NOON = datetime(2026, 10, 15, 12, tzinfo=UTC)
@@ -88,7 +88,7 @@ RECORDS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30), BODIES), max
 @settings(max_examples=40)
 @given(RECORDS, st.randoms(use_true_random=False))
 def test_any_batching_with_crashes_gives_what_the_contract_says(tmp_path_factory, drawn, chance):
-    lake = made(tmp_path_factory.mktemp("silver"), SILVER["clicks"], QUARANTINE, DUPLICATES)
+    lake = make_tables(tmp_path_factory.mktemp("silver"), SILVER["clicks"], QUARANTINE, DUPLICATES)
     records = [(partition, offset, minutes, value) for offset, (partition, minutes, value) in enumerate(drawn)]
     waiting = list(records)
     chance.shuffle(waiting)
@@ -131,7 +131,7 @@ def live_on(lake):
 
 
 def test_each_record_is_counted(tmp_path):
-    lake = made(tmp_path, SILVER["clicks"], QUARANTINE, DUPLICATES)
+    lake = make_tables(tmp_path, SILVER["clicks"], QUARANTINE, DUPLICATES)
     batch = table((0, 0, 0, body()), (0, 1, 1, b"{}"), (0, 2, 2, body()), (0, 3, 3, None), (0, 4, 4, body(price=1)))
     for _ in range(2):
         assert write_silver_batch_in_process(lake, EVENT, batch) == BatchCounts(5, 2, 2, 1)
@@ -142,7 +142,7 @@ def test_each_record_is_counted(tmp_path):
 
 
 def test_a_batch_looks_into_the_files_of_its_instants(tmp_path, monkeypatch):
-    lake = made(tmp_path, SILVER["clicks"], QUARANTINE, DUPLICATES)
+    lake = make_tables(tmp_path, SILVER["clicks"], QUARANTINE, DUPLICATES)
     for hour in range(6):
         write_silver_batch_in_process(lake, EVENT, table((0, hour, 0, body(timestamp=f"2026-10-15T0{hour}:00:00Z"))))
     opened = []

@@ -1,4 +1,4 @@
-"""Tables in a folder, made without Spark."""
+"""Tables in a folder, made without Spark: plain, as Spark's lake makes them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ from deltalake import DeltaTable, Schema
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.table import Table
 
-_ARROW = {
+_TYPES = {
     "STRING": pa.string(),
-    "DOUBLE": pa.float64(),
-    "TIMESTAMP": pa.timestamp("us", "UTC"),
-    "DATE": pa.date32(),
     "INT": pa.int32(),
     "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us", "UTC"),
     "BINARY": pa.binary(),
     "ARRAY<STRING>": pa.list_(pa.string()),
 }
 
 
-def made(folder: Path, *tables: Table) -> LocalLake:
-    """A lake with these tables, empty."""
-    lake = LocalLake(str(folder / "lake"), folder / "locks")
+def arrow_schema(table: Table) -> pa.Schema:
+    """The declared columns."""
+    return pa.schema([pa.field(one.name, _TYPES[one.type], not one.required) for one in table.columns])
+
+
+def make_tables(root: Path, *tables: Table) -> LocalLake:
+    """A lake with these tables, which are empty."""
     for table in tables:
-        fields = [pa.field(one.name, _ARROW[one.type], not one.required) for one in table.columns]
+        folder = root / "lake" / table.layer / table.short_name
+        folder.mkdir(parents=True)
         settings = {name: value for name, value in table.properties.items() if name.startswith("delta.")}
-        lake.folder(table).mkdir(parents=True)
-        DeltaTable.create(lake.folder(table), Schema.from_arrow(pa.schema(fields)), configuration=settings)
-    return lake
+        DeltaTable.create(folder, Schema.from_arrow(arrow_schema(table)), configuration=settings)
+    return LocalLake(str(root / "lake"), root / "locks")

@@ -1,0 +1,65 @@
+"""Keep the scores of a lake up with its examples, batch by batch: what another job calls within its own refresh."""
+
+from __future__ import annotations
+
+from threading import RLock
+
+import pyarrow as pa
+
+from lakehouse.errors import LakehouseError
+from pipelines.ml.live_model import ChampionFollower
+from pipelines.ml.scoring import Scored, ScoredLake, score_all, score_changes
+from pipelines.runtime.console import err
+
+
+class Scorer:
+    """Scores all sessions at first, and with each new champion; else those that changed. It is idempotent.
+
+    ``scored`` counts what it did. Threads may share it.
+    """
+
+    def __init__(self, lake: ScoredLake, follower: ChampionFollower) -> None:
+        self._lake = lake
+        self._follower = follower
+        self._one_at_a_time = RLock()
+        self._has_begun = False
+        self._last_warning = ""
+        self.scored = Scored()
+
+    def score_all(self) -> None:
+        """Scores every session that has no score by the champion yet."""
+        with self._one_at_a_time:
+            for part in score_all(self._lake, self._follower.live):
+                self.scored += part
+            self._has_begun = True
+
+    def follow_champion(self) -> bool:
+        """Scores all sessions with a new champion, where there is one; returns whether there is."""
+        with self._one_at_a_time:
+            is_new = self._follower.follow()
+            if is_new:
+                self.score_all()
+            return is_new
+
+    def score_changes(self, changes: pa.Table | None) -> Scored:
+        """Scores the sessions of changed rows of gold.training_examples, or all; gives what it scored.
+
+        Where no version is live, or none can be loaded, it scores nothing: the first batch after that scores all.
+        """
+        with self._one_at_a_time:
+            before = self.scored
+            if self._has_begun:
+                if not self.follow_champion() and changes is not None:
+                    self.scored += score_changes(self._lake, self._follower.live, changes)
+            elif self._can_begin():
+                self.score_all()
+            return Scored(self.scored.sessions - before.sessions, self.scored.buyers - before.buyers)
+
+    def _can_begin(self) -> bool:
+        try:
+            return self._follower.find() is not None
+        except LakehouseError as error:
+            if str(error) != self._last_warning:
+                self._last_warning = str(error)
+                err.print(f"score: nothing is scored. {error}")
+            return False
