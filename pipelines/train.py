@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
@@ -84,7 +85,10 @@ def run_train(
     """
     settings = _hyperparameters(job.settings.model, max_depth, seed)
     report_progress("reading the sessions whose outcome is known")
-    with training_data(job, target, where) as data:
+    registry = Registry(job.settings, target)
+    with training_data(job, target, where) as data, ThreadPoolExecutor(1) as meanwhile:
+        # Importing MLflow and creating a store take Python seconds, in which it would wait for Java.
+        opened = meanwhile.submit(registry.open)
         fitted = fit(data, settings, search=search, report_progress=report_progress)
         report_progress("evaluating it on the test period")
         evaluation = evaluate_on_test(fitted.model, fitted.baselines, data, settings)
@@ -92,7 +96,7 @@ def run_train(
         shift = adversarial_validation(data, fitted.encoding, settings)
         record = record_training(fitted.model, fitted.shape, data, evaluation, shift, settings, searched=search)
         report_progress("registering it")
-        return register(Registry(job.settings, target), record, settings)
+        return register(opened.result(), record, settings)
 
 
 def _hyperparameters(settings: ModelSettings, max_depth: int | None, seed: int | None) -> ModelSettings:

@@ -21,6 +21,7 @@ from pipelines.runtime.settings import ModelSettings
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,9 @@ def evaluate_on_test(
 
 def _choose_and_predict(model: PipelineModel, data: TrainingData, costs: float) -> tuple[float, Predictions]:
     """The threshold chosen for a model, and its predictions for the test period."""
-    tuning = predict_part(model, data, data.tuned_on)
-    return best_threshold(tuning.labels, tuning.probabilities, costs), predict_part(model, data, TEST)
+    predicted = _predict(model, data, data.part(data.tuned_on, TEST))
+    tuning, tested = (_predictions(predicted[predicted["part"] == part]) for part in (data.tuned_on, TEST))
+    return best_threshold(tuning.labels, tuning.probabilities, costs), tested
 
 
 def predict_part(model: PipelineModel, data: TrainingData, part: str, since: str = "") -> Predictions:
@@ -96,11 +98,21 @@ def predict_part(model: PipelineModel, data: TrainingData, part: str, since: str
     rows = data.part(part)
     if since:
         rows = rows.where(F.col("started_at") >= F.lit(since).cast("TIMESTAMP"))
-    rows = with_probability(model, rows)
-    rows = rows.selectExpr(f"`{data.target.label}` AS label", "probability", *EXAMPLES.key)
-    # In one order, whatever the partitions: models are compared row by row, and on the same draws of users.
-    frame: pd.DataFrame = rows.toPandas()
-    frame = frame.sort_values([*EXAMPLES.key])
+    return _predictions(_predict(model, data, rows))
+
+
+def _predict(model: PipelineModel, data: TrainingData, rows: DataFrame) -> pd.DataFrame:
+    """Rows with their part, outcome and probability, in one order whatever the partitions.
+
+    Models are compared row by row, and on the same draws of users.
+    """
+    predicted = with_probability(model, rows)
+    predicted = predicted.selectExpr(f"`{data.target.label}` AS label", "probability", "part", *EXAMPLES.key)
+    frame: pd.DataFrame = predicted.toPandas()
+    return frame.sort_values([*EXAMPLES.key])
+
+
+def _predictions(frame: pd.DataFrame) -> Predictions:
     labels, probabilities = frame["label"].to_numpy(bool), frame["probability"].to_numpy()
     return Predictions(labels, probabilities, frame["cut"].to_numpy(), user_numbers(frame["user_id"]))
 
