@@ -179,3 +179,11 @@ def test_what_a_stream_writes_is_made_durable(lake, monkeypatch):
     count = len(synced)
     lake.make_durable(TABLE)
     assert len(synced) == count
+
+
+def test_a_table_that_is_as_declared_costs_spark_nothing(lake, monkeypatch):
+    lake.ensure(TABLE)
+    monkeypatch.setattr(lake, "_snapshot", lambda _: pytest.fail("Spark read the log"))
+    lake.ensure(TABLE)
+    with pytest.raises(pytest.fail.Exception, match="Spark read the log"):
+        lake.ensure(replace(TABLE, columns=(*TABLE.columns, Column("colour", "STRING", "Its colour."))))
