@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -47,7 +48,7 @@ def streams(job: Job, events: Iterable[str] = EVENTS) -> list[Stream]:
     return [SilverStream(job, EVENTS[name]).stream() for name in names]
 
 
-BYTES_IN_PROCESS = "64m"
+BYTES_IN_PROCESS = 64 << 20
 """The most that a batch reads of bronze's files where this process writes it: it has the records in memory."""
 
 
@@ -94,16 +95,22 @@ class SilverStream:
 
     def source(self) -> DataFrame:
         """The records that are appended to bronze."""
-        settings = self._job.settings
         records = (
             self._job.spark.readStream.format("delta")
             # A person's erasure from bronze is carried out in silver by itself, not by this stream.
             .option("skipChangeCommits", "true")
-            .option("maxBytesPerTrigger", BYTES_IN_PROCESS if self._is_in_process else settings.stream.bytes_per_batch)
+            .option("maxBytesPerTrigger", self._bytes_per_batch())
             .load(self._job.lake.path(self._source))
         )
         size = F.octet_length("value").cast("BIGINT")
         return with_batch_metrics(records, self._event.name, arrived_at=F.col("arrived_at"), size=size)
+
+    def _bytes_per_batch(self) -> str:
+        setting = self._job.settings.stream.bytes_per_batch
+        if not self._is_in_process:
+            return setting
+        java: Any = self._job.spark._jvm  # noqa: SLF001
+        return f"{min(java.org.apache.spark.network.util.JavaUtils.byteStringAsBytes(setting), BYTES_IN_PROCESS)}b"
 
     def write_batch(self, records: DataFrame, batch: int) -> None:
         """Validates, deduplicates and writes a micro-batch. Idempotent."""
