@@ -14,10 +14,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from tests.faults import batches
 from tests.faults.moments import CASES
 from tests.faults.starts import Chain, Journal, Starts
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 PARTS = {"starts": 0.7, "batches": 0.3}
 """The share of the kills that each part has."""
@@ -33,10 +37,17 @@ def kills(chains: Sequence[Chain]) -> int:
     return sum(len(chain.kills) for chain in chains)
 
 
-def run_starts(folder: Path, seed: int, rounds: int, done: Sequence[Chain], cases: Sequence[str]) -> Iterator[Chain]:
+def run_starts(
+    folder: Path,
+    seed: int,
+    rounds: int,
+    done: Sequence[Chain],
+    cases: Sequence[str],
+    spark: SparkSession | None = None,
+) -> Iterator[Chain]:
     """The chains that kill from the first second on, after those that are done."""
     number, left = max((chain.number for chain in done), default=-1) + 1, rounds - kills(done)
-    starts = Starts(folder, seed, cases)
+    starts = Starts(folder, seed, cases, spark=spark)
     try:
         while left > 0:
             chain = starts.chain(number)

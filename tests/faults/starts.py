@@ -96,14 +96,17 @@ class Chain:
 class Starts:
     """The chains of one campaign. They share a broker, whose records stay the same, where it is not the victim."""
 
-    def __init__(self, folder: Path, seed: int, cases: Sequence[str] = tuple(CASES)) -> None:
+    def __init__(
+        self, folder: Path, seed: int, cases: Sequence[str] = tuple(CASES), *, spark: SparkSession | None = None
+    ) -> None:
         self.folder = folder
         self._seed = seed
         self._names = [name for name in cases for _ in range(CASES[name].weight)]
         random.Random(seed).shuffle(self._names)
         self.installation = Installation(folder)
         self._broker = Installation(folder / "shared")
-        self._spark: SparkSession | None = None
+        # A process has one session: that of the tests is theirs to end.
+        self._spark, self._is_own = spark, spark is None
         self._stages = folder / "stages"
         shutil.rmtree(self._stages, ignore_errors=True)
         self._made: set[str] = set()
@@ -112,7 +115,7 @@ class Starts:
         """Ends all that it started."""
         self.installation.close()
         self._broker.close()
-        if self._spark is not None:
+        if self._spark is not None and self._is_own:
             end_session(self._spark)
 
     def chain(self, number: int) -> Chain:

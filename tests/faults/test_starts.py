@@ -21,8 +21,8 @@ TELLING = {
 
 
 @pytest.fixture(scope="module")
-def starts(tmp_path_factory):
-    made = Starts(tmp_path_factory.mktemp("starts"), seed=3)
+def starts(tmp_path_factory, spark):
+    made = Starts(tmp_path_factory.mktemp("starts"), seed=3, spark=spark)
     try:
         yield made
     finally:
@@ -43,8 +43,8 @@ def test_killed_while_it_creates_what_it_needs(starts, case):
 
 @pytest.mark.long
 @pytest.mark.parametrize("case", CASES)
-def test_every_command_killed_from_its_first_second_on(tmp_path, case):
-    chains = list(run_starts(tmp_path, 4, 2, [], [case]))
+def test_every_command_killed_from_its_first_second_on(tmp_path, case, spark):
+    chains = list(run_starts(tmp_path, 4, 2, [], [case], spark))
     assert [offence for chain in chains for offence in chain.offences] == []
 
 
