@@ -42,8 +42,10 @@ def list_versions(target: TargetOption = TargetName.in_session, as_json: AsJson 
     if as_json:
         print_json([{"model": predicted.model, **asdict(version)} for version in versions])
         return
+    out.print(f"{predicted.model}: {predicted.description}")
     if not versions:
-        out.print(f"{predicted.model} has no version yet: `clickstream train` trains the first.")
+        option = "" if target is TargetName.in_session else f" --target {target.value}"
+        out.print(f"It has no version yet: `clickstream train{option}` trains the first.")
         return
     grid = Grid("version", "alias", "made", "average precision", "why", box=None, padding=(0, 2))
     for version in versions:
@@ -51,7 +53,6 @@ def list_versions(target: TargetOption = TargetName.in_session, as_json: AsJson 
         precision = version.tags.get("average_precision", "")
         shown = f"{float(precision):.3f}" if precision else ""
         grid.add_row(version.number, ", ".join(version.aliases), made, shown, escape(version.why))
-    out.print(f"{predicted.model}: {predicted.description}")
     out.print(grid)
 
 
