@@ -188,7 +188,7 @@ def test_verify_after_the_demo_lacks_only_kafka(installation):
     assert "clickstream broker start" in done.stderr
     checks = {check["name"]: check for check in json.loads(done.stdout)}
     assert [name for name, check in checks.items() if check["done"] and not check["ok"]] == []
-    assert sum(not check["done"] for check in checks.values()) == 6
+    assert sum(not check["done"] for check in checks.values()) == 9
     rows_of = {name: check["figures"]["rows"] for name, check in checks.items() if "required columns" in name}
     assert len(rows_of) == len(TABLES)
     assert [name for name, count in rows_of.items() if not count and not name.startswith("gold.model_metrics")] == []
