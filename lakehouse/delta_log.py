@@ -15,12 +15,14 @@ import re
 import shutil
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from lakehouse.atomic_files import draft_of
+from lakehouse.engines import delta_commit
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.[\w-]+)*\.(?:parquet|json)")
@@ -184,24 +186,13 @@ def sync(folder: Path, after: int) -> int:
             action = json.loads(line)
             if added := action.get("add") or action.get("cdc"):
                 path = folder / unquote(added["path"])
-                _sync_one(path)
+                with suppress(FileNotFoundError):  # compacted and vacuumed meanwhile
+                    delta_commit.sync(path)
                 folders[path.parent] = None
-    for commit in commits:
-        _sync_one(commit)
-    for one in folders if commits else ():
-        _sync_one(one)
+    for one in (*commits, *folders) if commits else ():
+        with suppress(FileNotFoundError):
+            delta_commit.sync(one)
     return newest
-
-
-def _sync_one(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:  # compacted and vacuumed meanwhile
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _name(version: int) -> str:

@@ -119,7 +119,7 @@ def test_a_log_reaches_back_to_what_is_yet_to_come(folder):
 
 def test_what_was_committed_is_made_durable_file_by_file(folder, monkeypatch):
     synced = []
-    monkeypatch.setattr("lakehouse.delta_log._sync_one", synced.append)
+    monkeypatch.setattr("lakehouse.engines.delta_commit.sync", synced.append)
     assert sync(folder, 3) == 4
     newest = commits(folder)[-1]
     [added] = [path for path in data_files(folder) if path in synced]

@@ -169,7 +169,7 @@ def test_spark_reads_a_repaired_table_and_its_changes(lake, tmp_path):
 
 def test_what_a_stream_writes_is_made_durable(lake, monkeypatch):
     synced = []
-    monkeypatch.setattr("lakehouse.delta_log._sync_one", synced.append)
+    monkeypatch.setattr("lakehouse.engines.delta_commit.sync", synced.append)
     lake.ensure(TABLE)
     lake.append(TABLE, things(lake, ("a", 1)))
     lake.append(TABLE, things(lake, ("b", 2)))
