@@ -93,8 +93,7 @@ def clock_frame(job: Job, as_of: datetime) -> DataFrame:
     """The clock as one row: by it sessions close."""
     from lakehouse.storage import spark_schema
 
-    row = (as_of, job.settings.sessions.closes_after_minutes * 60.0)
-    return job.spark.createDataFrame([row], spark_schema(CLOCK))
+    return job.spark.createDataFrame(clock_rows(job.settings, as_of), spark_schema(CLOCK))
 
 
 def clock_rows(settings: Settings, as_of: datetime) -> pa.Table:
