@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lakehouse.table import Column
@@ -26,6 +26,24 @@ def create_empty(name: str, columns: Iterable[Column]) -> str:
     """DuckDB's SQL for a table with these columns and no rows."""
     declared = (f'"{one.name}" {duckdb_type(one.type)}' for one in columns)
     return f"CREATE TABLE {name} ({', '.join(declared)})"
+
+
+def rows_of_files(columns: Sequence[tuple[str, str]], files: Sequence[str]) -> str:
+    """DuckDB's SQL for the rows of Parquet files, in these columns and types; one that a file has not is null there."""
+    names = [quoted(name) for name, _ in columns]
+    kinds = [kind for _, kind in columns]
+    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in zip(names, kinds, strict=True))
+    rows = f"SELECT {nulls} WHERE false"
+    if files:
+        listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        rows += f" UNION ALL BY NAME FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+    cast = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in zip(names, kinds, strict=True))
+    return f"FROM ({rows}) SELECT {cast}"
+
+
+def quoted(name: str) -> str:
+    """A name as DuckDB's SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def prepare(connection: DuckDBPyConnection) -> None:

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.engines.duckdb_types import duckdb_type, prepare
+from lakehouse.engines.duckdb_types import duckdb_type, prepare, quoted, rows_of_files
 from lakehouse.errors import DeclarationError
 from lakehouse.journal import Journal
 from lakehouse.span import Span, day_of_instant
@@ -45,7 +45,7 @@ def build_tables(
     is read and is no table of the lake, ``versions`` the version to read of each table that is not built here.
     """
     with _database(memory) as database, ThreadPoolExecutor(1) as writer:
-        inputs = _Inputs(lake, database, sources)
+        inputs = _Inputs(database, sources)
         writing = []
         for table in tables:
             inputs.views(table, lambda source: inputs.rows(source, lake.files_at(source, versions[source.name])))
@@ -102,8 +102,7 @@ def _database(memory: str) -> Iterator[DuckDBPyConnection]:
 class _Inputs:
     """What the SQL of tables reads, as views by the names that it uses."""
 
-    def __init__(self, lake: LocalLake, database: DuckDBPyConnection, sources: Mapping[str, pa.Table]) -> None:
-        self._lake = lake
+    def __init__(self, database: DuckDBPyConnection, sources: Mapping[str, pa.Table]) -> None:
         self._database = database
         self._sources = sources
         self.computed: dict[str, str] = {}
@@ -125,12 +124,7 @@ class _Inputs:
 
     def rows(self, source: Source, files: Sequence[str]) -> str:
         """SQL for the rows in some of a table's files, as declared; a column that a file has not yet is null there."""
-        nothing = f"SELECT {_cast(source, 'NULL')} WHERE false"
-        if not files:
-            return nothing
-        names = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        stored = f"FROM read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
-        return f"SELECT {_cast(source)} FROM ({nothing} UNION ALL BY NAME {stored})"
+        return rows_of_files([(one.name, duckdb_type(one.type)) for one in source.columns], files)
 
     def make(self, table: Table, sql: str) -> str:
         """Computes a table's rows from its views; gives the name of what holds them."""
@@ -139,14 +133,8 @@ class _Inputs:
         return name
 
 
-def _cast(source: Source, value: str = "") -> str:
-    return ", ".join(
-        f'CAST({value or _quoted(one.name)} AS {duckdb_type(one.type)}) AS "{one.name}"' for one in source.columns
-    )
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
+def _cast(source: Source) -> str:
+    return ", ".join(f'CAST("{one.name}" AS {duckdb_type(one.type)}) AS "{one.name}"' for one in source.columns)
 
 
 class _Refresh:
@@ -171,7 +159,7 @@ class _Refresh:
         self._also = also
         self._span = span
         self._journal = journal
-        self._inputs = _Inputs(lake, database, sources)
+        self._inputs = _Inputs(database, sources)
         self._changed: defaultdict[str, list[str]] = defaultdict(list)
         """By the name of a table: the relations that hold changed rows of it."""
         self._pending: dict[str, str] = {}
@@ -300,7 +288,7 @@ class _Refresh:
         if pending is None:
             return rows
         same = " AND ".join(f'old."{name}" IS NOT DISTINCT FROM new."{name}"' for name in source.key)
-        columns = ", ".join(_quoted(name) for name in source.column_names)
+        columns = ", ".join(quoted(name) for name in source.column_names)
         return (
             f"SELECT {columns} FROM ({rows}) AS old ANTI JOIN {pending} AS new ON {same} "
             f"UNION ALL SELECT {columns} FROM {pending} WHERE _is_new"
@@ -316,7 +304,7 @@ class _Refresh:
 
     def _differences(self, table: Table, before: str, after: str, name: str) -> str:
         """The relation of the rows that only one of the two has; ``_is_new`` is true for those of ``after``."""
-        columns = ", ".join(_quoted(column) for column in table.column_names)
+        columns = ", ".join(quoted(column) for column in table.column_names)
         was, now = f"SELECT {columns} FROM ({before})", f"SELECT {columns} FROM ({after})"
         self._database.execute(f"CREATE OR REPLACE TEMP TABLE before_rows AS {was}")
         self._database.execute(f"CREATE OR REPLACE TEMP TABLE after_rows AS {now}")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from lakehouse.engines.duckdb_types import quoted, rows_of_files
 from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.table import Column, Table
 from pipelines.runtime.catalog import TABLES
@@ -148,19 +149,7 @@ def relation(connection: DuckDBPyConnection, table: DeltaTable) -> DuckDBPyRelat
     if needs_arrow or any("://" in file for file in files):
         return connection.from_arrow(table.to_pyarrow_dataset())
     fields = json.loads(table.schema().to_json())["fields"]
-    columns = [(_quoted(field["name"]), _duckdb_type(field["type"])) for field in fields]
-    rows = connection.sql(f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in columns)} WHERE false")
-    if files:
-        names = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        rows = connection.sql(
-            f"{rows.sql_query()} UNION ALL BY NAME "
-            f"FROM read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
-        )
-    return rows.project(", ".join(f"{name}::{kind} AS {name}" for name, kind in columns))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return connection.sql(rows_of_files([(field["name"], _duckdb_type(field["type"])) for field in fields], files))
 
 
 def _duckdb_type(kind: Any) -> str:
@@ -171,7 +160,7 @@ def _duckdb_type(kind: Any) -> str:
         return f"{_duckdb_type(kind['elementType'])}[]"
     if kind["type"] == "map":
         return f"MAP({_duckdb_type(kind['keyType'])}, {_duckdb_type(kind['valueType'])})"
-    fields = (f"{_quoted(field['name'])} {_duckdb_type(field['type'])}" for field in kind["fields"])
+    fields = (f"{quoted(field['name'])} {_duckdb_type(field['type'])}" for field in kind["fields"])
     return f"STRUCT({', '.join(fields)})"
 
 
@@ -220,7 +209,7 @@ def _newest_row(table: DeltaTable, column: str) -> Any:
 
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        [(latest,)] = relation(connection, table).max(_quoted(column)).fetchall()
+        [(latest,)] = relation(connection, table).max(quoted(column)).fetchall()
         return latest
 
 
