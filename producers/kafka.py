@@ -49,6 +49,18 @@ _POLL_EVERY = 1_023
 _NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 _GIVE_UP = (KafkaError._MSG_TIMED_OUT, KafkaError._FATAL)  # noqa: SLF001  that is how the library spells its codes
+_SILENCE = (
+    KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+    KafkaError._RESOLVE,  # noqa: SLF001
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.BROKER_NOT_AVAILABLE,
+)
+
+_SILENT = "Look whether it runs with `clickstream broker status`, or fix the part [kafka] of the settings."
+_DOCTOR = "`clickstream doctor` looks at the broker and its topics."
 
 
 @dataclass(frozen=True)
@@ -196,7 +208,7 @@ class Sender:
     def _cannot_go_on(self) -> OutsideError:
         return OutsideError(
             f"Kafka at {self.bootstrap} accepts no more records: {self._broken}.",
-            "Look at the broker, then send again what is listed as failed.",
+            f"{_SILENT} Then send again what is listed as failed.",
         )
 
     @property
@@ -399,7 +411,7 @@ def _offsets_until_end(consumer: Any, bootstrap: str, wait_seconds: float) -> It
                 return
             raise KafkaException(error)
         yield message.offset()
-    raise OutsideError(f"Kafka at {bootstrap} did not answer in {wait_seconds:g} s.", "Look whether it runs.")
+    raise OutsideError(f"Kafka at {bootstrap} did not answer in {wait_seconds:g} s.", _SILENT)
 
 
 def broker_time(bootstrap: str, client: Mapping[str, str] | None = None, *, wait_seconds: float = WAIT_SECONDS) -> int:
@@ -426,7 +438,7 @@ def broker_time(bootstrap: str, client: Mapping[str, str] | None = None, *, wait
     if not stamps:
         raise OutsideError(
             f"Kafka at {bootstrap} did not give its time: {', '.join(errors) or 'no answer'}.",
-            f"Look at the broker and at its topic {CLOCK_TOPIC}.",
+            _DOCTOR,
         )
     return stamps[0]
 
@@ -510,7 +522,15 @@ def _outside(bootstrap: str) -> Iterator[None]:
     try:
         yield
     except (KafkaException, TimeoutError) as error:
-        raise OutsideError(f"Kafka at {bootstrap} refused: {_reason(error)}.", "Look at the broker.") from error
+        if _is_silence(error):
+            raise OutsideError(f"Kafka at {bootstrap} did not answer: {_reason(error)}.", _SILENT) from error
+        raise OutsideError(f"Kafka at {bootstrap} refused: {_reason(error)}.", _DOCTOR) from error
+
+
+def _is_silence(error: Exception) -> bool:
+    """Whether no broker answered, so that nothing was refused: a connection that broke, or a time that ran out."""
+    first = error.args[0] if error.args else error
+    return isinstance(error, TimeoutError) or (isinstance(first, KafkaError) and first.code() in _SILENCE)
 
 
 def _reason(error: Exception) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from lakehouse.errors import LakehouseError, OutsideError
+from lakehouse import errors
+from lakehouse.errors import CheckpointError, LakehouseError, OutsideError, TableDamageError
 from pipelines.runtime.hints import RECOVER
 
 
@@ -79,12 +80,23 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
     return OutsideError(f"{stream} stopped: {reason.rstrip('.')}.", "Run it again; with --debug for the whole story.")
 
 
-def _own_error(error: BaseException | None) -> LakehouseError | None:
-    while error is not None:
-        if isinstance(error, LakehouseError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+def _own_error(error: BaseException) -> LakehouseError | None:
+    """The error of ours that caused this one; of one that a micro-batch raised, Java keeps the text alone."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, LakehouseError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    raised = re.findall(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", str(error), re.MULTILINE)
+    return _from_text(*raised[-1]) if raised else None
+
+
+def _from_text(kind: str, text: str) -> LakehouseError:
+    """An error of ours by its class's name and its text, which has the hint at its end."""
+    named: type[LakehouseError] = getattr(errors, kind)
+    error = LakehouseError(text, RECOVER if issubclass(named, CheckpointError | TableDamageError) else "")
+    error.exit_code = named.exit_code
+    return error
 
 
 def reason_of(error: BaseException) -> str:

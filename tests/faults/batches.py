@@ -70,7 +70,8 @@ class Campaign:
         watch = Watch(self.installation, watched)
         opened, _ = watch.batches()
         self.ledger.send(self.shoppers.take(400))
-        driver = self.installation.drive(JOBS[layer], "--continuous", **SMALL)
+        frozen = {} if recovered_first or window is None else watch.freezing()
+        driver = self.installation.drive(JOBS[layer], "--continuous", **SMALL, **frozen)
         if recovered_first:
             until(lambda: watch.batches()[1] >= max(opened, 0) or not driver.alive, "the recovery")
             self.tallies[layer].recoveries.append(time.monotonic() - driver.began)

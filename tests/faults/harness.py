@@ -32,6 +32,8 @@ from tests.support.polling import becomes_true, until
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = Path(sys.executable).parent / "clickstream"
 
+FREEZING = Path(__file__).parent / "freezing"
+
 LIMIT = 240.0
 """Seconds after which something that should have happened counts as a hang."""
 
@@ -284,6 +286,15 @@ class Window:
     moment: str
     table: str = ""
 
+    def freezing(self, version: int) -> dict[str, str]:
+        """The environment by which a command freezes in this window, where its own Python writes the table.
+
+        ``version`` is the table's newest one.
+        """
+        log = f"/{(self.table or self.stream).replace('.', '/')}/_delta_log"
+        at = {"written": f"os.link {log}/{version + 1:020d}.json", "committed": f"open {log}"}.get(self.moment, "")
+        return {"FREEZE_AT": at, "PYTHONPATH": str(FREEZING)}
+
     def __str__(self) -> str:
         return f"{self.stream} {self.moment}" + (f" in {self.table}" if self.table not in ("", self.stream) else "")
 
@@ -339,6 +350,10 @@ class Watch:
         if version > self._version:
             return "committed"
         return "written" if files - self._files else "planned"
+
+    def freezing(self) -> dict[str, str]:
+        """As Window.freezing, from the table as it is now."""
+        return self.window.freezing(self._table()[0])
 
     def batches(self) -> tuple[int, int]:
         """The newest batch that is planned, and the newest that is done; -1 where there is none."""

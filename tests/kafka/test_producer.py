@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 from typer.testing import CliRunner
 
@@ -19,6 +19,7 @@ from lakehouse.embedded_kafka.broker import Broker
 from lakehouse.errors import OutsideError, UsageError
 from pipelines.cli.produce import app, replay_into, simulate_into
 from pipelines.runtime.settings import load_settings
+from producers import kafka
 from producers.events import EVENTS
 from producers.kafka import Delivery, Sender, broker_time, ensure_topics, offsets, topic_ids
 from tests.support.polling import until
@@ -261,3 +262,21 @@ def test_a_stopped_run_reports_what_the_topics_hold(
         name: report["acknowledged"].get(name, 0) for name in EVENTS
     }
     assert report["stopped_by"] == sent.name
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "hint"),
+    [
+        (KafkaException(KafkaError(KafkaError._TRANSPORT)), "did not answer", "clickstream broker status"),
+        (KafkaException(KafkaError(KafkaError._TIMED_OUT)), "did not answer", "clickstream broker status"),
+        (KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN)), "did not answer", "clickstream broker status"),
+        (KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT)), "did not answer", "clickstream broker status"),
+        (TimeoutError(), "did not answer", "clickstream broker status"),
+        (KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)), "refused", "clickstream doctor"),
+        (KafkaException(KafkaError(KafkaError.INVALID_PARTITIONS)), "refused", "clickstream doctor"),
+    ],
+)
+def test_each_failure_of_kafka_says_silence_or_refusal_and_the_cure(error, message, hint):
+    with pytest.raises(OutsideError, match=message) as raised, kafka._outside(NOBODY):
+        raise error
+    assert hint in raised.value.hint

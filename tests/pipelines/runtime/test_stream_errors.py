@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
-from lakehouse.errors import DataError
+from lakehouse.errors import CheckpointError, DataError, OutsideError, TableDamageError, UsageError
 from pipelines.runtime.stream_errors import explain
 
 
@@ -38,3 +40,24 @@ def test_an_error_of_ours_is_passed_on_though_spark_wraps_it():
     wrapped = RuntimeError("a long stack trace")
     wrapped.__cause__ = ours
     assert explain("s", wrapped) is ours
+
+
+@pytest.mark.parametrize(
+    ("ours", "hint"),
+    [
+        (DataError("A check failed.", "Look at it."), "Look at it."),
+        (UsageError("A setting is wrong.", "Mend it."), "Mend it."),
+        (OutsideError("Kafka did not answer: it broke.", "Look at it."), "Look at it."),
+        (TableDamageError("silver.clicks", ["a file is missing"]), "clickstream recover --apply"),
+        (CheckpointError("The checkpoint is another one's."), "clickstream recover --apply"),
+    ],
+)
+def test_an_error_of_ours_is_known_by_the_text_that_java_kept(ours, hint):
+    # What a micro-batch raises passes through Java, which has no place for the object.
+    text = "".join(traceback.format_exception(ours))
+    found = explain(
+        "s", RuntimeError(f"py4j.Py4JException: An exception was raised by the Python Proxy.\n{text}\n\tat x")
+    )
+    assert str(found).startswith(ours.message)
+    assert hint in str(found)
+    assert found.exit_code == ours.exit_code
