@@ -14,14 +14,13 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from lakehouse.atomic_files import draft_of
 from lakehouse.engines import delta_commit
 
 _COMMIT = re.compile(r"(\d{20})\.json")
@@ -277,17 +276,11 @@ def _move(log: Path, names: Iterable[str], aside: Path) -> None:
         (log / f".{name}.crc").unlink(missing_ok=True)
 
 
-def _commit(folder: Path, version: int, problem: str, actions: list[dict[str, Any]]) -> None:
-    """Writes a commit of these actions, whole or not at all."""
-    info = {
-        "timestamp": time.time_ns() // 1_000_000,
-        "operation": "REPAIR",
-        "operationParameters": {"problem": json.dumps(problem)},
-        "isBlindAppend": not actions,
-    }
-    path = folder / _name(version)
-    with draft_of(path, f".{path.name}.{os.getpid()}.tmp") as draft:
-        draft.write_text("".join(f"{json.dumps(action)}\n" for action in ({"commitInfo": info}, *actions)))
+def _commit(folder: Path, version: int, problem: str, actions: Sequence[delta_commit.Action]) -> None:
+    """Writes a commit of these actions, whole and durable."""
+    info = delta_commit.commit_info("REPAIR", version, {}, problem=json.dumps(problem))
+    if not delta_commit.write_commit(folder, version, [info, *actions]):
+        raise FileExistsError(folder / _name(version))
 
 
 def _versions(folder: Path) -> tuple[dict[int, Path], set[int]]:
@@ -312,6 +305,8 @@ def _commit_damage(path: Path) -> str | None:
     except ValueError:
         return "is cut short"
     info: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    if len(actions) < int(info.get(delta_commit.ACTIONS, 0)):
+        return f"is cut short: it has {len(actions):,} of {info[delta_commit.ACTIONS]:,} lines"
     if info.get("operation") != "WRITE":
         return None
     metrics = info.get("operationMetrics") or {}

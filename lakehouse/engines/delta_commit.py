@@ -31,6 +31,9 @@ PLAIN_FEATURES = frozenset({"appendOnly", "invariants", "changeDataFeed"})
 PLAIN_WRITER = 4
 """The version of Delta's protocol for writers that has them without naming them."""
 
+ACTIONS = "actions"
+"""Where the first line of a commit says how many lines it has, so that one cut short between two lines is noticed."""
+
 _FEATURES_WRITER = 7
 _SQL_OF_COLUMNS = ("delta.invariants", "delta.generationExpression", "delta.identity.")
 
@@ -107,7 +110,11 @@ def write_commit(folder: Path, version: int, actions: Iterable[Action]) -> bool:
     log = folder / "_delta_log"
     path = log / f"{version:020d}.json"
     written = log / f".{path.name}.{uuid4().hex}.tmp"
-    text = "\n".join(json.dumps(action, ensure_ascii=False, separators=(",", ":")) for action in actions)
+    lines = list(actions)
+    counted = [
+        {"commitInfo": {**line["commitInfo"], ACTIONS: len(lines)}} if "commitInfo" in line else line for line in lines
+    ]
+    text = "\n".join(json.dumps(action, ensure_ascii=False, separators=(",", ":")) for action in counted)
     try:
         with written.open("xb") as file:
             file.write(text.encode() + b"\n")

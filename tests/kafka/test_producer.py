@@ -276,7 +276,7 @@ def test_a_stopped_run_reports_what_the_topics_hold(
         (KafkaException(KafkaError(KafkaError.INVALID_PARTITIONS)), "refused", "clickstream doctor"),
     ],
 )
-def test_each_failure_of_kafka_says_silence_or_refusal_and_the_cure(error, message, hint):
+def test_silence_and_refusal_are_told_apart_with_the_cure(error, message, hint):
     with pytest.raises(OutsideError, match=message) as raised, kafka._outside(NOBODY):
         raise error
     assert hint in raised.value.hint

@@ -338,3 +338,17 @@ def test_keys_match_as_python_compares_them(source, target):
     found = matcher.rows_of(table(target)).to_pylist()
     assert found == [source.index(row) if row in source else None for row in target]
     assert KeyMatcher(table([*source, *source]), schema.names).is_unique == (not source)
+
+
+def test_a_commit_cut_between_any_two_lines_is_damage(local):
+    local.append(TABLE, things(("a", None, 1, 0), ("b", None, 1, 1), ("c", None, 1, 2), ("d", None, 1, 3)))
+    local.merge(TABLE, things(("a", None, 2, 0), ("e", None, 3, 1)))
+    folder = local.folder(TABLE)
+    commit = folder / "_delta_log" / f"{local.version(TABLE):020d}.json"
+    lines = commit.read_bytes().splitlines(keepends=True)
+    assert examine(folder) == []
+    assert len(lines) > 2
+    for kept in range(1, len(lines)):
+        commit.write_bytes(b"".join(lines[:kept]))
+        [damage] = examine(folder, files=False)
+        assert damage.problem == f"is cut short: it has {kept} of {len(lines)} lines"
