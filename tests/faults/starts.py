@@ -158,6 +158,8 @@ class Starts:
 
     def _kill(self, case: Case, moment: Moment, victim: str, chance: random.Random, done: Chain) -> bool:
         """One start that is killed at a moment; False where the command ended before it."""
+        if case.stage == "broker" and done.kills:  # the last one may have ended it
+            self._start(case, ("broker", "start"), done)
         pause, delay = chance.uniform(0, 1), chance.uniform(0, moment.spread)
         observer = Observer(self.folder, moment)
         driver = self.installation.drive(*case.command, nice=10, **self._environment(case))
@@ -208,7 +210,7 @@ class Starts:
 
     def _finish(self, case: Case, done: Chain) -> None:
         """Brings everything to its end by plain starts alone, and audits it."""
-        if case.stage == "broker":  # which a kill may have ended
+        if case.stage == "broker":
             self._start(case, ("broker", "start"), done)
         began = time.monotonic()
         self._start(case, case.command, done)
