@@ -23,6 +23,7 @@ from pipelines.ml.targets import IN_SESSION
 from pipelines.runtime.console import call, err, out, print_json
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.settings import Settings, load_settings
+from pipelines.runtime.table_damage import writing_noted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -79,13 +80,14 @@ def run_score_command(settings: Settings, *, continuous: bool = False) -> ScoreR
     follower = ChampionFollower(settings)
     follower.start()
     lake = LocalLake(settings.lake_root, settings.locks)
-    if can_score_here(lake):
-        return _score_here(settings, lake, follower, continuous=continuous)
-    from pipelines.runtime.job import open_job
+    with writing_noted(settings, LOG, PREDICTIONS):
+        if can_score_here(lake):
+            return _score_here(settings, lake, follower, continuous=continuous)
+        from pipelines.runtime.job import open_job
 
-    with err.status("score"):
-        job = open_job("score", settings)
-    return _score_by_job(job, follower, continuous=continuous)
+        with err.status("score"):
+            job = open_job("score", settings)
+        return _score_by_job(job, follower, continuous=continuous)
 
 
 def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
@@ -102,7 +104,8 @@ def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
         return ScoreResult(0, 0, IN_SESSION.model, None)
     follower = ChampionFollower(job.settings)
     follower.start()
-    return _score_by_job(job, follower, continuous=continuous)
+    with writing_noted(job.settings, LOG, PREDICTIONS):
+        return _score_by_job(job, follower, continuous=continuous)
 
 
 def can_score_here(lake: LocalLake) -> bool:

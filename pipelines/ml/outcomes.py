@@ -22,6 +22,7 @@ from pipelines.ml.model_version import Version
 from pipelines.ml.registry import Registry
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import ModelSettings
+from pipelines.runtime.table_damage import writing_noted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,7 +170,7 @@ def upsert_metrics(job: Job, records: list[dict[str, Any]]) -> None:
     values = [tuple(record[name] for name in METRICS.column_names) for record in records]
     rows = job.spark.createDataFrame(values, schema)
     compared = [name for name in METRICS.column_names if name != "evaluated_at"]
-    with job.lake.writing(METRICS):
+    with job.lake.writing(METRICS), writing_noted(job.settings, METRICS):
         current = job.lake.read(METRICS).select(*compared)
         matches = [rows[name].eqNullSafe(current[name]) for name in compared]
         new = rows.join(current, matches, "left_anti").localCheckpoint()

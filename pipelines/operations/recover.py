@@ -26,7 +26,7 @@ from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.options import AsJson
-from pipelines.runtime.table_damage import damaged_tables, folders
+from pipelines.runtime.table_damage import damaged_tables, folders, note_versions
 from producers import kafka
 from producers.events import EVENTS
 from silver.events import SILVER
@@ -205,6 +205,7 @@ class _Recovery:
                 ingest.move_aside(folder)
         self._job.lake.forget(TABLES[name])
         self._job.lake.ensure(TABLES[name])
+        note_versions(self._job.settings, TABLES[name])
 
     def _recover(self, name: str) -> str:
         """Gives a stream a new checkpoint that fits its tables; says what came back, and what did not."""

@@ -27,6 +27,7 @@ from lakehouse.streams import BATCH_METRICS, Stream
 from lakehouse.table import Table
 from pipelines.runtime.console import describe_error
 from pipelines.runtime.settings import Settings
+from pipelines.runtime.table_damage import writing_noted
 
 FLUSH_INTERVAL_SECONDS = 60.0
 """How often a continuous job moves its pending metrics into the table."""
@@ -215,7 +216,8 @@ class MetricsRecorder:
         except OutsideError:
             return False
         try:
-            append(lake.path(TABLE), rows)
+            with writing_noted(self._job.settings, TABLE):
+                append(lake.path(TABLE), rows)
         finally:
             writer.release()
         return True

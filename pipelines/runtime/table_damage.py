@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from lakehouse.delta_log import Damage, examine
+from lakehouse.atomic_files import write_json
+from lakehouse.delta_log import Damage, examine, newest_version
 from lakehouse.errors import TableDamageError
 from lakehouse.table import Table
 from pipelines.runtime.catalog import TABLES
@@ -24,6 +27,58 @@ def damage_of(root: str, table: Table, *, files: bool = True) -> list[Damage]:
     return [damage for folder in folders(root, table).values() for damage in examine(folder, files=files)]
 
 
+def find_damage(settings: Settings, table: Table) -> list[Damage]:
+    """As ``damage_of``; also commits that are gone since ``writing_noted``, which the table itself does not tell."""
+    return damage_of(settings.lake_root, table) or _lost_commits(settings, table)
+
+
+def _lost_commits(settings: Settings, table: Table) -> list[Damage]:
+    noted = _noted_version(settings, table)
+    for folder in folders(settings.lake_root, table).values():
+        if (newest := newest_version(folder)) < noted:
+            ends = f"ends with version {newest}" if newest >= 0 else "is gone"
+            problem = f"{ends}, and version {noted} was written: commits are lost, or an older copy was put back"
+            return [Damage("_delta_log", problem)]
+    return []
+
+
+@contextmanager
+def writing_noted(settings: Settings, *tables: Table) -> Iterator[None]:
+    """Within, a job writes tables that no stream writes, and so no checkpoint knows the version of.
+
+    The state folder does: a table that is older at the next start lost commits, or an older copy was put back.
+
+    Raises TableDamageError where one is damaged already, before anything is written.
+    """
+    for table in tables:
+        if damage := find_damage(settings, table):
+            raise _error(table.name, damage)
+    try:
+        yield
+    finally:
+        note_versions(settings, *tables)
+
+
+def note_versions(settings: Settings, *tables: Table) -> None:
+    """Notes in the state folder at which version these tables are."""
+    for table in tables:
+        for folder in folders(settings.lake_root, table).values():
+            noted = _noted_version(settings, table)
+            if (newest := newest_version(folder, noted)) != noted:
+                write_json(_note(settings, table), newest)
+
+
+def _noted_version(settings: Settings, table: Table) -> int:
+    try:
+        return int(json.loads(_note(settings, table).read_text()))
+    except (OSError, ValueError, TypeError):
+        return -1
+
+
+def _note(settings: Settings, table: Table) -> Path:
+    return settings.state_root / "versions" / f"{table.name}.json"
+
+
 def refuse_damaged(root: str, table: Table, *, files: bool = True) -> None:
     """Raises TableDamageError where a table is damaged."""
     if damage := damage_of(root, table, files=files):
@@ -32,7 +87,7 @@ def refuse_damaged(root: str, table: Table, *, files: bool = True) -> None:
 
 def damaged_tables(settings: Settings, tables: Iterable[Table] = TABLES.values()) -> dict[str, TableDamageError]:
     """The tables that are damaged, by their names, each with the sentence that says so."""
-    found = {table.name: damage_of(settings.lake_root, table) for table in tables}
+    found = {table.name: find_damage(settings, table) for table in tables}
     return {name: _error(name, damage) for name, damage in found.items() if damage}
 
 

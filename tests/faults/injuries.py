@@ -73,11 +73,12 @@ class Campaign:
         if kind == PUT_BACK and newest_version(folder) == before:
             return f"{kind}, {table}: nothing had been written since"
         name = f"{kind}, {table}, {moment}{', recovery interrupted' if interrupted else ''}"
+        print(name, end=": ", flush=True)
         self.lab.send(EVENTS_A_ROUND)
         outcome = self._recover(name, interrupted)
         self.tally[kind][outcome] += 1
         self.tally[kind]["rounds"] += 1
-        return f"{name}: {outcome}"
+        return outcome
 
     def _prepare(self, table: str, moment: str) -> None:
         shutil.rmtree(self._older, ignore_errors=True)
@@ -174,7 +175,7 @@ def main() -> None:
             campaign = Campaign(folder, lab, asked.seed)
             while sum(counts["rounds"] for counts in campaign.tally.values()) < asked.rounds:
                 known = len(campaign.offences)
-                print(f"{time.monotonic() - began:5.0f} s  {campaign.round()}", flush=True)
+                print(f"{campaign.round()} ({time.monotonic() - began:.0f} s)", flush=True)
                 for offence in campaign.offences[known:]:
                     print(f"  {offence}", flush=True)
             spark.stop()

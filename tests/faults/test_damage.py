@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from gold.daily_funnel import TABLE as FUNNEL
+from gold.pipeline_metrics import TABLE as METRICS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.embedded_kafka.broker import Broker
 from lakehouse.errors import LakehouseError
@@ -104,6 +105,19 @@ def test_an_older_folder_put_back_is_noticed_and_recovered(lab, made, layer):
     older = made[1] / TABLES[layer].replace(".", "/")
     lab.injure(TABLES[layer], injuries.put_back(older), Random(0))
     is_noticed_and_fixed(lab, layer, TABLES[layer])
+
+
+def test_an_older_copy_of_a_table_without_a_stream_is_noticed(lab, made):
+    lab.injure(METRICS.name, injuries.put_back(made[1] / "gold" / "pipeline_metrics"), Random(0))
+    assert any("older copy" in one and METRICS.name in one for one in lab.status())
+    assert lab.fix() == "`clickstream recover --apply`"
+    lab.send(60)
+    lab.run()  # no other table waits for it, and what is measured meanwhile is kept beside it
+    lab.recover()
+    assert [check.name for check in lab.failed(quick=True)] == []
+    lab.run()
+    assert lab.status() == []
+    assert [check.name for check in lab.failed()] == []
 
 
 @pytest.mark.long
