@@ -201,14 +201,16 @@ def _name(version: int) -> str:
 def _damaged_commits(folder: Path, commits: dict[int, Path], base: int, newest: int) -> dict[int, Damage]:
     """The commits up to ``newest`` that are missing, empty or cut short.
 
-    Below the checkpoint ``base`` a commit may be missing, and what it says is in the checkpoint.
+    Below the checkpoint ``base`` a commit may be missing, and what it says is in the checkpoint; not the newest one.
     """
     found = {}
-    for version in range(min(commits, default=newest), newest + 1):
+    first = min(commits, default=newest)
+    for version in range(first if base < 0 else min(first, base + 1), newest + 1):
         problem: str | None = None
         if version not in commits:
             # A listing may have a commit that was made meanwhile, and lack the one before it.
-            problem = "is missing" if version > base and not (folder / _name(version)).exists() else None
+            is_needed = version > base or version == newest  # which a checkpoint follows, and writers ask for
+            problem = "is missing" if is_needed and not (folder / _name(version)).exists() else None
         elif version > base or not commits[version].stat().st_size:
             problem = _commit_damage(commits[version])
         if problem:

@@ -7,6 +7,8 @@ import json
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lakehouse.delta_log import clean_log, examine, is_repairable, newest_version, reaches_back, repair, sync
 from tests.support.injuries import clean_log as clean_all
@@ -55,6 +57,35 @@ def test_missing_files_leave_the_table_as_no_change_of_data(folder, tmp_path):
     assert len(numbers(folder)) == 4
     [removed] = [one["remove"] for line in commits(folder)[5].open() if (one := json.loads(line)) and "remove" in one]
     assert removed["dataChange"] is False
+
+
+@settings(max_examples=40, deadline=None)
+@given(lost=st.sets(st.integers(0, 9)), cut=st.sets(st.integers(0, 9)))
+def test_any_log_is_whole_again_or_said_to_be_lost(tmp_path_factory, lost, cut):
+    home = tmp_path_factory.mktemp("any")
+    folder = home / "table"
+    for number in range(8):
+        write_deltalake(folder, pa.table({"n": [number]}), mode="append")
+        if number in {2, 5}:
+            DeltaTable(folder).create_checkpoint()
+    files = [path for path in sorted((folder / "_delta_log").iterdir()) if path.name[0].isdigit()]
+    assert len(files) == 10
+    for number, path in enumerate(files):
+        if number in cut:
+            path.write_bytes(path.read_bytes()[:-20])
+        if number in lost:
+            path.unlink()
+    if not is_repairable(folder):
+        with pytest.raises(ValueError, match="cannot be repaired"):
+            repair(folder, home / "aside")
+        return
+    newest = newest_version(folder)
+    repair(folder, home / "aside")
+    assert examine(folder) == []
+    assert newest_version(folder) == newest
+    whole = numbers(folder)
+    write_deltalake(folder, pa.table({"n": [9]}), mode="append")
+    assert numbers(folder) == [*whole, 9]
 
 
 @pytest.mark.parametrize("injure", ["delete", "cut"])
