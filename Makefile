@@ -1,9 +1,11 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo notebooks docs test test-fast test-faults coverage lint hooks clean reset java
+.PHONY: help setup demo notebooks docs test test-fast test-faults bench bench-quick coverage lint hooks clean reset java
 
 ROUNDS ?= 100
+# The stages that `make bench` measures; all, where none is named.
+STAGES ?=
 SEED ?= 1
 # Spark plans in one thread, so two test processes fill two cores; each takes up to 6 GB.
 WORKERS ?= 2
@@ -55,6 +57,13 @@ test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
 test-faults: $(STAMP) ## kill the jobs ROUNDS times, seeded by SEED, and audit the tables (100 take an hour or more); RESUME=1 goes on
 	@$(if $(RESUME),,.venv/bin/python -m pytest -m long)
 	@.venv/bin/python -m tests.faults.campaign --rounds $(ROUNDS) --seed $(SEED) $(if $(RESUME),--resume)
+
+bench: setup ## measure every stage beside its rivals, and write the result, the tables and the chart (an hour); STAGES="gold batch" for some
+	@.venv/bin/python -m tests.benchmarks.compare run $(STAGES)
+	@.venv/bin/python -m tests.benchmarks.compare write
+
+bench-quick: setup ## the same, small and once, without what only Spark does (minutes); it writes .benchmarks/ alone
+	@.venv/bin/python -m tests.benchmarks.compare run --quick $(STAGES)
 
 coverage: $(STAMP) ## run the tests without Kafka, and list the lines that none of them runs
 	@.venv/bin/python -m pytest -m "not kafka and not faults and not long" -q --no-header $(IN_PROCESSES) \

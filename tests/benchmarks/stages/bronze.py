@@ -1,0 +1,76 @@
+"""Kafka to bronze, warm: what Kafka holds becomes rows of tables."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from operator import itemgetter
+
+from bronze.raw_events import BRONZE
+from gold.pipeline_metrics import TABLE as METRICS
+from lakehouse.engines.local_lake import LocalLake
+from pipelines.ingest import run_ingest
+from pipelines.runtime.job import Job, open_job
+from tests.benchmarks.inputs import Plan, in_kafka, kafka
+from tests.benchmarks.meter import measured
+from tests.benchmarks.rivals.compact import to_bronze
+from tests.benchmarks.rivals.course import kafka_to_parquet
+from tests.benchmarks.splits import SPLIT
+from tests.benchmarks.stage import COMPACT, COURSE, OURS, Contender, Rounds, Stage
+
+
+def ours(plan: Plan) -> Rounds:
+    with kafka(in_kafka(plan.folder, plan.events)) as servers:
+        settings = plan.settings("ours", kafka={"bootstrap_servers": servers})
+        spark = open_job("benchmark", settings).spark
+        while True:
+            shutil.rmtree(plan.folder / "ours", ignore_errors=True)
+            job = Job(settings, spark)
+            for table in BRONZE.values():
+                job.lake.ensure(table)
+            with measured(plan.events) as result:
+                rows = sum(one.rows for one in run_ingest(job).values())
+            assert rows == plan.events
+            result.more = split(job.local_lake, result.seconds)
+            yield result
+
+
+def split(lake: LocalLake, seconds: float) -> dict[str, float]:
+    """Where the time went, by the streams' own metrics. They run side by side, so the one that took longest counts."""
+    longest = max(lake.read(METRICS).to_pylist(), key=itemgetter("duration_seconds"))
+    parts = {f"{words} s": longest[column] for words, column in SPLIT.items()}
+    return {"before and after the streams' batches s": seconds - longest["duration_seconds"], **parts}
+
+
+def compact(plan: Plan) -> Rounds:
+    with kafka(in_kafka(plan.folder, plan.events)) as servers:
+        while True:
+            shutil.rmtree(plan.folder / "compact", ignore_errors=True)
+            with measured(plan.events) as result:
+                rows = to_bronze(servers, plan.folder / "compact", group=uuid.uuid4().hex)
+            assert rows == plan.events
+            yield result
+
+
+def course(plan: Plan) -> Rounds:
+    with kafka(in_kafka(plan.folder, plan.events)) as servers:
+        spark = open_job("benchmark", plan.settings("course")).spark
+        while True:
+            shutil.rmtree(plan.folder / "course" / "events", ignore_errors=True)
+            with measured(plan.events) as result:
+                kafka_to_parquet(spark, servers, plan.folder / "course" / "events")
+            yield result
+
+
+STAGE = Stage(
+    "bronze",
+    "Kafka to bronze, warm",
+    "One million events in three topics. Spark has run the same before, and the tables exist.",
+    (
+        Contender(OURS, ours, "Spark does it; exactly once", warm_ups=3),
+        Contender(COMPACT, compact, "at least once"),
+        Contender(COURSE, course, "parses at once with from_json, and keeps no bytes", warm_ups=3),
+    ),
+    prepare=lambda plan: (in_kafka(plan.folder, plan.events), None)[1],
+    at_least=250_000,
+)
