@@ -12,6 +12,7 @@ from lakehouse.errors import UsageError
 from pipelines.runtime.completion import complete_event
 from pipelines.runtime.console import out, print_json
 from producers.contract.event_type import Field, Kind
+from producers.contract.timestamps import FORMS
 from producers.events import EVENTS, event_named
 
 
@@ -55,5 +56,5 @@ def rules_of(field: Field) -> str:
     if field.kind is Kind.CHOICE:
         return ", ".join(field.choices)
     if field.kind is Kind.TIMESTAMP:
-        return "2000-01-01 to a day after arrival"
+        return f"{FORMS}; 2000-01-01 to a day after arrival"
     return f"at most {field.max_length:,} characters"

@@ -20,7 +20,7 @@ MAX_TEXT, MAX_URL, MAX_DETAILS = 1_024, 8_192, 65_536
 MAX_DEPTH = 100
 """The most levels of JSON nesting; the event itself is the first."""
 
-VALIDATION_VERSION = 2
+VALIDATION_VERSION = 3
 """Raise it when the validation changes, so that the contract's version changes too."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -35,7 +35,7 @@ class Kind(StrEnum):
     CHOICE = "choice"  # as text, in lower case, one of a list
     DETAILS = "details"  # text, or any JSON value as its own source text
     NUMBER = "number"  # a JSON number, or text that is one
-    TIMESTAMP = "timestamp"  # ISO 8601, Unix seconds or milliseconds
+    TIMESTAMP = "timestamp"  # ISO 8601, or Unix time
 
 
 @dataclass(frozen=True)

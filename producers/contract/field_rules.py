@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from producers.contract.event_type import Field, Kind
 from producers.contract.strict_json import NUMBER, JsonType, JsonValue
-from producers.contract.timestamps import EARLIEST, LATEST_AFTER_ARRIVAL, read_instant, written
+from producers.contract.timestamps import EARLIEST, FORMS, LATEST_AFTER_ARRIVAL, read_instant, written
 
 Value = str | float | int | None
 
@@ -189,7 +189,7 @@ def _timestamp(field: Field, found: JsonValue, violations: list[RuleViolation], 
         return None
     instant = read_instant(text)
     if instant is None:
-        rule, limit = "unreadable", "that is no date and time by ISO 8601, nor Unix seconds or milliseconds"
+        rule, limit = "unreadable", f"a time is {FORMS}"
     elif instant < EARLIEST:
         rule, limit = "too_old", f"that is before {written(EARLIEST)}"
     elif instant > arrived_at + LATEST_AFTER_ARRIVAL:

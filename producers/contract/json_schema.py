@@ -8,6 +8,7 @@ from typing import Any
 from producers.contract.event_type import MAX_DEPTH, EventType, Field, Kind
 from producers.contract.field_rules import NO_VALUE
 from producers.contract.strict_json import NUMBER
+from producers.contract.timestamps import FORMS, ZONE_NAME
 
 Schema = dict[str, Any]
 
@@ -111,15 +112,19 @@ def _timestamp(_field: Field) -> Schema:
         "(?!0000)(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
         f"|02-(?:0[1-9]|1[0-9]|2[0-8]))|{leap_year}-02-29)"
     )
-    time = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?"
-    zone = "(?:Z|[+\\-](?:(?:0[0-9]|1[0-7])(?::?[0-5][0-9])?|18(?::?00)?))?"
-    text = {"type": "string", "pattern": _trimmed(f"{date}[T ]{time}{zone}|[0-9]{{10}}|[0-9]{{13}}")}
-    bounds = [{"minimum": 10**9, "maximum": 10**10 - 1}, {"minimum": 10**12, "maximum": 10**13 - 1}]
+    time = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?"
+    zone = f"(?:(?:[Zz]|[+\\-](?:(?:0[0-9]|1[0-7])(?::?[0-5][0-9])?|18(?::?00)?))(?:{ZONE_NAME})?)?"
+    unix = "(?:[0-9]{10}|[0-9]{13})(?:\\.[0-9]{1,9})?|[0-9]{16}|[0-9]{19}"
+    text = {"type": "string", "pattern": _trimmed(f"{date}[Tt ]{time}{zone}|{unix}")}
+    numbers = [
+        {"type": kind, "minimum": 10 ** (digits - 1), "exclusiveMaximum": 10**digits}
+        for digits, kind in ((10, "number"), (13, "number"), (16, "integer"), (19, "integer"))
+    ]
     comment = (
-        "It lies between 2000-01-01T00:00:00Z and one day after the event arrives. "
-        "Unix seconds and milliseconds are written without fraction and exponent."
+        f"It is {FORMS}. It lies between 2000-01-01T00:00:00Z and one day after the event arrives. Unix time has no "
+        "exponent; only seconds and milliseconds have a fraction, of at most nine digits."
     )
-    return {"anyOf": [text, {"type": "integer", "anyOf": bounds}], "$comment": comment}
+    return {"anyOf": [text, *numbers], "$comment": comment}
 
 
 _SCHEMAS: dict[Kind, Callable[[Field], Schema]] = {

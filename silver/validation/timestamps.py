@@ -20,7 +20,7 @@ _EPOCH = 719_162  # days from 0001-01-01 to 1970-01-01
 _TO_SECOND = len("2026-10-15T10:00:00")
 _OFFSET = len("+02:00")
 _MOST_OFFSET = 18 * 60
-_UNIX_SECONDS, _UNIX_MILLISECONDS = 10, 13  # digits
+_UNIX = {10: SECOND, 13: 1_000, 16: 1}  # microseconds of a unit, by the digits
 _LONGEST = len("2026-10-15T10:00:00.123456789+02:00")
 
 
@@ -28,7 +28,7 @@ def read_instants(texts: pa.StringArray) -> tuple[Ints, Bools]:
     """Microseconds since 1970 UTC, and which rows were read; the other texts must be read one by one.
 
     The texts must not hold nulls. Read are ISO 8601 times, with a fraction or without, that end in
-    ``Z``, ``+hh:mm`` or nothing, and Unix seconds and milliseconds.
+    ``Z``, ``+hh:mm`` or nothing, and Unix seconds, milliseconds and microseconds without a fraction.
     """
     count = len(texts)
     instants = np.zeros(count, np.int64)
@@ -37,7 +37,7 @@ def read_instants(texts: pa.StringArray) -> tuple[Ints, Bools]:
     lengths = np.diff(offsets)
     data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
     for length in np.flatnonzero(np.bincount(np.minimum(lengths, _LONGEST + 1), minlength=_LONGEST + 2)):
-        if length in (_UNIX_SECONDS, _UNIX_MILLISECONDS) or _TO_SECOND <= length <= _LONGEST:
+        if length in _UNIX or _TO_SECOND <= length <= _LONGEST:
             rows = np.flatnonzero(lengths == length)
             # One contiguous row per character: all that follows works on characters of many texts at once.
             marks = data[offsets[rows] + np.arange(length)[:, None]]
@@ -50,8 +50,7 @@ def read_instants(texts: pa.StringArray) -> tuple[Ints, Bools]:
 
 def _unix(marks: Bytes) -> tuple[Ints, Bools]:
     digits = marks - np.uint8(48)
-    scale = SECOND if len(marks) == _UNIX_SECONDS else 1_000
-    return _number(digits) * scale, _all_digits(digits)
+    return _number(digits) * _UNIX[len(marks)], _all_digits(digits)
 
 
 def _all_digits(digits: Bytes) -> Bools:

@@ -58,6 +58,9 @@ def is_beyond(rule: str, decoded: object) -> bool:
         # An integer with a fraction of zero, a bound of a number sent as text, the length of what is no text.
         if isinstance(found, float) and found.is_integer() and rule in (f"{name}_not_id", f"{name}_unreadable"):
             return True
+        # How many digits the fraction of a Unix time was written with.
+        if isinstance(found, float) and found < 10**13 and rule == f"{name}_unreadable":
+            return True
         if isinstance(found, str) and rule in (f"{name}_negative", f"{name}_too_large", f"{name}_not_finite"):
             return True
         if not isinstance(found, str) and rule == f"{name}_too_long":
