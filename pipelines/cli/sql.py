@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -14,8 +13,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from lakehouse.errors import UsageError
+from pipelines.query.csv_lines import csv_line
 from pipelines.query.duckdb_session import in_words, interruptible, lake_connection, one_query, plain
-from pipelines.query.export import cell
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import load_settings
@@ -41,6 +40,9 @@ def sql(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV with a line of names, for a file or a program.")
     ] = False,
+    has_bom: Annotated[
+        bool, typer.Option("--bom", help="Begin the CSV with a byte order mark, so that Excel takes it for UTF-8.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask the lake's tables in SQL (DuckDB's); nothing is written, and no Spark is started.
@@ -52,13 +54,15 @@ def sql(
 
     if as_json and as_csv:
         raise UsageError("--json and --csv are two forms of the same rows.", "Choose one of them.")
+    if has_bom and not as_csv:
+        raise UsageError("--bom is about CSV.", "Give --csv too.")
     settings = load_settings()
     with lake_connection(settings, query) as connection:
 
         def answer() -> None:
             one_query(connection, query)
             if as_csv:
-                _print_csv(connection, query, limit)
+                _print_csv(connection, query, limit, start="\ufeff" if has_bom else "")
             elif as_json:
                 _print_json(connection.sql(query), limit)
             else:
@@ -70,12 +74,10 @@ def sql(
             raise in_words(error, query, settings) from error
 
 
-def _print_csv(connection: duckdb.DuckDBPyConnection, query: str, limit: int | None) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+def _print_csv(connection: duckdb.DuckDBPyConnection, query: str, limit: int | None, start: str) -> None:
     result = connection.execute(query)
-    writer.writerow([column[0] for column in result.description])
-    for row in _rows(result, limit):
-        writer.writerow([cell(value) for value in row])
+    sys.stdout.write(start + csv_line([column[0] for column in result.description], "\n"))
+    sys.stdout.writelines(csv_line(row, "\n") for row in _rows(result, limit))
 
 
 def _rows(result: duckdb.DuckDBPyConnection, limit: int | None) -> Iterator[tuple[Any, ...]]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -16,6 +14,7 @@ from rich.markup import escape
 from lakehouse.atomic_files import draft_of
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
+from pipelines.query.csv_lines import csv_line
 from pipelines.query.delta_reader import naming_damage, opened
 from pipelines.query.xlsx import write_workbook
 from pipelines.runtime.catalog import table_named
@@ -34,10 +33,6 @@ class Format(StrEnum):
     csv = "csv"
     parquet = "parquet"
     xlsx = "xlsx"
-
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula, as OWASP lists it under CSV injection."""
 
 
 def export(
@@ -128,36 +123,17 @@ def write_whole(file: Path, write: Callable[[Path], object], *, force: bool) -> 
         ) from None
 
 
-def harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: where it begins like one, an apostrophe stands before it."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
-
-
-def cell(value: Any) -> Any:
-    """A value as CSV has it: instants in ISO 8601 with their offset, bytes in hexadecimal, numbers exact."""
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str | list | dict):
-        return harmless(str(value))
-    return value
-
-
 def _csv(rows: pa.Table, file: Path) -> None:
     # With a byte order mark: without one, Excel takes UTF-8 for the code page of its country.
     with file.open("w", encoding="utf-8-sig", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(rows.column_names)
-        writer.writerows(_lines(rows))
+        stream.write(csv_line(rows.column_names, "\r\n"))
+        stream.writelines(_lines(rows))
 
 
-def _lines(rows: pa.Table) -> Iterable[list[Any]]:
+def _lines(rows: pa.Table) -> Iterable[str]:
     for batch in rows.to_batches(max_chunksize=10_000):
         for line in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield [cell(value) for value in line]
+            yield csv_line(line, "\r\n")
 
 
 def _parquet(rows: pa.Table, file: Path) -> None:

@@ -209,6 +209,7 @@ def test_no_lake_says_how_to_get_one(ask, monkeypatch, tmp_path):
 def test_two_columns_of_one_name_are_no_json(ask):
     assert "Name one of them with AS" in ask("SELECT 1 AS a, 2 AS a", "--json")[1]
     assert ask("SELECT 1 AS a, 2 AS a", "--csv") == (0, "a,a\n1,2\n")
+    assert ask("SELECT 1 AS a", "--csv", "--bom") == (0, "\ufeffa\n1\n")
 
 
 def test_what_is_no_number_in_json_is_text(ask):
