@@ -12,13 +12,14 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from bronze.raw_events import BRONZE
+from gold.data_quality import TABLE as QUALITY
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.checkpoints import committed_offsets
 from lakehouse.errors import LakehouseError, OutsideError
 from pipelines import gold_builder
 from pipelines.operations.offsets import silver_offset
 from pipelines.operations.stream_tables import stream_problem, stream_tables
-from pipelines.query.delta_reader import newest, no_lake, open_tables
+from pipelines.query.delta_reader import newest, no_lake, open_tables, relation
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.hints import RECOVER
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
@@ -40,7 +41,8 @@ class StreamStatus:
     ``behind`` is what its source has and it has not read: offsets of Kafka for bronze, commits of
     tables for the others; None where that cannot be told. ``newest_arrived_at`` is when the newest
     record that its table tells of arrived in Kafka. ``error`` is empty once it is fixed. ``damage`` has a
-    sentence for each thing that the files of its tables lack.
+    sentence for each thing that the files of its tables lack. ``event_ids_reused`` is how many
+    events of silver share their event_id with another of the day, as gold.data_quality has it.
     """
 
     stream: str
@@ -53,6 +55,7 @@ class StreamStatus:
     cure: str = ""
     failed_at: str | None = None
     damage: tuple[str, ...] = ()
+    event_ids_reused: int | None = None
 
 
 def status(
@@ -114,6 +117,11 @@ def show(found: list[StreamStatus]) -> None:
     for damage in dict.fromkeys(sentence for one in found for sentence in one.damage):
         out.print(f"[bold red]damaged:[/] {escape(damage)} {escape(RECOVER)}", soft_wrap=True)
     for one in found:
+        if one.event_ids_reused:
+            out.print(
+                f"{one.stream}: {one.event_ids_reused:,} events share their event_id with another; all are kept.",
+                soft_wrap=True,
+            )
         if one.error:
             at = datetime.fromisoformat(str(one.failed_at))
             ago = _ago((now - at).total_seconds())
@@ -149,6 +157,7 @@ def run_status(settings: Settings) -> list[StreamStatus]:
     if not tables and not known and not any(damage.values()):
         raise no_lake(settings)
     ends = _kafka_ends(settings)
+    reused = {} if damage.get(gold_builder.STREAM) else _event_ids_reused(tables)
     usual = [*(table.name for table in (*BRONZE.values(), *SILVER.values())), gold_builder.STREAM]
     found = []
     for name in [*usual, *(one for one in known if one not in usual)]:
@@ -168,9 +177,22 @@ def run_status(settings: Settings) -> list[StreamStatus]:
                 failure.get("cure") or "",
                 failure.get("ended_at"),
                 damage.get(name, ()),
+                reused.get(name),
             )
         )
     return found
+
+
+def _event_ids_reused(tables: Mapping[str, DeltaTable]) -> dict[str, int]:
+    """How many events of each silver table share their event_id with another; none where gold does not count them."""
+    table = tables.get(QUALITY.name)
+    if table is None or "event_id_reused" not in {field.name for field in table.schema().fields}:
+        return {}
+    import duckdb
+
+    with duckdb.connect() as connection:
+        counted = relation(connection, table).aggregate("event, coalesce(sum(event_id_reused), 0)::BIGINT").fetchall()
+    return {f"silver.{event}": count for event, count in counted}
 
 
 def _damage(settings: Settings) -> dict[str, tuple[str, ...]]:

@@ -257,6 +257,7 @@ def _data_quality() -> Page:
                             "Records kept",
                             "Records quarantined",
                             "Records repeated",
+                            "Event ids reused",
                             "Share quarantined",
                         )
                     ),

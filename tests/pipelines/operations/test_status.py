@@ -51,6 +51,18 @@ def test_a_missing_lake_is_one_sentence_with_a_hint(installation):
             ask(installation)
 
 
+def test_reused_event_ids_are_counted_and_said(installation, capsys):
+    write(installation, "silver.clicks", arrived_at=[AT])
+    write(installation, "gold.data_quality", event=["clicks", "clicks", "page_views"], event_id_reused=[3, None, 0])
+    found = run_status(installation)
+    counted = {one.stream: one.event_ids_reused for one in found if one.event_ids_reused is not None}
+    assert counted == {"silver.clicks": 3, "silver.page_views": 0}
+    status.show(found)
+    said = capsys.readouterr().out
+    assert "silver.clicks: 3 events share their event_id" in said
+    assert "silver.page_views: 0" not in said
+
+
 def test_a_stream_has_its_last_batch_backlog_and_freshness(installation):
     now = datetime.now(UTC)
     for minutes in (9, 5):

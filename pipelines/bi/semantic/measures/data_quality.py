@@ -42,6 +42,14 @@ MEASURES = (
         Format.COUNT,
     ),
     Measure(
+        "Event ids reused",
+        "Records that are kept and share their event_id with another event of the day.",
+        f"CALCULATE(SUM(data_quality[event_id_reused]), {EVERY_RULE})",
+        "data_quality",
+        "sum(event_id_reused) FILTER (rule = 'all')",
+        Format.COUNT,
+    ),
+    Measure(
         "Share quarantined",
         "The share of the records that are in quarantine.",
         ratio("Records quarantined", "Records received"),

@@ -174,7 +174,7 @@ def _quality(rng, days):
             quarantined, duplicates, kept = rng.randrange(5), rng.randrange(3), rng.randrange(100, 200)
             received = quarantined + duplicates + kept
             own = {"arrived_on": day, "event": event, "received": received, "quarantined": quarantined}
-            rows.append(own | {"rule": "all", "kept": kept, "duplicates": duplicates})
+            rows.append(own | {"rule": "all", "kept": kept, "duplicates": duplicates, "event_id_reused": number % 3})
             if quarantined:
                 rows.append(own | {"rule": rng.choice(("user_id_missing", "price_is_no_number"))})
     return rows

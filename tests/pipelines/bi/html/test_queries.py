@@ -178,9 +178,10 @@ TABLES = {
     "By kind of event": (
         (
             "SELECT event, sum(received) AS n, sum(kept), sum(quarantined), sum(duplicates), "
-            "sum(quarantined) / sum(received) FROM data_quality WHERE rule = 'all' GROUP BY ALL ORDER BY n DESC"
+            "sum(event_id_reused), sum(quarantined) / sum(received) "
+            "FROM data_quality WHERE rule = 'all' GROUP BY ALL ORDER BY n DESC"
         ),
-        (DAY, COUNT, COUNT, COUNT, COUNT, SHARE),
+        (DAY, COUNT, COUNT, COUNT, COUNT, COUNT, SHARE),
     ),
 }
 

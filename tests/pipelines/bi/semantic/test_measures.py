@@ -91,11 +91,11 @@ DATA = {
         ("anna", "s2", 1, "1", "next_session", 0.7, True, at(8, "10:10:00")),
     ),
     "data_quality": rows(
-        "arrived_on event rule received kept quarantined duplicates",
-        (day(1), "clicks", "all", 100, 90, 8, 2),
-        (day(1), "clicks", "price_is_no_number", 100, None, 5, None),
-        (day(1), "clicks", "user_id_missing", 100, None, 4, None),
-        (day(2), "page_views", "all", 50, 45, 0, 5),
+        "arrived_on event rule received kept quarantined duplicates event_id_reused",
+        (day(1), "clicks", "all", 100, 90, 8, 2, 3),
+        (day(1), "clicks", "price_is_no_number", 100, None, 5, None, None),
+        (day(1), "clicks", "user_id_missing", 100, None, 4, None, None),
+        (day(2), "page_views", "all", 50, 45, 0, 5, 4),
     ),
 }
 
@@ -174,6 +174,7 @@ BY_HAND = {
     "Records kept": 135,
     "Records quarantined": 8,
     "Records repeated": 7,
+    "Event ids reused": 7,
     "Share quarantined": 8 / 150,
     "Share repeated": 7 / 150,
     "Rules broken": 9,
