@@ -19,7 +19,7 @@ from typing import Any
 from tests.benchmarks.inputs import Plan
 from tests.benchmarks.machine import has_priority, machine
 from tests.benchmarks.report import RESULT, write_docs
-from tests.benchmarks.stage import COURSE, SPARK, Stage, run_contender
+from tests.benchmarks.stage import COURSE, OURS, SPARK, Stage, run_contender
 from tests.benchmarks.stages.all_stages import STAGES
 
 QUICK = {"events": 100_000, "rounds": 1, "history": 20_000}
@@ -29,20 +29,30 @@ NOT_QUICK = {SPARK, COURSE}
 QUICK_STAGES = ("producer", "bronze", "silver", "silver_bad", "gold", "batch", "backlog")
 
 
-def run(names: list[str], plan: Plan, result: Path, *, without: set[str]) -> None:
-    """Measures stages, contender by contender, each in a process of its own."""
+def run(names: list[str], plan: Plan, result: Path, *, without: set[str]) -> list[str]:
+    """Measures stages, contender by contender, each in a process of its own; gives those that failed."""
+    failed = []
     for name in names:
         stage = STAGES[name]
         print(f"{stage.title}, {plan.events:,} events", flush=True)
-        child("prepare", name, "", plan)
         contenders = {}
+        try:
+            child("prepare", name, "", plan)
+        except subprocess.CalledProcessError:
+            failed.append(name)
+            continue
         for contender in stage.contenders:
             if contender.name not in without:
                 with tempfile.TemporaryDirectory() as folder:
                     out = Path(folder) / "rounds.json"
-                    child("contender", name, contender.name, plan, str(out))
-                    contenders[contender.name] = json.loads(out.read_text(encoding="utf-8"))
-        _add(result, stage, plan, contenders)
+                    try:
+                        child("contender", name, contender.name, plan, str(out))
+                        contenders[contender.name] = json.loads(out.read_text(encoding="utf-8"))
+                    except subprocess.CalledProcessError:
+                        failed.append(f"{name}: {contender.name}")
+        if OURS in contenders:
+            _add(result, stage, plan, contenders)
+    return failed
 
 
 def child(what: str, stage: str, contender: str, plan: Plan, out: str = "") -> None:
@@ -104,8 +114,10 @@ def main() -> None:
     result = told.result or (Path(".benchmarks") / "quick.json" if told.quick else RESULT)
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as temporary:
         folder = (told.folder or Path(temporary)).resolve()
-        run(names, Plan(folder, **options), result, without=NOT_QUICK if told.quick else set())
+        failed = run(names, Plan(folder, **options), result, without=NOT_QUICK if told.quick else set())
     print(f"the result is in {result}")
+    if failed:
+        raise SystemExit(f"failed: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

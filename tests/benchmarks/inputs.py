@@ -48,8 +48,8 @@ class Plan:
     until: str = "gold"
     """The last layer that a history is made up to."""
 
-    seconds: float = 150.0
-    """After so many seconds a contender has no further round, if it has had three."""
+    seconds: float = 100.0
+    """After so many seconds a rival has no further round."""
 
     def settings(self, name: str, **options: Any) -> Settings:
         """An installation of its own below the folder."""
