@@ -31,6 +31,9 @@ from tests.benchmarks.meter import measured
 
 SILVER_BATCHES = 5
 
+EVENTS_TO_COME = 100_000
+"""Events that the simulation has after the history: batches are taken from them."""
+
 
 def home_of(plan: Plan, count: int) -> Path:
     """The folder of the installation with a history of so many events."""
@@ -67,8 +70,9 @@ def _note(home: Path, step: str, result: dict[str, Any]) -> None:
 def _fill(job: Job, plan: Plan, count: int) -> None:
     for table in BRONZE.values():
         job.lake.ensure(table)
-    in_bronze(job.local_lake, events(count))
-    (home_of(plan, count) / "events").write_text(str(count), encoding="utf-8")
+    of = count + EVENTS_TO_COME
+    in_bronze(job.local_lake, events(count, of=of))
+    (home_of(plan, count) / "events").write_text(json.dumps({"taken": count, "of": of}), encoding="utf-8")
 
 
 def _refine(job: Job, *_: object) -> None:
@@ -101,11 +105,12 @@ def _train(job: Job, *_: object) -> None:
 def next_events(home: Path, count: int) -> Iterator[tuple[str, list[tuple[int, Record]]]]:
     """The next events of the same simulation, numbered, by topic."""
     note = home / "events"
-    start = int(note.read_text(encoding="utf-8"))
+    noted = json.loads(note.read_text(encoding="utf-8"))
+    start, of = noted["taken"], noted["of"]
     by_topic: dict[str, list[tuple[int, Record]]] = {name: [] for name in EVENTS}
-    for number, record in enumerate(events(count, after=start), start + 1):
+    for number, record in enumerate(events(count, after=start, of=of), start + 1):
         by_topic[record[0]].append((number, record))
-    note.write_text(str(start + count), encoding="utf-8")
+    note.write_text(json.dumps({"taken": start + count, "of": of}), encoding="utf-8")
     yield from by_topic.items()
 
 

@@ -56,12 +56,15 @@ class Plan:
         return load_settings(lake=str(self.folder / name / "lake"), state=self.folder / name / "state", **options)
 
 
-def events(count: int, *, after: int = 0, dirty: float = 0.0) -> Iterator[Record]:
-    """So many events in the order of their time; ``after`` many come before them."""
-    total = after + count
+def events(count: int, *, after: int = 0, of: int = 0, dirty: float = 0.0) -> Iterator[Record]:
+    """So many events in the order of their time, those that come after the first ``after``.
+
+    They are a part of ``of`` events, by default of all up to the last of them. Only parts of equally many go together.
+    """
+    total = of or after + count
     # A session has six to seven events.
     days = max(total / A_DAY, 1 / 24)
-    return islice(simulate(SEED, total // 6 + 50, UNTIL, days, dirty), after, total)
+    return islice(simulate(SEED, total // 6 + 50, UNTIL, days, dirty), after, after + count)
 
 
 @contextmanager

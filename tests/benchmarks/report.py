@@ -229,6 +229,7 @@ def _panel(panel: Any, stage: Result) -> None:
     panel.set_yticks(places, names)
     panel.invert_yaxis()
     panel.margins(x=0.2)
+    panel.locator_params(axis="x", nbins=4)
     panel.set_title(stage["title"], loc="left", fontsize=9, fontweight="bold")
     panel.set_xlabel(
         "events a second; dotted: the goal, to be passed" if is_rate else "seconds; dotted: the goal, to be kept"

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from operator import itemgetter
 
 from bronze.raw_events import BRONZE
-from gold.pipeline_metrics import TABLE as METRICS
-from lakehouse.engines.local_lake import LocalLake
 from pipelines.ingest import run_ingest
 from pipelines.runtime.job import Job, open_job
 from tests.benchmarks.inputs import Plan, in_kafka, kafka
 from tests.benchmarks.meter import measured
 from tests.benchmarks.rivals.compact import to_bronze
 from tests.benchmarks.rivals.course import kafka_to_parquet
-from tests.benchmarks.splits import SPLIT
+from tests.benchmarks.splits import split
 from tests.benchmarks.stage import COMPACT, COURSE, OURS, Contender, Rounds, Stage
 
 
@@ -33,13 +30,6 @@ def ours(plan: Plan) -> Rounds:
             assert rows == plan.events
             result.more = split(job.local_lake, result.seconds)
             yield result
-
-
-def split(lake: LocalLake, seconds: float) -> dict[str, float]:
-    """Where the time went, by the streams' own metrics. They run side by side, so the one that took longest counts."""
-    longest = max(lake.read(METRICS).to_pylist(), key=itemgetter("duration_seconds"))
-    parts = {f"{words} s": longest[column] for words, column in SPLIT.items()}
-    return {"before and after the streams' batches s": seconds - longest["duration_seconds"], **parts}
 
 
 def compact(plan: Plan) -> Rounds:
@@ -65,7 +55,7 @@ def course(plan: Plan) -> Rounds:
 STAGE = Stage(
     "bronze",
     "Kafka to bronze, warm",
-    "One million events in three topics. Spark has run the same before, and the tables exist.",
+    "Three topics, read side by side. Spark has run the same before, and the tables exist.",
     (
         Contender(OURS, ours, "Spark does it; exactly once", warm_ups=3),
         Contender(COMPACT, compact, "at least once"),

@@ -15,6 +15,7 @@ from tests.benchmarks.lakes import BAD, bronze_lake, with_layer
 from tests.benchmarks.meter import measured
 from tests.benchmarks.rivals.compact import to_silver
 from tests.benchmarks.rivals.course import bronze_to_parquet
+from tests.benchmarks.splits import split
 from tests.benchmarks.stage import COMPACT, COURSE, OURS, SPARK, Contender, Rounds, Stage
 
 
@@ -35,6 +36,7 @@ def _by_jobs(dirty: float, engines: dict[str, int]) -> Callable[[Plan], Rounds]:
             result.more["rejected"] = local.rows(QUARANTINE)
             rows = sum(local.rows(table) for table in (*SILVER.values(), QUARANTINE, DUPLICATES))
             assert rows == plan.events
+            result.more |= split(local, result.seconds)
             yield result
 
     return run
