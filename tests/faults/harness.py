@@ -160,6 +160,18 @@ class Driver:
         """Sends the command itself a signal, not its children."""
         self.process.send_signal(number)
 
+    def is_frozen(self) -> bool:
+        """Whether it has stopped itself."""
+        try:
+            return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].startswith("T")
+        except OSError:
+            return False
+
+    def thaw(self) -> None:
+        """Lets it go on where it has stopped itself."""
+        if self.alive:
+            self.signal(signal.SIGCONT)
+
     def children(self) -> list[int]:
         """The processes of its session that live, without itself."""
         return [pid for pid in _session(self.process.pid) if pid != self.process.pid]
@@ -273,6 +285,11 @@ class Shoppers:
         return taken
 
 
+def freezing(at: str) -> dict[str, str]:
+    """The environment by which a command stops itself at an event of its own Python, as in "os.link PATTERN"."""
+    return {"FREEZE_AT": at, "PYTHONPATH": str(FREEZING)} if at else {}
+
+
 @dataclass(frozen=True)
 class Window:
     """A moment in a batch's life at which to kill.
@@ -292,8 +309,8 @@ class Window:
         ``version`` is the table's newest one.
         """
         log = f"/{(self.table or self.stream).replace('.', '/')}/_delta_log"
-        at = {"written": f"os.link {log}/{version + 1:020d}.json", "committed": f"open {log}"}.get(self.moment, "")
-        return {"FREEZE_AT": at, "PYTHONPATH": str(FREEZING)}
+        at = {"written": f"os.link {log}/{version + 1:020d}.json", "committed": f"open {log}$"}.get(self.moment, "")
+        return freezing(at)
 
     def __str__(self) -> str:
         return f"{self.stream} {self.moment}" + (f" in {self.table}" if self.table not in ("", self.stream) else "")

@@ -51,7 +51,8 @@ class Moment:
     """A moment: it opens with a new file of ``opens``, and is over with a new one of ``closes``.
 
     ``gone`` opens it when a file of ``opens`` disappears. ``spread`` is a time in seconds after it opens, at random
-    within which the kill comes.
+    within which the kill comes. ``freezes_at`` is the event at which the command stops itself, where its own Python
+    passes the moment too quickly to be seen.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Moment:
     closes: Trace | None = None
     gone: bool = False
     spread: float = 0.0
+    freezes_at: str = ""
 
 
 class Observer:
@@ -98,11 +100,13 @@ def made(table: str) -> list[Moment]:
 
 def written(table: str) -> list[Moment]:
     """The moments in a write of a table that exists, in their order."""
-    new = Trace(_log(table), _COMMIT)
+    new, log = Trace(_log(table), _COMMIT), f"/{_log(table)}"
+    before, after = f"os.link {log}/{_COMMIT}$", f"open {log}$"
+    data = Trace(f"lake/{table.replace('.', '/')}", r".*\.parquet")
     return [
-        Moment(f"{table}: data without a commit", Trace(f"lake/{table.replace('.', '/')}", r".*\.parquet"), new),
-        Moment(f"{table}: a commit being written", Trace(_log(table), r"\..*\.json.*tmp.*"), new),
-        Moment(f"{table}: a commit", new),
+        Moment(f"{table}: data without a commit", data, new, freezes_at=before),
+        Moment(f"{table}: a commit being written", Trace(_log(table), r"\..*\.json.*tmp.*"), new, freezes_at=before),
+        Moment(f"{table}: a commit", new, freezes_at=after),
     ]
 
 

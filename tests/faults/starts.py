@@ -26,7 +26,7 @@ from pipelines.runtime.job import COMPILE_QUICKLY, NO_CODE_GENERATION, Job
 from pipelines.runtime.settings import CONF, load_settings
 from producers.events import EVENTS
 from tests.faults.audit import audit_bronze, audit_metrics, audit_outcomes, audit_sessions
-from tests.faults.harness import LIMIT, Driver, Finished, Installation, Ledger, Shoppers
+from tests.faults.harness import LIMIT, Driver, Finished, Installation, Ledger, Shoppers, freezing
 from tests.faults.moments import CASES, Case, Moment, Observer
 from tests.support.polling import becomes_true, pass_time, until
 
@@ -162,8 +162,10 @@ class Starts:
             self._start(case, ("broker", "start"), done)
         pause, delay = chance.uniform(0, 1), chance.uniform(0, moment.spread)
         observer = Observer(self.folder, moment)
-        driver = self.installation.drive(*case.command, nice=10, **self._environment(case))
+        environment = {**self._environment(case), **freezing(moment.freezes_at)}
+        driver = self.installation.drive(*case.command, nice=10, **environment)
         if not _await(driver, observer, delay):
+            driver.thaw()
             code = driver.process.wait()
             if code:
                 done.not_restarted += bool(done.kills)
@@ -173,6 +175,7 @@ class Starts:
         if not {*driver.children(), *self._brokers()}:
             victim = "python"
         self._strike(driver, victim, pause)
+        driver.thaw()
         hit = observer.was_hit()
         done.kills.append(Kill(moment.name, victim, hit))
         if victim.endswith("java"):
@@ -345,7 +348,12 @@ def _await(driver: Driver, observer: Observer, delay: float) -> bool:
         nonlocal looked
         if time.monotonic() - looked > 0.5:
             looked, driver.javas = time.monotonic(), driver.children()
-        return observer.is_open() or not driver.alive
+        was_frozen = driver.is_frozen()
+        if observer.is_open() or not driver.alive:
+            return True
+        if was_frozen:  # at another commit
+            driver.thaw()
+        return False
 
     assert becomes_true(reached, LIMIT, step=0.001), f"it hung for {LIMIT:g} s"
     if not driver.alive:
