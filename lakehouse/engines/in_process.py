@@ -249,7 +249,8 @@ class _Refresh:
         rows = self._inputs.rows(span.table, self._lake.files(span.table))
         own = {name: f'"{name}"' for name in span.table.scope}
         spans = [f"SELECT {span.first}, {span.last} FROM ({rows}) AS input {self._within_scopes(table, touched, own)}"]
-        spans += [f"SELECT {span.first}, {span.last} FROM {changed}" for changed in self._changed[span.table.name]]
+        changed = self._changed.get(span.table.name, ())
+        spans += [f"SELECT {span.first}, {span.last} FROM {one}" for one in changed]
         parts = [
             f"SELECT unnest(generate_series({span.first}, {span.last}, INTERVAL 1 DAY))::DATE AS day FROM ({one})"
             for one in spans
