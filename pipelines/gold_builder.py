@@ -18,6 +18,7 @@ from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.checkpoints import committed_offsets, resumes_at
+from lakehouse.engines.opened_table import newest
 from lakehouse.engines.stored_sql import definition_digest, stored_sql
 from lakehouse.errors import DeclarationError, OutsideError
 from lakehouse.journal import Journal
@@ -126,12 +127,17 @@ def broker_clock(job: Job) -> Callable[[], datetime]:
 
 
 def _newest_arrival(job: Job) -> datetime:
+    from lakehouse.engines.local_lake import LocalLake
+
+    if LocalLake.is_local(job.settings.lake_root):
+        found = [newest(job.local_lake.open(table), "arrived_at") for table in upstream_tables()]
+        return max(filter(None, found), default=_instant(0))
     from pyspark.sql import functions as F
 
     from lakehouse.dataframes import union
 
-    newest = union(job.lake.read(table).agg(F.max("arrived_at").alias("at")) for table in upstream_tables())
-    row = newest.agg(F.unix_micros(F.max("at"))).first()
+    each = union(job.lake.read(table).agg(F.max("arrived_at").alias("at")) for table in upstream_tables())
+    row = each.agg(F.unix_micros(F.max("at"))).first()
     return _instant(row[0] if row and row[0] is not None else 0)
 
 

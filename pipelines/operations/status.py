@@ -15,11 +15,12 @@ from bronze.raw_events import BRONZE
 from gold.data_quality import TABLE as QUALITY
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.checkpoints import committed_offsets
+from lakehouse.engines.opened_table import newest, relation
 from lakehouse.errors import LakehouseError, OutsideError
 from pipelines import gold_builder
 from pipelines.operations.offsets import silver_offset
 from pipelines.operations.stream_tables import stream_problem, stream_tables
-from pipelines.query.delta_reader import newest, no_lake, open_tables, relation
+from pipelines.query.delta_reader import no_lake, open_tables
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.hints import RECOVER
 from pipelines.runtime.kafka_endpoint import bootstrap_servers

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lakehouse.engines.opened_table import relation
 from lakehouse.errors import OutsideError
 from lakehouse.table import Table
-from pipelines.query.delta_reader import empty_table, naming_damage, opened, relation
+from pipelines.query.delta_reader import empty_table, naming_damage, opened
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable

@@ -1,0 +1,71 @@
+"""Ask a table as delta-rs has opened it, by its log or by DuckDB: local or in an object store, plain or not."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from lakehouse.engines.duckdb_types import quoted, rows_of_files
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+_DUCKDB_NAMES = {
+    "string": "VARCHAR",
+    "long": "BIGINT",
+    "short": "SMALLINT",
+    "byte": "TINYINT",
+    "binary": "BLOB",
+    "timestamp": "TIMESTAMPTZ",
+    "timestamp_ntz": "TIMESTAMP",
+}
+"""Delta's types that DuckDB calls otherwise."""
+
+
+def relation(connection: DuckDBPyConnection, table: DeltaTable) -> DuckDBPyRelation:
+    """The rows of a table's version, for SQL; a column that a file has not yet is NULL there.
+
+    DuckDB reads the files of a folder itself. Arrow's datasets import pandas, which takes half a second; they
+    read what lies in an object store, for which DuckDB would have to fetch an extension, and what a file alone
+    does not say: partition columns, and the rows and names of a table that needs a newer reader.
+    """
+    files = table.file_uris()
+    needs_arrow = table.metadata().partition_columns or table.protocol().min_reader_version > 1
+    if needs_arrow or any("://" in file for file in files):
+        return connection.from_arrow(table.to_pyarrow_dataset())
+    fields = json.loads(table.schema().to_json())["fields"]
+    return connection.sql(rows_of_files([(field["name"], _duckdb_type(field["type"])) for field in fields], files))
+
+
+def _duckdb_type(kind: Any) -> str:
+    """DuckDB's name of a type as Delta's log writes it."""
+    if isinstance(kind, str):
+        return _DUCKDB_NAMES.get(kind, kind.upper())
+    if kind["type"] == "array":
+        return f"{_duckdb_type(kind['elementType'])}[]"
+    if kind["type"] == "map":
+        return f"MAP({_duckdb_type(kind['keyType'])}, {_duckdb_type(kind['valueType'])})"
+    fields = (f"{quoted(field['name'])} {_duckdb_type(field['type'])}" for field in kind["fields"])
+    return f"STRUCT({', '.join(fields)})"
+
+
+def newest(table: DeltaTable | None, column: str) -> datetime | None:
+    """The latest instant in a column, as the table's log knows it, else as its rows do."""
+    if table is None:
+        return None
+    files = table.get_add_actions(flatten=True)
+    statistic = f"max.{column}"
+    known = files[statistic].to_pylist() if statistic in files.column_names else [None]
+    latest = _newest_row(table, column) if None in known else max(known, default=None)
+    return latest if isinstance(latest, datetime) else None
+
+
+def _newest_row(table: DeltaTable, column: str) -> Any:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        [(latest,)] = relation(connection, table).max(quoted(column)).fetchall()
+        return latest
