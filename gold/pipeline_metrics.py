@@ -29,7 +29,9 @@ TABLE = Table(
         Column("stream", "STRING", "The table that the stream feeds; gold for the one that feeds all of gold.", True),
         Column("rows_in", "BIGINT", "Rows read; null for a failure, and for a batch whose driver died before it said."),
         Column("rows_out", "BIGINT", "Rows given to the stream's table; null for gold, whose stream feeds several."),
-        Column("engine", "STRING", "What computed and wrote the batch: spark, or the job's own process: in process."),
+        Column(
+            "engine", "STRING", "What computed and wrote the batch: spark; in process, which is the job's own; or both."
+        ),
         Column("bytes_in", "BIGINT", "Bytes of the values of Kafka's records that were read; null beyond silver."),
         Column("rows_per_second", "DOUBLE", "rows_in by duration_seconds."),
         Column(

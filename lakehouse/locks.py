@@ -31,6 +31,9 @@ DYING_SECONDS = 30.0
 
 _POLL_SECONDS = 0.05
 
+_LOOKING_SECONDS = 0.5
+"""Far longer than ``is_locked`` holds a lock to look at it."""
+
 
 class _ProcessLock:
     """Which thread of this process holds a lock, and whether the process and its Java hold the files'."""
@@ -109,10 +112,8 @@ class WriterLock:
         with ExitStack() as held:
             descriptor = _open(path)
             held.callback(os.close, descriptor)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise _taken(name, f"Another process{_holder(descriptor)}") from error
+            if not _flock(descriptor, _LOOKING_SECONDS):
+                raise _taken(name, f"Another process{_holder(descriptor)}")
             if spark is not None and not _java_holds(held, path, spark, DYING_SECONDS):
                 raise _taken(name, f"The Java of a driver that was killed{_holder(descriptor)}")
             os.ftruncate(descriptor, 0)
@@ -122,6 +123,35 @@ class WriterLock:
     def release(self) -> None:
         """Releases the lock."""
         self._held.close()
+
+
+def is_locked(folder: Path, name: str) -> bool:
+    """Whether a WriterLock of this name is held, by this process or another; looking keeps nobody from taking it."""
+    try:
+        descriptor = os.open(folder / f"{name}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _flock(descriptor: int, seconds: float) -> bool:
+    """Takes the lock of a file for itself; False where another holds it for so long."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(_POLL_SECONDS)
+        else:
+            return True
 
 
 def _taken(name: str, who: str) -> OutsideError:

@@ -34,9 +34,9 @@ class Stream:
     and created again has another id. ``target_has_rows`` says whether that table holds anything.
     ``rows_written`` takes the number of a completed micro-batch and the rows that it read; it gives
     how many rows the table received, None where that is not known. ``engine`` takes its number and gives
-    which engine computed and wrote it: SPARK or IN_PROCESS. ``reads`` and ``written`` are the folders of
-    the tables that it reads, in the order of Spark's sources, and writes, by their names; none where the
-    lake is a URI.
+    which engine computed and wrote it: SPARK, IN_PROCESS or both; None where that is not known. ``reads`` and
+    ``written`` are the folders of the tables that it reads, in the order of Spark's sources, and writes, by their
+    names; none where the lake is a URI.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Stream:
     rows_written: Callable[[int, int], int | None] = lambda batch, rows_in: None  # noqa: ARG005
     reads: Mapping[str, Path] = field(default_factory=dict)
     written: Mapping[str, Path] = field(default_factory=dict)
-    engine: Callable[[int], str] = lambda batch: SPARK  # noqa: ARG005
+    engine: Callable[[int], str | None] = lambda batch: SPARK  # noqa: ARG005
 
 
 class StreamListener(Protocol):

@@ -1,10 +1,10 @@
-"""Aggregate: refresh in gold what a micro-batch of silver touches, so that gold equals a full rebuild."""
+"""Aggregate: refresh in gold what a micro-batch of silver touches, so that gold equals a full rebuild, and score it."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, reduce
 from threading import Lock
@@ -14,41 +14,54 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
+from gold.prediction_log import TABLE as LOG
+from gold.session_predictions import TABLE as PREDICTIONS
 from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
+from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.checkpoints import resume_from, resumes_at
 from lakehouse.engines.in_process import refresh_tables
 from lakehouse.incremental import refresh
 from lakehouse.journal import Journal
 from lakehouse.signals import stopping
-from lakehouse.streams import Progress, Stream, with_batch_metrics
+from lakehouse.streams import IN_PROCESS, SPARK, Progress, Stream, with_batch_metrics
 from lakehouse.table import Table
 from pipelines import gold_builder
 from pipelines.gold_builder import SPAN, STREAM
+from pipelines.ml.live_model import ChampionFollower
+from pipelines.ml.refresh_scorer import RefreshScorer
 from pipelines.runtime.catalog import GOLD, TABLES
-from pipelines.runtime.console import call
+from pipelines.runtime.console import call, err
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.stream_runner import report, run_streams
+from pipelines.runtime.table_damage import writing_noted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 def aggregate(continuous: Continuous = False, as_json: AsJson = False) -> None:
-    """Keep gold up to date with silver."""
+    """Keep gold up to date with silver; score what that changes with the champion, if there is one."""
     began = time.monotonic()
     with stopping():
         report("aggregate", run_aggregate(open_job("aggregate"), continuous=continuous), began, as_json=as_json)
 
 
-def run_aggregate(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
-    """Brings gold up to what silver holds; goes on with what changes where ``continuous``."""
-    before, gold = gold_builder.base_versions(job.settings), GoldStream(job)
-    with stopping() as stop:
+def run_aggregate(job: Job, *, continuous: bool = False, scores: bool = True) -> dict[str, Progress]:
+    """Brings gold up to what silver holds; goes on with what changes where ``continuous``.
+
+    ``scores`` is false where the caller scores afterwards.
+    """
+    before = gold_builder.base_versions(job.settings)
+    with stopping() as stop, writing_noted(job.settings, *((LOG, PREDICTIONS) if scores else ())):
+        scorer = RefreshScorer(job.settings.locks, job.local_lake, ChampionFollower(job.settings), stop.is_set)
+        gold = GoldStream(job, scorer if scores else None)
         result = run_streams(job, "aggregate", [gold.stream()], continuous=continuous, on_idle=gold.close_sessions)
         if not stop.is_set():
             gold.close_sessions()
+    if scorer.scored.sessions:
+        err.print(f"aggregate: scored {scorer.scored.sessions:,} sessions, {scorer.scored.buyers:,} predicted buyers")
     built = {} if before else gold_builder.base_versions(job.settings)
     # The rows of a backfill did not come by the stream.
     result[STREAM].rows += sum(
@@ -63,16 +76,21 @@ def streams(job: Job) -> list[Stream]:
 
 
 class GoldStream:
-    """The stream of silver's changes that keeps gold up to date by incremental refresh, one refresh at a time."""
+    """The stream of silver's changes that keeps gold up to date by incremental refresh, one refresh at a time.
 
-    def __init__(self, job: Job) -> None:
+    With a ``scorer``, what a refresh has changed is scored once it is committed.
+    """
+
+    def __init__(self, job: Job, scorer: RefreshScorer | None = None) -> None:
         self._job = job
+        self._scorer = scorer
         self._tables = gold_builder.upstream_tables()
         for table in (*self._tables, *GOLD.values()):
             job.lake.ensure(table)
         self._checkpoint = gold_builder.gold_checkpoint(job.settings)
         self._refresh_lock = Lock()
         self._in_process, self._by_spark = gold_builder.by_engine(job.settings)
+        self._engines: dict[int, str] = {}
 
     def stream(self) -> Stream:
         """The stream as it is run. Its first start builds gold from all of silver (the backfill)."""
@@ -86,6 +104,7 @@ class GoldStream:
             target_has_rows=lambda: False,
             reads=lake.folders(*self._tables),
             written=lake.folders(*gold_builder.incremental_tables()),
+            engine=lambda batch: self._engines.pop(batch, None),
         )
 
     def _prepare(self) -> DataStreamWriter:
@@ -128,29 +147,46 @@ class GoldStream:
     def _now(self) -> Callable[[], datetime]:
         return gold_builder.broker_clock(self._job)
 
-    def write_batch(self, changes: DataFrame, _: int) -> None:
+    def write_batch(self, changes: DataFrame, batch: int) -> None:
         """Refreshes what a micro-batch of changed silver rows touches, and closes sessions that are due. Idempotent."""
         changes = changes.distinct().persist()
         try:
             most = self._job.settings.engines.in_process_rows
             few = changes.limit(most + 1).toArrow() if self._in_process else None
             if few is not None and few.num_rows <= most:
-                self._refresh(few)
+                changed = self._refresh(few)
+                self._engines[batch] = f"{IN_PROCESS}, {SPARK}" if self._by_spark else IN_PROCESS
             else:
+                changed = None
                 self._refresh_by_spark(changes)
+                self._engines[batch] = SPARK
             self._job.lake.make_durable(*gold_builder.incremental_tables())
         finally:
             changes.unpersist()
+        self._score(changed)
 
     def close_sessions(self) -> None:
         """Closes the sessions without an event for long enough, though nothing new came."""
         if self._in_process:
-            self._refresh(None)
+            self._score(self._refresh(None))
         else:
             self._refresh_by_spark(None)
+            self._score(None)
 
-    def _refresh(self, changes: pa.Table | None) -> None:
-        """Refreshes in this process what it can, and by Spark what is left."""
+    def _score(self, changed: Mapping[str, pa.Table] | None) -> None:
+        """Scores what a refresh has changed, by table; None where nobody knows."""
+        if self._scorer is None:
+            return
+        if changed is None:
+            self._scorer.score_unseen_changes()
+        else:
+            self._scorer.score(changed.get(EXAMPLES.name))
+
+    def _refresh(self, changes: pa.Table | None) -> Mapping[str, pa.Table] | None:
+        """Refreshes in this process what it can, and by Spark what is left. Gives the rows changed, where it has them.
+
+        They are the rows of gold.training_examples among others, as they were and as they are.
+        """
         changed = {} if changes is None else _by_table(changes)
         journal = gold_builder.refresh_journal(self._job.settings)
         with self._refresh_lock:
@@ -170,9 +206,10 @@ class GoldStream:
                 frames = {name: self._job.spark.createDataFrame(rows) for name, rows in changed.items()}
                 self._refresh_tables_by_spark(self._by_spark, frames, as_of, journal)
             journal.finish()
+        return None if EXAMPLES in self._by_spark else changed
 
     def _refresh_by_spark(self, changes: DataFrame | None) -> None:
-        """Refreshes all tables by Spark."""
+        """Refreshes all tables by Spark, which does not say what rows it has changed."""
         frames = (
             {}
             if changes is None

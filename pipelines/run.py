@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -18,8 +19,8 @@ from pipelines.runtime.stream_runner import report
 from pipelines.score import run_score
 from pipelines.train import run_train
 
-STEPS = (("ingest", run_ingest), ("refine", run_refine), ("aggregate", run_aggregate))
-"""The jobs from Kafka to gold, in their order."""
+STEPS = (("ingest", run_ingest), ("refine", run_refine), ("aggregate", partial(run_aggregate, scores=False)))
+"""The jobs from Kafka to gold, in their order. Scoring comes once, after them."""
 
 
 def run(

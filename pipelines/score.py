@@ -17,7 +17,7 @@ from lakehouse.table import Table
 from pipelines.ml.live_model import ChampionFollower, last_champion
 from pipelines.ml.model_version import CHAMPION
 from pipelines.ml.score_stream import FEED, score_continuously
-from pipelines.ml.scorer import Scorer
+from pipelines.ml.scorer import TABLES, Scorer, can_score_here
 from pipelines.ml.scoring import Scored
 from pipelines.ml.targets import IN_SESSION
 from pipelines.runtime.console import call, err, out, print_json
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
     from lakehouse.streams import Stream
     from pipelines.runtime.job import Job
-
-TABLES = (EXAMPLES, LOG, PREDICTIONS)
-"""The tables that scoring reads and writes."""
 
 REMINDER_SECONDS = 600.0
 """How often a job that waits for a champion says so again."""
@@ -106,16 +103,6 @@ def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
     follower.start()
     with writing_noted(job.settings, LOG, PREDICTIONS):
         return _score_by_job(job, follower, continuous=continuous)
-
-
-def can_score_here(lake: LocalLake) -> bool:
-    """Whether the lake is a folder, and its tables are such that this process may write them as they are."""
-    return LocalLake.is_local(lake.root) and all(_is_ready(lake, table) for table in TABLES)
-
-
-def _is_ready(lake: LocalLake, table: Table) -> bool:
-    has_columns = lake.exists(table) and set(table.column_names) <= set(lake.schema(table).names)
-    return has_columns and (table is EXAMPLES or lake.is_writable(table))
 
 
 def _score_by_job(job: Job, follower: ChampionFollower, *, continuous: bool) -> ScoreResult:

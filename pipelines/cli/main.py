@@ -26,7 +26,10 @@ COMMANDS = {
     "refine": Lazy(
         "pipelines.refine:refine", "Validate bronze's records and write each to silver, quarantine or duplicates."
     ),
-    "aggregate": Lazy("pipelines.aggregate:aggregate", "Keep gold up to date with silver."),
+    "aggregate": Lazy(
+        "pipelines.aggregate:aggregate",
+        "Keep gold up to date with silver; score what that changes with the champion, if there is one.",
+    ),
     "train": Lazy(
         "pipelines.train:train",
         "Train a decision tree on sessions whose outcome is known; it goes live if it beats the champion.",

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import RLock
 
 import pyarrow as pa
 
+from gold.prediction_log import TABLE as LOG
+from gold.session_predictions import TABLE as PREDICTIONS
+from gold.training_examples import TABLE as EXAMPLES
+from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import LakehouseError
+from lakehouse.table import Table
 from pipelines.ml.live_model import ChampionFollower
 from pipelines.ml.scoring import Scored, ScoredLake, score_all, score_changes
 from pipelines.runtime.console import err
+
+TABLES = (EXAMPLES, LOG, PREDICTIONS)
+"""The tables that scoring reads and writes."""
+
+
+def can_score_here(lake: LocalLake) -> bool:
+    """Whether the lake is a folder, and its tables are such that this process may write them as they are."""
+    return LocalLake.is_local(lake.root) and all(_is_ready(lake, table) for table in TABLES)
+
+
+def _is_ready(lake: LocalLake, table: Table) -> bool:
+    has_columns = lake.exists(table) and set(table.column_names) <= set(lake.schema(table).names)
+    return has_columns and (table is EXAMPLES or lake.is_writable(table))
 
 
 class Scorer:
     """Scores all sessions at first, and with each new champion; else those that changed. It is idempotent.
 
-    ``scored`` counts what it did. Threads may share it.
+    ``scored`` counts what it did. Threads may share it. Once ``is_stopping``, a later call does the rest.
     """
 
-    def __init__(self, lake: ScoredLake, follower: ChampionFollower) -> None:
+    def __init__(
+        self, lake: ScoredLake, follower: ChampionFollower, is_stopping: Callable[[], bool] = lambda: False
+    ) -> None:
         self._lake = lake
         self._follower = follower
+        self._is_stopping = is_stopping
         self._one_at_a_time = RLock()
         self._has_begun = False
         self._last_warning = ""
@@ -29,9 +51,17 @@ class Scorer:
     def score_all(self) -> None:
         """Scores every session that has no score by the champion yet."""
         with self._one_at_a_time:
+            self._has_begun = False
             for part in score_all(self._lake, self._follower.live):
                 self.scored += part
+                if self._is_stopping():
+                    return
             self._has_begun = True
+
+    def begin_again(self) -> None:
+        """Lets the next call score all sessions, as some may have changed unseen."""
+        with self._one_at_a_time:
+            self._has_begun = False
 
     def follow_champion(self) -> bool:
         """Scores all sessions with a new champion, where there is one; returns whether there is."""
