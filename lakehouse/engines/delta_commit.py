@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Action = Mapping[str, Mapping[str, Any]]
 """One line of a commit."""
 
+ENGINE = "in-process"
+"""By this name the log says that a commit was made here, and not by Spark."""
+
 CHANGES = "_change_data"
 """Where the files of the change feed lie, within a table's folder."""
 
@@ -97,7 +100,7 @@ def commit_info(operation: str, version: int, metrics: Mapping[str, int], **para
             "readVersion": version - 1,
             "isBlindAppend": parameters.get("mode") == "Append",
             "operationMetrics": {name: str(value) for name, value in metrics.items()},
-            "engineInfo": "in-process",
+            "engineInfo": ENGINE,
         }
     }
 

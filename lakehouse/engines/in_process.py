@@ -7,18 +7,16 @@ reads of one that changed is its files without the rows that changed, and those 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.engines.duckdb_types import duckdb_type, prepare, quoted, rows_of_files
-from lakehouse.errors import DeclarationError
+from lakehouse.engines.duckdb_rows import Inputs, collected, differences, open_database
+from lakehouse.engines.duckdb_types import quoted
 from lakehouse.journal import Journal
 from lakehouse.span import Span, day_of_instant
-from lakehouse.table import Source, Table
+from lakehouse.table import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,14 +42,14 @@ def build_tables(
     ``tables`` stand in order, each after those that it reads. ``sql`` has what makes them, ``sources`` what
     is read and is no table of the lake, ``versions`` the version to read of each table that is not built here.
     """
-    with _database(memory) as database, ThreadPoolExecutor(1) as writer:
-        inputs = _Inputs(database, sources)
+    with open_database(memory) as database, ThreadPoolExecutor(1) as writer:
+        inputs = Inputs(database, sources)
         writing = []
         for table in tables:
             inputs.views(table, lambda source: inputs.rows(source, lake.files_at(source, versions[source.name])))
             made = inputs.make(table, sql[table.name])
             inputs.computed[table.name] = made
-            rows = _collected(database, f"FROM {made}")
+            rows = collected(database, f"FROM {made}")
             writing.append(writer.submit(_overwrite, lake, table, rows))
         for one in writing:
             one.result()
@@ -80,61 +78,9 @@ def refresh_tables(
     table, SQL that is true for those of its rows whose scopes are to be recomputed although no input changed.
     Gives, by the name of a table, its rows that changed, as they were and as they are (``_is_new``).
     """
-    with _database(memory) as database:
+    with open_database(memory) as database:
         run = _Refresh(lake, database, tables, sql, also=also, sources=sources, span=span, journal=journal)
         return run.run(changes)
-
-
-@contextmanager
-def _database(memory: str) -> Iterator[DuckDBPyConnection]:
-    """A database of its own in memory; what does not fit into ``memory`` goes to the disk meanwhile."""
-    import duckdb
-
-    config = {"memory_limit": memory, "preserve_insertion_order": "false"}
-    with (
-        TemporaryDirectory(prefix="in-process-") as spilled,
-        duckdb.connect(config={**config, "temp_directory": spilled}) as database,
-    ):
-        prepare(database)
-        yield database
-
-
-class _Inputs:
-    """What the SQL of tables reads, as views by the names that it uses."""
-
-    def __init__(self, database: DuckDBPyConnection, sources: Mapping[str, pa.Table]) -> None:
-        self._database = database
-        self._sources = sources
-        self.computed: dict[str, str] = {}
-        for name, rows in sources.items():
-            database.register(f"source_{name}", rows)
-
-    def views(self, table: Table, rows_of: Callable[[Table], str]) -> None:
-        """Makes each input of a table a view by the name that its definition uses."""
-        for name, source in table.reads.items():
-            if source.name in self.computed:
-                rows = f"FROM {self.computed[source.name]}"
-            elif source.name in self._sources:
-                rows = f"SELECT {_cast(source)} FROM source_{source.name}"
-            elif isinstance(source, Table):
-                rows = rows_of(source)
-            else:
-                raise DeclarationError(f"{table.name} reads {source.name}, which nothing provides.")
-            self._database.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {rows}')
-
-    def rows(self, source: Source, files: Sequence[str]) -> str:
-        """SQL for the rows in some of a table's files, as declared; a column that a file has not yet is null there."""
-        return rows_of_files([(one.name, duckdb_type(one.type)) for one in source.columns], files)
-
-    def make(self, table: Table, sql: str) -> str:
-        """Computes a table's rows from its views; gives the name of what holds them."""
-        name = f"made_{table.short_name}"
-        self._database.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
-        return name
-
-
-def _cast(source: Source) -> str:
-    return ", ".join(f'CAST("{one.name}" AS {duckdb_type(one.type)}) AS "{one.name}"' for one in source.columns)
 
 
 class _Refresh:
@@ -159,7 +105,7 @@ class _Refresh:
         self._also = also
         self._span = span
         self._journal = journal
-        self._inputs = _Inputs(database, sources)
+        self._inputs = Inputs(database, sources)
         self._changed: defaultdict[str, list[str]] = defaultdict(list)
         """By the name of a table: the relations that hold changed rows of it."""
         self._pending: dict[str, str] = {}
@@ -181,7 +127,7 @@ class _Refresh:
         for done in self._writing:
             done.result()
         return {
-            name: _collected(self._database, " UNION ALL BY NAME ".join(f"FROM {one}" for one in relations))
+            name: collected(self._database, " UNION ALL BY NAME ".join(f"FROM {one}" for one in relations))
             for name, relations in self._changed.items()
         }
 
@@ -191,7 +137,7 @@ class _Refresh:
             return
         was = self._inputs.rows(table, self._lake.files_at(table, before))
         now = self._inputs.rows(table, self._lake.files(table))
-        found = self._differences(table, was, now, f"interrupted_{table.short_name}")
+        found = differences(self._database, table, was, now, f"interrupted_{table.short_name}")
         self._changed[table.name].append(found)
 
     def _compute(self, table: Table) -> None:
@@ -214,7 +160,7 @@ class _Refresh:
             where[table.sort_by[0]] = days
         current = self._inputs.rows(table, self._lake.files(table, where=where))
         current = f"FROM ({current}) AS input {self._within_scopes(table, touched, own)}"
-        found = self._differences(table, current, f"FROM {made}", f"changed_{table.short_name}")
+        found = differences(self._database, table, current, f"FROM {made}", f"changed_{table.short_name}")
         self._database.execute(f"DROP TABLE {made}")
         if self._count(found):
             self._changed[table.name].append(found)
@@ -303,26 +249,13 @@ class _Refresh:
         )
         return f"SEMI JOIN {touched} ON {' AND '.join(same)}"
 
-    def _differences(self, table: Table, before: str, after: str, name: str) -> str:
-        """The relation of the rows that only one of the two has; ``_is_new`` is true for those of ``after``."""
-        columns = ", ".join(quoted(column) for column in table.column_names)
-        was, now = f"SELECT {columns} FROM ({before})", f"SELECT {columns} FROM ({after})"
-        self._database.execute(f"CREATE OR REPLACE TEMP TABLE before_rows AS {was}")
-        self._database.execute(f"CREATE OR REPLACE TEMP TABLE after_rows AS {now}")
-        self._database.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS "
-            f"SELECT *, true AS _is_new FROM (FROM after_rows EXCEPT ALL FROM before_rows) "
-            f"UNION ALL SELECT *, false FROM (FROM before_rows EXCEPT ALL FROM after_rows)"
-        )
-        return name
-
     def _write_of(self, table: Table) -> Callable[[], None]:
         """What writes a table: new rows are upserted by key, each old row whose key no new one has is deleted."""
         pending = self._pending[table.name]
         columns = ", ".join(f'"{name}"' for name in table.column_names)
         new = f"SELECT {columns} FROM {pending} WHERE _is_new"
         if not self._database.sql(f"FROM {pending} WHERE NOT _is_new LIMIT 1").fetchall():
-            added = _collected(self._database, new)
+            added = collected(self._database, new)
 
             def append() -> None:
                 with self._lake.writing(table):
@@ -330,7 +263,7 @@ class _Refresh:
 
             return append
         same = " AND ".join(f'old."{name}" IS NOT DISTINCT FROM new."{name}"' for name in table.key)
-        rows = _collected(
+        rows = collected(
             self._database,
             f"SELECT {columns}, false AS _is_deleted FROM {pending} WHERE _is_new UNION ALL "
             f"SELECT {columns}, true FROM {pending} AS old ANTI JOIN (FROM {pending} WHERE _is_new) AS new ON {same} "
@@ -357,15 +290,6 @@ class _Refresh:
     def _count(self, relation: str) -> int:
         [(count,)] = self._database.execute(f"SELECT count(*) FROM {relation}").fetchall()
         return int(count)
-
-
-def _collected(database: DuckDBPyConnection, sql: str) -> pa.Table:
-    """The rows, their instants in UTC."""
-    import pyarrow as pa
-
-    rows = database.sql(sql).to_arrow_table()
-    utc = pa.timestamp("us", "UTC")
-    return rows.cast(pa.schema([one.with_type(utc) if pa.types.is_timestamp(one.type) else one for one in rows.schema]))
 
 
 def _midnight(day: date) -> datetime:

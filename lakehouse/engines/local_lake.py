@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from lakehouse.engines.arrow_rows import conform_rows, stored_rows
 from lakehouse.engines.data_files import change_rows, read_file, write_changes, write_files
 from lakehouse.engines.delta_commit import (
+    ENGINE,
     Action,
     StoredFile,
     add,
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 _CHECKPOINT_INTERVAL = 10
 _MOST_ROWS_COMPACTED = 2_000_000
 """So many rows are sorted in memory at a time."""
+
+_CHANGING = frozenset({"WRITE", "MERGE", "UPDATE", "DELETE"})
+"""What changes a table's rows, by the names that its history has for it."""
 
 _LOOKS_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
 
@@ -98,6 +102,13 @@ class LocalLake:
         """The number of the table's newest version."""
         return self._snapshot(table).version
 
+    def is_written_here(self, table: Table) -> bool:
+        """Whether the newest change of the table's rows was written by a process of this kind, and not by Spark."""
+        with in_words(f"the history of {table.name} cannot be read"):
+            commits = self.open(table).history()
+        writers = (one.get("engineInfo") for one in commits if one.get("operation") in _CHANGING)
+        return next(writers, None) == ENGINE
+
     def schema(self, table: Table) -> pa.Schema:
         """The columns that are stored: those declared, and perhaps some that were declared once."""
         return self._snapshot(table).schema
@@ -139,6 +150,13 @@ class LocalLake:
                 rows = read_file(folder / file.path, pa.schema([schema.field(name) for name in needed]))
                 parts.append(such_rows(rows, where or {}).select(wanted.names))
             return pa.concat_tables(parts) if parts else wanted.empty_table()
+
+    def read_at(self, table: Table, version: int) -> pa.Table:
+        """All rows of a version, in the columns that are stored today."""
+        schema = self.schema(table)
+        with in_words(f"{table.name} cannot be read"):
+            parts = [read_file(Path(file), schema) for file in self.files_at(table, version)]
+        return pa.concat_tables(parts) if parts else schema.empty_table()
 
     def append(self, table: Table, rows: pa.Table, *, batch: tuple[str, int] | None = None) -> bool:
         """Adds rows; no rows and no ``batch`` are no commit.

@@ -42,8 +42,13 @@ def offset_gaps(rows: DataFrame, end: int) -> list[tuple[int, int]]:
     return ([(0, start - 1)] if start > 0 else []) + gaps
 
 
-def rows_read(job: Job, table: Table, offset: Mapping[str, Any], *, at_least: int = -1) -> DataFrame:
+def rows_read(job: Job, table: Table, offset: Mapping[str, Any]) -> DataFrame:
     """The table as of the last version that a stream at this offset of Delta's source has read to its end."""
-    # An index of -1 stands before a version's first file; any other one may stand amid its files.
-    version = min(max(offset["reservoirVersion"] - 1, at_least), job.lake.version(table))
+    version = version_read(job, table, offset)
     return job.lake.read(table, version) if version >= 0 else job.lake.empty(table)
+
+
+def version_read(job: Job, table: Table, offset: Mapping[str, Any], *, at_least: int = -1) -> int:
+    """The number of that version; -1 where there is none."""
+    # An index of -1 stands before a version's first file; any other one may stand amid its files.
+    return min(max(int(offset["reservoirVersion"]) - 1, at_least), job.lake.version(table))

@@ -11,7 +11,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from lakehouse.engines.local_lake import LocalLake
-from lakehouse.errors import StoppedError
+from lakehouse.errors import LakehouseError, StoppedError
 from lakehouse.jvm import shared_archive_options
 from lakehouse.session import start_session
 from lakehouse.signals import stopping
@@ -25,6 +25,13 @@ COMPILE_QUICKLY = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 
 NO_CODE_GENERATION = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 """Spark's settings to run queries without generating and compiling code."""
+
+FOR_FEW_ROWS = {
+    **NO_CODE_GENERATION,
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.adaptive.enabled": "false",  # it plans a query again after each of its stages
+}
+"""Spark's settings for queries that are planned for longer than they run."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,21 @@ class Job:
         return self.settings.checkpoint(table)
 
 
+FEW_ROWS = 200_000
+"""Up to so many rows of a table, quick compilation and queries without code are faster."""
+
+
+def has_few_rows(settings: Settings, *tables: Table) -> bool:
+    """Whether tables are so small that a job on them is ``short``; False where that cannot be told without Spark."""
+    lake = LocalLake(settings.lake_root, settings.locks)
+    if not LocalLake.is_local(lake.root):
+        return False
+    try:
+        return all(not lake.exists(table) or lake.rows(table) <= FEW_ROWS for table in tables)
+    except LakehouseError:  # a table is damaged: the job says so
+        return False
+
+
 CLASS_ARCHIVE = Path(sys.prefix) / "share" / "clickstream" / "java-classes.jsa"
 """The archive of class data sharing that Java starts from; `make setup` writes it."""
 
@@ -64,8 +86,8 @@ def open_job(
     """Starts Spark, or takes the session that runs already.
 
     ``short`` is for little data: Java then compiles quickly rather than well, and Spark generates no
-    code for a query, which costs more than running it. ``java_options`` are further options of Java.
-    ``more`` are settings of Spark that override those of ``conf/``.
+    code for a query and cuts it into few tasks, as all that costs more than running it. ``java_options`` are
+    further options of Java. ``more`` are settings of Spark that override those of ``conf/``.
     """
     settings = settings or load_settings()
     # A signal must not end this in between: a Java left while it starts waits for its Python for ever.
@@ -79,7 +101,7 @@ def open_job(
             java_options=" ".join(
                 [java_options or shared_archive_options(CLASS_ARCHIVE), *([COMPILE_QUICKLY] if short else [])]
             ),
-            settings={**(NO_CODE_GENERATION if short else {}), **(more or {})},
+            settings={**(FOR_FEW_ROWS if short else {}), **(more or {})},
         )
     if stop.is_set():
         raise StoppedError

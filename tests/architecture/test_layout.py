@@ -49,6 +49,8 @@ TESTED_BY = {
     "lakehouse/engines/key_matching.py": "tests/lakehouse/engines/test_local_lake.py",
     "lakehouse/engines/snapshot.py": "tests/lakehouse/engines/test_local_lake.py",
     "lakehouse/engines/duckdb_types.py": "tests/lakehouse/engines/test_transpile.py",
+    "lakehouse/engines/comparison.py": "tests/gold/test_verified.py",
+    "lakehouse/engines/duckdb_rows.py": "tests/gold/test_engines.py",
     "lakehouse/engines/in_process.py": "tests/gold/test_engines.py",
     "lakehouse/engines/stored_sql.py": "tests/lakehouse/engines/test_transpile.py",
     "lakehouse/journal.py": "tests/gold/test_kept_up.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +72,7 @@ def format_coordinates(row: Row) -> str:
     return "/".join(str(row[name]) for name in COORDINATE_NAMES)
 
 
-def format_key(key: Iterable[str], row: Row) -> str:
+def format_key(key: Iterable[str], row: Row | Mapping[str, Any]) -> str:
     """A row's key as ``name value, name value``; bytes are written in hexadecimal digits."""
     values = ((name, row[name]) for name in key)
     return ", ".join(

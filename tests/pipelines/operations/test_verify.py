@@ -25,7 +25,7 @@ def run(monkeypatch):
     """Runs the command where the checks give these results."""
     app = typer.Typer()
     app.command()(verify)
-    monkeypatch.setattr(module, "open_job", lambda _: None)
+    monkeypatch.setattr(module, "open_job", lambda *_, **__: None)
     monkeypatch.setattr(module, "require_lake", lambda _: None)
 
     def run(*checks: Check, options=()):
