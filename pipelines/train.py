@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from importlib import import_module
 from typing import Annotated
 
 import typer
+from pyspark import inheritable_thread_target
 
+from gold.training_examples import TABLE as EXAMPLES
 from pipelines.ml.adversarial_validation import adversarial_validation
 from pipelines.ml.evaluation import evaluate_on_test
 from pipelines.ml.options import TargetOption
@@ -18,9 +22,9 @@ from pipelines.ml.training import TrainingResult, fit, register
 from pipelines.ml.training_data import training_data
 from pipelines.ml.training_record import record_training
 from pipelines.runtime.console import ReportProgress, call, out, print_json, progress_bar
-from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.job import Job, has_few_rows, open_job
 from pipelines.runtime.options import AsJson
-from pipelines.runtime.settings import ModelSettings
+from pipelines.runtime.settings import ModelSettings, load_settings
 
 
 def train(
@@ -37,9 +41,10 @@ def train(
 ) -> None:
     """Train a decision tree on sessions whose outcome is known; it goes live if it beats the champion."""
     began = time.monotonic()
+    settings = load_settings()
     with progress_bar("train") as report_progress:
         result = run_train(
-            open_job("train"),
+            open_job("train", settings, short=has_few_rows(settings, EXAMPLES)),
             target=TARGETS[target.value],
             max_depth=max_depth,
             search=search,
@@ -86,14 +91,21 @@ def run_train(
     settings = _hyperparameters(job.settings.model, max_depth, seed)
     report_progress("reading the sessions whose outcome is known")
     registry = Registry(job.settings, target)
-    with training_data(job, target, where) as data, ThreadPoolExecutor(1) as meanwhile:
-        # Importing MLflow and creating a store take Python seconds, in which it would wait for Java.
+    with ThreadPoolExecutor(1) as meanwhile, ExitStack() as resources:
+        # Imports and a new store take Python seconds, in which it would wait for Java.
+        meanwhile.submit(registry.import_mlflow)
+        for module in ("sklearn.metrics", "matplotlib.figure"):
+            meanwhile.submit(import_module, module)
+        data = resources.enter_context(training_data(job, target, where))
         opened = meanwhile.submit(registry.open)
         fitted = fit(data, settings, search=search, report_progress=report_progress)
         report_progress("evaluating it on the test period")
+        shifted = meanwhile.submit(
+            inheritable_thread_target(job.spark)(adversarial_validation), data, fitted.encoding, settings
+        )
         evaluation = evaluate_on_test(fitted.model, fitted.baselines, data, settings)
         set_threshold(fitted.model, evaluation.threshold)
-        shift = adversarial_validation(data, fitted.encoding, settings)
+        shift = shifted.result()
         record = record_training(fitted.model, fitted.shape, data, evaluation, shift, settings, searched=search)
         report_progress("registering it")
         return register(opened.result(), record, settings)

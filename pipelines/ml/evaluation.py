@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DataError, OutsideError
+from lakehouse.parallel import side_by_side
 from pipelines.ml.bootstrap import Comparison, compare, intervals, user_numbers
 from pipelines.ml.metrics import best_threshold, measure, measure_by_cutoff
 from pipelines.ml.prediction import with_probability
@@ -66,10 +68,12 @@ def evaluate_on_test(
 ) -> Evaluation:
     """Chooses the threshold of the model and of each baseline, and measures all of them on the test period."""
     costs = settings.missed_buyer_costs
-    threshold, tested = _choose_and_predict(model, data, costs)
+    (threshold, tested), *others = side_by_side(
+        data.rows.sparkSession,
+        *(partial(_choose_and_predict, one, data, costs) for one in (model, *baselines.values())),
+    )
     measured = {"all_negative": measure(tested.labels, 0.0 * tested.probabilities, 0.5)}
-    for name, baseline in baselines.items():
-        own_threshold, predicted = _choose_and_predict(baseline, data, costs)
+    for name, (own_threshold, predicted) in zip(baselines, others, strict=True):
         measured[name] = measure(predicted.labels, predicted.probabilities, own_threshold)
     return Evaluation(
         threshold,

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,6 +57,12 @@ class Registry:
         self._settings = settings
         self.target = target
         self.model = target.model
+
+    def import_mlflow(self) -> None:
+        """Imports what ``register`` needs, which takes seconds; touches no store."""
+        _ = self._mlflow
+        for name in ("mlflow.spark", "mlflow.pyfunc", "mlflow.data.delta_dataset_source"):
+            import_module(name)
 
     def open(self) -> Registry:
         """Opens the store, and creates it where there is none."""

@@ -32,18 +32,28 @@ class Periods:
         return first.isoformat(), second.isoformat()
 
 
-def choose_periods(examples: DataFrame) -> Periods:
-    """The instants by which about 60, 20 and 20 % of the sessions fall into the parts.
+def choose_periods(examples: DataFrame, label: str) -> tuple[Periods | None, int, int]:
+    """The instants by which about 60, 20 and 20 % of the sessions with a known label fall into the parts.
 
-    A session counts at the instant at which its user was first seen, because users stay on one side.
+    A session counts at the instant at which its user was first seen, because users stay on one side. Gives None
+    where no label is known; and how many sessions have one, and how many have none.
     """
     from pyspark.sql import functions as F
 
+    is_known = F.col(label).isNotNull()
     users = examples.groupBy("user_id").agg(
-        F.unix_micros(F.min("started_at")).alias("first_seen"), F.count_distinct("session_id").alias("sessions")
+        F.unix_micros(F.min(F.when(is_known, F.col("started_at")))).alias("first_seen"),
+        F.count_distinct(F.when(is_known, F.col("session_id"))).alias("known"),
+        F.count_distinct("session_id").alias("sessions"),
     )
-    found = users.agg(F.percentile("first_seen", list(SHARES), F.col("sessions")).alias("at")).first()
-    return Periods(*(int(at) for at in found["at"]))  # type: ignore[index]
+    found = users.agg(
+        F.percentile("first_seen", list(SHARES), F.col("known")).alias("at"),
+        F.sum("known").alias("known"),
+        F.sum("sessions").alias("sessions"),
+    ).first()
+    at, known, sessions = found or (None, 0, 0)
+    periods = Periods(*map(int, at)) if at is not None else None
+    return periods, known or 0, (sessions or 0) - (known or 0)
 
 
 def with_part(examples: DataFrame, periods: Periods, known_at: str) -> DataFrame:

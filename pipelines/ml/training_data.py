@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from operator import xor
 from typing import TYPE_CHECKING
 
 from pyspark.errors import AnalysisException
 
 from gold.training_examples import TABLE as EXAMPLES
+from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import DataError, UsageError
+from lakehouse.storage import spark_schema
 from pipelines.ml.split import PARTS, TEST, TRAIN, VALIDATION, Periods, choose_periods, with_part
 from pipelines.ml.targets import PredictionTarget
 from pipelines.runtime.job import Job
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, Row
+
+MOST_ROWS_IN_PROCESS = 500_000
+"""Up to so many rows of the table this process reads it."""
+
+_ALL_BITS = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
@@ -53,21 +62,16 @@ def training_data(job: Job, target: PredictionTarget, where: str = "true") -> It
     ``where`` is an SQL condition on its rows. Raises UsageError where it is none, DataError where
     there is too little to fit or to evaluate on.
     """
-    from pyspark.sql import functions as F
-
-    if not job.lake.exists(EXAMPLES):
-        raise _no_examples()
-    version = job.lake.version(EXAMPLES)
+    every, version = _read(job)
     try:
-        examples = job.lake.read(EXAMPLES, version).where(where)
+        examples = every.where(where)
     except AnalysisException as error:
         raise UsageError(
             f"--where {where!r} is no condition on {EXAMPLES.name}: {str(error).splitlines()[0][:200]}",
             f"`clickstream tables {EXAMPLES.name}` lists its columns.",
         ) from error
-    _check_enough(job, examples, target)
-    closed = examples.where(F.col(target.label).isNotNull())
-    periods = choose_periods(closed)
+    periods = _choose_periods(job, examples, target)
+    closed = examples.where(examples[target.label].isNotNull())
     inputs = [one.name for one in target.inputs if one.name not in EXAMPLES.key]
     rows = with_part(closed, periods, target.known_at).select(
         *EXAMPLES.key, *inputs, target.label, "started_at", "part"
@@ -76,17 +80,44 @@ def training_data(job: Job, target: PredictionTarget, where: str = "true") -> It
     parts = int(job.spark.conf.get("spark.sql.shuffle.partitions") or 4)
     rows = rows.repartition(parts, *EXAMPLES.key).sortWithinPartitions(*EXAMPLES.key).persist()
     try:
-        sessions, tuned_on = _check_parts(rows, periods, target)
-        summary = rows.agg(
-            F.hex(F.bit_xor(F.xxhash64(*rows.columns))).alias("digest"),
-            *(F.date_format(one("started_at"), "yyyy-MM-dd HH:mm:ss").alias(one.__name__) for one in (F.min, F.max)),
-        ).first()
-        digest, *spans = summary or ("", "", "")
+        parts_of = _describe_parts(rows, target)
+        tuned_on = _check_parts(parts_of, periods)
         yield TrainingData(
-            rows, target, where, job.lake.path(EXAMPLES), version, digest, tuple(spans), periods, sessions, tuned_on
+            rows,
+            target,
+            where,
+            job.lake.path(EXAMPLES),
+            version,
+            digest=f"{reduce(xor, (row['digest'] for row in parts_of.values())) & _ALL_BITS:X}",
+            spans=(min(row["first"] for row in parts_of.values()), max(row["last"] for row in parts_of.values())),
+            periods=periods,
+            sessions={part: parts_of[part]["sessions"] if part in parts_of else 0 for part in PARTS},
+            tuned_on=tuned_on,
         )
     finally:
         rows.unpersist()
+
+
+def _read(job: Job) -> tuple[DataFrame, int]:
+    """The rows of gold.training_examples, and their version. Raises DataError where there is no such table.
+
+    A small table in a folder comes through this process: Spark would plan for seconds how to read it.
+    """
+    lake = job.local_lake
+    if not LocalLake.is_local(lake.root):
+        if not job.lake.exists(EXAMPLES):
+            raise _no_examples()
+        version = job.lake.version(EXAMPLES)
+        return job.lake.read(EXAMPLES, version), version
+    if not lake.exists(EXAMPLES):
+        raise _no_examples()
+    version = lake.version(EXAMPLES)
+    if not lake.is_writable(EXAMPLES) or lake.rows(EXAMPLES) > MOST_ROWS_IN_PROCESS:
+        return job.lake.read(EXAMPLES, version), version
+    rows = lake.read(EXAMPLES, EXAMPLES.column_names)
+    while (now := lake.version(EXAMPLES)) != version:
+        version, rows = now, lake.read(EXAMPLES, EXAMPLES.column_names)
+    return job.spark.createDataFrame(rows, spark_schema(EXAMPLES)), version
 
 
 def _no_examples() -> DataError:
@@ -95,13 +126,9 @@ def _no_examples() -> DataError:
     )
 
 
-def _check_enough(job: Job, examples: DataFrame, target: PredictionTarget) -> None:
-    from pyspark.sql import functions as F
-
-    known = F.bool_or(F.col(target.label).isNotNull())
-    sessions = examples.groupBy("user_id", "session_id").agg(known.alias("closed"))
-    row = sessions.agg(F.count_if("closed").alias("closed"), F.count_if(~F.col("closed")).alias("open")).first()
-    closed, still_open = (row["closed"], row["open"]) if row else (0, 0)
+def _choose_periods(job: Job, examples: DataFrame, target: PredictionTarget) -> Periods:
+    """Where the parts meet. Raises DataError where too few outcomes are known."""
+    periods, closed, still_open = choose_periods(examples, target.label)
     if not closed and not still_open:
         raise _no_examples()
     minutes = f"{job.settings.sessions.closes_after_minutes:g} minutes"
@@ -109,7 +136,7 @@ def _check_enough(job: Job, examples: DataFrame, target: PredictionTarget) -> No
         f"An outcome is known {minutes} after the last event of the session that gives it: "
         "run `clickstream aggregate` then, and train again."
     )
-    if not closed:
+    if periods is None:
         raise DataError(
             f"None of the {still_open:,} sessions has a known outcome yet, and a model learns from nothing else.", hint
         )
@@ -119,22 +146,26 @@ def _check_enough(job: Job, examples: DataFrame, target: PredictionTarget) -> No
             f"{still_open:,} wait for it.",
             hint if still_open else "Let more sessions come in, or lower CLICKSTREAM_MODEL__MIN_SESSIONS.",
         )
+    return periods
 
 
-def _check_parts(rows: DataFrame, periods: Periods, target: PredictionTarget) -> tuple[dict[str, int], str]:
-    """How many sessions each part has, and on which one thresholds are chosen."""
+def _describe_parts(rows: DataFrame, target: PredictionTarget) -> dict[str, Row]:
+    """What is asked of each part of the rows, in one pass."""
     from pyspark.sql import functions as F
 
-    by_part = {
-        row["part"]: row
-        for row in rows.groupBy("part")
-        .agg(
-            F.count_distinct("user_id", "session_id").alias("sessions"),
-            F.bool_or(target.label).alias("some_buy"),
-            F.bool_and(target.label).alias("all_buy"),
-        )
-        .collect()
-    }
+    found = rows.groupBy("part").agg(
+        F.count_distinct("user_id", "session_id").alias("sessions"),
+        F.bool_or(target.label).alias("some_buy"),
+        F.bool_and(target.label).alias("all_buy"),
+        F.bit_xor(F.xxhash64(*rows.columns)).alias("digest"),
+        F.date_format(F.min("started_at"), "yyyy-MM-dd HH:mm:ss").alias("first"),
+        F.date_format(F.max("started_at"), "yyyy-MM-dd HH:mm:ss").alias("last"),
+    )
+    return {row["part"]: row for row in found.collect()}
+
+
+def _check_parts(by_part: Mapping[str, Row], periods: Periods) -> str:
+    """On which part thresholds are chosen. Raises DataError where there is nothing to fit or to evaluate on."""
     first, second = periods.texts()
     spans = {TRAIN: f"the training period (before {first})", TEST: f"the test period (from {second})"}
     hint = "Let sessions of a longer time come in, run `clickstream aggregate`, and train again."
@@ -149,8 +180,7 @@ def _check_parts(rows: DataFrame, periods: Periods, target: PredictionTarget) ->
                 hint,
             )
     tuning = by_part.get(VALIDATION)
-    tuned_on = VALIDATION if tuning and tuning["some_buy"] and not tuning["all_buy"] else TRAIN
-    return {part: by_part[part]["sessions"] if part in by_part else 0 for part in PARTS}, tuned_on
+    return VALIDATION if tuning and tuning["some_buy"] and not tuning["all_buy"] else TRAIN
 
 
 _PURPOSE = {TRAIN: "learn from", TEST: "evaluate a model on"}

@@ -61,7 +61,7 @@ KEYS = (
 
 def test_json_has_the_promised_keys_and_the_trained_figures(trained, monkeypatch, capsys):
     job, result = trained
-    monkeypatch.setattr("pipelines.train.open_job", lambda *_: job)
+    monkeypatch.setattr("pipelines.train.open_job", lambda *_, **__: job)
     monkeypatch.setattr("pipelines.train.run_train", lambda *_, **__: result)
     train(as_json=True)
     document = json.loads(capsys.readouterr().out)
