@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from delta.tables import DeltaTable
 from deltalake import DeltaTable as DeltaRsTable
@@ -16,7 +18,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from lakehouse.delta_log import examine, newest_version, remove_uncommitted, sync
-from lakehouse.engines.delta_commit import PLAIN_FEATURES, PLAIN_WRITER, Action, commit_info, what_forbids_writing
+from lakehouse.engines.delta_commit import (
+    FEATURES_WRITER,
+    PLAIN_FEATURES,
+    PLAIN_WRITER,
+    Action,
+    commit_info,
+    what_forbids_writing,
+    write_commit,
+)
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import ColumnTypeError, DeclarationError, MissingTableError, TableDamageError
 from lakehouse.locks import exclusive
@@ -78,7 +88,7 @@ class Lake:
                 self._durable.setdefault(table.name, newest_version(folder))
             if self._is_as_declared(table):
                 return
-            if not self.exists(table):
+            if not self._is_there(table):
                 self._create(table)
                 return
             self._drop_clustering(table)
@@ -230,6 +240,12 @@ class Lake:
     def _name(self, table: Table) -> str:
         return f"delta.`{self.path(table).replace('`', '``')}`"
 
+    def _is_there(self, table: Table) -> bool:
+        """As exists; of a folder a look at its log tells."""
+        if LocalLake.is_local(self.root):
+            return newest_version(Path(self.path(table))) >= 0
+        return self.exists(table)
+
     def _is_as_declared(self, table: Table) -> bool:
         """Whether the table's log says that nothing is to be done; False where only Spark can tell.
 
@@ -275,6 +291,32 @@ class Lake:
         log.store().write(file, written, False, log.newDeltaHadoopConf())
 
     def _create(self, table: Table) -> None:
+        """Creates the table: in a folder by a commit of this process, for which Spark takes a second."""
+        if not LocalLake.is_local(self.root):
+            self._create_by_spark(table)
+            return
+        folder, properties = Path(self.path(table)), {**_PROPERTIES, **table.properties}
+        (folder / "_delta_log").mkdir(parents=True, exist_ok=True)
+        protocol: dict[str, Any] = {"minReaderVersion": 1, "minWriterVersion": 2}
+        if properties.get("delta.enableChangeDataFeed") == "true":
+            protocol |= {"minWriterVersion": FEATURES_WRITER, "writerFeatures": sorted(PLAIN_FEATURES)}
+        metadata = {
+            "id": str(uuid4()),
+            "description": table.doc,
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": spark_schema(table).json(),
+            "partitionColumns": [],
+            "configuration": properties,
+            "createdTime": time.time_ns() // 1_000_000,
+        }
+        actions: list[Action] = [
+            commit_info("CREATE TABLE", 0, {}, description=table.doc),
+            {"metaData": metadata},
+            {"protocol": protocol},
+        ]
+        write_commit(folder, 0, actions)
+
+    def _create_by_spark(self, table: Table) -> None:
         self.spark.sql(
             f"CREATE TABLE {self._name(table)} ({table.ddl}) USING delta COMMENT {json.dumps(table.doc)} "
             f"TBLPROPERTIES ({_sql({**_PROPERTIES, **table.properties})})"

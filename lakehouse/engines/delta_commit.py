@@ -37,7 +37,9 @@ PLAIN_WRITER = 4
 ACTIONS = "actions"
 """Where the first line of a commit says how many lines it has, so that one cut short between two lines is noticed."""
 
-_FEATURES_WRITER = 7
+FEATURES_WRITER = 7
+"""The version of the protocol whose tables name each feature: a table with a change feed, as Spark creates it."""
+
 _SQL_OF_COLUMNS = ("delta.invariants", "delta.generationExpression", "delta.identity.")
 
 
@@ -172,7 +174,7 @@ def _more_than_plain(table: DeltaTable) -> str:
     protocol = table.protocol()
     if protocol.min_reader_version > 1:
         return f"needs readers of version {protocol.min_reader_version}"
-    if protocol.min_writer_version not in {*range(1, PLAIN_WRITER + 1), _FEATURES_WRITER}:
+    if protocol.min_writer_version not in {*range(1, PLAIN_WRITER + 1), FEATURES_WRITER}:
         return f"needs writers of version {protocol.min_writer_version}"
     unknown = sorted(set(protocol.writer_features or ()) - PLAIN_FEATURES)
     return f"has the features {', '.join(unknown)}" if unknown else ""

@@ -22,6 +22,7 @@ from gold.session_predictions import TABLE as PREDICTIONS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.atomic_files import write_json
 from lakehouse.embedded_kafka.config import read_note
+from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop, stopping
 from lakehouse.table import Table
@@ -177,6 +178,8 @@ def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
 
 
 def _count(job: Job, table: Table) -> int:
+    if LocalLake.is_local(job.settings.lake_root):
+        return job.local_lake.rows(table) if job.local_lake.exists(table) else 0
     return job.lake.read(table).count() if job.lake.exists(table) else 0
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
 from deltalake import DeltaTable
 
 from bronze.raw_events import BRONZE
+from gold.pipeline_metrics import TABLE as METRICS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.delta_log import examine, repair
 from lakehouse.errors import ColumnTypeError, DeclarationError, MissingTableError, TableDamageError
-from lakehouse.storage import conform
+from lakehouse.storage import Lake, conform
 from lakehouse.table import Column, Table
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
@@ -187,3 +190,25 @@ def test_a_table_that_is_as_declared_costs_spark_nothing(lake, monkeypatch):
     lake.ensure(TABLE)
     with pytest.raises(pytest.fail.Exception, match="Spark read the log"):
         lake.ensure(replace(TABLE, columns=(*TABLE.columns, Column("colour", "STRING", "Its colour."))))
+
+
+@pytest.mark.parametrize("table", [BRONZE["clicks"], QUARANTINE, SESSIONS, METRICS], ids=lambda table: table.short_name)
+def test_a_table_is_created_as_spark_creates_it(lake, table, tmp_path, settings):
+    other = Lake(lake.spark, str(tmp_path / "other"), settings.locks)
+    other._create_by_spark(table)
+    lake.ensure(table)
+    mine, by_spark = (
+        {name: value for line in first_commit(one, table) for name, value in line.items()} for one in (lake, other)
+    )
+    for found in (mine, by_spark):
+        found["metaData"].pop("id")
+        found["metaData"].pop("createdTime")
+        found["metaData"]["schemaString"] = json.loads(found["metaData"]["schemaString"])
+        found["protocol"]["writerFeatures"] = set(found["protocol"].get("writerFeatures", []))
+    assert mine["metaData"] == by_spark["metaData"]
+    assert mine["protocol"] == by_spark["protocol"]
+    assert lake.read(table).schema == other.read(table).schema
+
+
+def first_commit(lake, table):
+    return map(json.loads, (Path(lake.path(table)) / "_delta_log" / f"{0:020d}.json").read_text().splitlines())
