@@ -99,7 +99,8 @@ def commit_info(operation: str, version: int, metrics: Mapping[str, int], **para
             "timestamp": _now(),
             "operation": operation,
             "operationParameters": parameters,
-            "readVersion": version - 1,
+            # delta-rs refuses the history of a table whose first commit names a version before it.
+            **({"readVersion": version - 1} if version else {}),
             "isBlindAppend": parameters.get("mode") == "Append",
             "operationMetrics": {name: str(value) for name, value in metrics.items()},
             "engineInfo": ENGINE,

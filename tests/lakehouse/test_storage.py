@@ -208,6 +208,7 @@ def test_a_table_is_created_as_spark_creates_it(lake, table, tmp_path, settings)
     assert mine["metaData"] == by_spark["metaData"]
     assert mine["protocol"] == by_spark["protocol"]
     assert lake.read(table).schema == other.read(table).schema
+    assert [commit["operation"] for commit in DeltaTable(lake.path(table)).history()] == ["CREATE TABLE"]
 
 
 def first_commit(lake, table):
