@@ -124,12 +124,11 @@ def repair(folder: Path, aside: Path) -> None:
     """
     if not is_repairable(folder):
         raise ValueError(f"the log of {folder} cannot be repaired")
-    log = folder / "_delta_log"
+    log, newest = folder / "_delta_log", newest_version(folder)
     for damage in _checkpoint_damage(folder):
         _move(log, [(folder / damage.file).name, "_last_checkpoint"], aside)
     commits, _ = _versions(folder)
     base = max(_whole_checkpoints(folder), default=-1)
-    newest = max((*commits, base))
     damaged = _damaged_commits(folder, commits, base, newest)
     if damaged:
         # Spark keeps the state of a version in its checksum, and that of each later one was made from it.

@@ -7,7 +7,7 @@ import json
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.delta_log import clean_log, examine, is_repairable, newest_version, reaches_back, repair, sync
@@ -59,8 +59,9 @@ def test_missing_files_leave_the_table_as_no_change_of_data(folder, tmp_path):
     assert removed["dataChange"] is False
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(lost=st.sets(st.integers(0, 9)), cut=st.sets(st.integers(0, 9)))
+@example(lost={0, 1, 7, 8, 9}, cut={6})
 def test_any_log_is_whole_again_or_said_to_be_lost(tmp_path_factory, lost, cut):
     home = tmp_path_factory.mktemp("any")
     folder = home / "table"
