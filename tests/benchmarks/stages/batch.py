@@ -1,8 +1,8 @@
 """A batch of new events in silver into all of gold and its scores, warm, after a history and after ten times as much.
 
-The jobs run as a user runs them, continuously. Their trigger fires at whole multiples of its interval, so a batch is
-written to silver between two of them. From the next one on, the clock runs until the stream has committed the batch
-and the scores are written: looking for changes and planning are in the figure.
+The job `aggregate` runs as a user runs it, continuously. Its trigger fires at whole multiples of its interval, so a
+batch is written to silver between two of them. From the next one on, the clock runs until the stream has committed
+the batch and the scores are written: looking for changes and planning are in the figure.
 """
 
 from __future__ import annotations
@@ -42,22 +42,19 @@ INTERVAL = 8
 SECONDS_TO_WRITE = 3
 """A batch is written to silver within this time before a trigger."""
 
-JOBS = {"aggregate": float(INTERVAL), "score": 0.1}
-"""The jobs that run meanwhile, each with the seconds between two looks at what is new."""
-
 LONGEST_WAIT = 300.0
 
 
 @contextmanager
-def _job(settings: Settings, name: str, servers: str, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
+def _job(settings: Settings, servers: str, environment: dict[str, str]) -> Iterator[subprocess.Popen]:
     own = {
         "CLICKSTREAM_LAKE": settings.lake_root,
         "CLICKSTREAM_STATE": str(settings.state_root),
         "CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS": servers,
-        "CLICKSTREAM_STREAM__TRIGGER_SECONDS": str(JOBS[name]),
+        "CLICKSTREAM_STREAM__TRIGGER_SECONDS": str(INTERVAL),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", f"pipelines.{name}", "--continuous"],
+        [sys.executable, "-m", "pipelines.aggregate", "--continuous"],
         env={**os.environ, **own, **environment},
         start_new_session=True,
     )
@@ -76,7 +73,7 @@ def _by_jobs(long: int, **environment: str) -> Callable[[Plan], Rounds]:
         with ExitStack() as stack:
             stack.callback(_add_splits, lake, done)
             servers = stack.enter_context(kafka(plan.folder / "kafka"))
-            jobs = [stack.enter_context(_job(settings, name, servers, environment)) for name in JOBS]
+            job = stack.enter_context(_job(settings, servers, environment))
             while True:
                 _sleep_until_idle()
                 scored = lake.version(PREDICTIONS)
@@ -84,7 +81,7 @@ def _by_jobs(long: int, **environment: str) -> Callable[[Plan], Rounds]:
                 wanted = {table.name: lake.version(table) for table in upstream_tables()}
                 _sleep_until_trigger()
                 with measured(plan.batch) as result:
-                    _wait(settings, jobs, wanted, lambda before=scored: lake.version(PREDICTIONS) > before)
+                    _wait(settings, job, wanted, lambda before=scored: lake.version(PREDICTIONS) > before)
                 done.append((datetime.now(UTC), result))
                 yield result
 
@@ -120,12 +117,9 @@ def _is_read(settings: Settings, wanted: dict[str, int]) -> bool:
     return all(read.get(name, {}).get("reservoirVersion", -1) > version for name, version in wanted.items())
 
 
-def _wait(
-    settings: Settings, jobs: list[subprocess.Popen], wanted: dict[str, int], is_scored: Callable[[], bool]
-) -> None:
+def _wait(settings: Settings, job: subprocess.Popen, wanted: dict[str, int], is_scored: Callable[[], bool]) -> None:
     def is_done() -> bool:
-        # The job score is refused, and ends, where gold's own stream gives the scores.
-        assert jobs[0].poll() is None, "the job has ended"
+        assert job.poll() is None, "the job has ended"
         return _is_read(settings, wanted) and is_scored()
 
     until(is_done, "the batch in gold", limit=LONGEST_WAIT, step=0.02)
@@ -195,7 +189,7 @@ def _stage(name: str, title: str, long: int) -> Stage:
     return Stage(
         name,
         title,
-        "The jobs run continuously. From the trigger that finds the batch in silver to the commit of the last write.",
+        "The job runs continuously. From the trigger that finds the batch in silver to the commit of the last write.",
         (
             Contender(OURS, _by_jobs(long), "eleven tables and the scores", warm_ups=2),
             Contender(
