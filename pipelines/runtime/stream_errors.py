@@ -76,19 +76,20 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
             return OutsideError(
                 known.sentence.format(stream=stream, found=(match.group(1) or match.group(2)).strip()), known.hint
             )
+    # Of an error that a micro-batch raised, Java keeps the text alone.
+    if raised := re.findall(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", text, re.MULTILINE):
+        return _from_text(*raised[-1])
     reason = reason_of(error)
     return OutsideError(f"{stream} stopped: {reason.rstrip('.')}.", "Run it again; with --debug for the whole story.")
 
 
 def _own_error(error: BaseException) -> LakehouseError | None:
-    """The error of ours that caused this one; of one that a micro-batch raised, Java keeps the text alone."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, LakehouseError):
             return cause
         cause = cause.__cause__ or cause.__context__
-    raised = re.findall(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", str(error), re.MULTILINE)
-    return _from_text(*raised[-1]) if raised else None
+    return None
 
 
 def _from_text(kind: str, text: str) -> LakehouseError:

@@ -61,3 +61,9 @@ def test_an_error_of_ours_is_known_by_the_text_that_java_kept(ours, hint):
     assert str(found).startswith(ours.message)
     assert hint in str(found)
     assert found.exit_code == ours.exit_code
+
+
+def test_a_full_disk_is_said_to_be_one_whoever_met_it():
+    ours = OutsideError("silver.clicks cannot be written: No space left on device.", "Look whether the disk is full.")
+    text = "".join(traceback.format_exception(ours))
+    assert "The disk is full: s stopped with nothing lost" in explain("s", RuntimeError(text)).message
