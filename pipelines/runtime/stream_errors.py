@@ -6,7 +6,14 @@ import re
 from typing import NamedTuple
 
 from lakehouse import errors
-from lakehouse.errors import CheckpointError, LakehouseError, OutsideError, TableDamageError
+from lakehouse.errors import (
+    CheckpointError,
+    DataError,
+    LakehouseError,
+    OutsideError,
+    TableDamageError,
+    UsageError,
+)
 from pipelines.runtime.hints import RECOVER
 
 
@@ -93,11 +100,10 @@ def _own_error(error: BaseException) -> LakehouseError | None:
 
 
 def _from_text(kind: str, text: str) -> LakehouseError:
-    """An error of ours by its class's name and its text, which has the hint at its end."""
+    """An error of ours, of the family that says whose fault it is, by its class's name and its text with the hint."""
     named: type[LakehouseError] = getattr(errors, kind)
-    error = LakehouseError(text, RECOVER if issubclass(named, CheckpointError | TableDamageError) else "")
-    error.exit_code = named.exit_code
-    return error
+    family = next(one for one in (DataError, UsageError, OutsideError, LakehouseError) if issubclass(named, one))
+    return family(text, RECOVER if issubclass(named, CheckpointError | TableDamageError) else "")
 
 
 def reason_of(error: BaseException) -> str:

@@ -61,6 +61,7 @@ def test_an_error_of_ours_is_known_by_the_text_that_java_kept(ours, hint):
     assert str(found).startswith(ours.message)
     assert hint in str(found)
     assert found.exit_code == ours.exit_code
+    assert isinstance(ours, type(found))
 
 
 def test_a_full_disk_is_said_to_be_one_whoever_met_it():
