@@ -50,9 +50,8 @@ def writing_noted(settings: Settings, *tables: Table) -> Iterator[None]:
 
     Raises TableDamageError where one is damaged already, before anything is written.
     """
-    for table in tables:
-        if damage := find_damage(settings, table):
-            raise _error(table.name, damage)
+    for error in damaged_tables(settings, tables).values():
+        raise error
     try:
         yield
     finally:
