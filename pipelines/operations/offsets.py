@@ -44,7 +44,11 @@ def offset_gaps(rows: DataFrame, end: int) -> list[tuple[int, int]]:
 
 def rows_read(job: Job, table: Table, offset: Mapping[str, Any]) -> DataFrame:
     """The table as of the last version that a stream at this offset of Delta's source has read to its end."""
-    version = version_read(job, table, offset)
+    return rows_at(job, table, version_read(job, table, offset))
+
+
+def rows_at(job: Job, table: Table, version: int) -> DataFrame:
+    """The table as of a version; no rows where that is -1."""
     return job.lake.read(table, version) if version >= 0 else job.lake.empty(table)
 
 

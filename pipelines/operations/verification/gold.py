@@ -22,7 +22,7 @@ from lakehouse.incremental import localize_small
 from lakehouse.parallel import run_in_parallel
 from lakehouse.table import Table
 from pipelines import gold_builder
-from pipelines.operations.offsets import version_read
+from pipelines.operations.offsets import rows_at, version_read
 from pipelines.operations.verification.result import Check, format_key, recover_stream, tried
 from pipelines.runtime.job import Job
 
@@ -114,8 +114,7 @@ def _clock(job: Job) -> DataFrame:
 
 def _silver_rows_read(job: Job, table: Table) -> DataFrame:
     """The rows of a silver table that gold's stream has read."""
-    version = _version_read(job, table)
-    return job.lake.read(table, version) if version >= 0 else job.lake.empty(table)
+    return rows_at(job, table, _version_read(job, table))
 
 
 def _version_read(job: Job, table: Table) -> int:
