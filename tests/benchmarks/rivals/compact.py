@@ -16,9 +16,10 @@ Run: python -m tests.benchmarks.rivals.compact BOOTSTRAP_SERVERS FOLDER
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import polars as pl
@@ -26,7 +27,10 @@ import pyarrow as pa
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
+from tests.support.polling import until
+
 TOPICS = ("page_views", "clicks", "interactions")
+Answer = TypeVar("Answer")
 ROWS = 200_000
 """Records of a write to bronze."""
 
@@ -72,10 +76,14 @@ def to_bronze(servers: str, lake: Path, group: str = "compact") -> int:
 
 def _append_topic(consumer: Consumer, topic: str, table: Path) -> int:
     partitions = [TopicPartition(topic, number) for number in consumer.list_topics(topic).topics[topic].partitions]
-    ends = {(one.topic, one.partition): consumer.get_watermark_offsets(one)[1] for one in partitions}
+    ends = {
+        (one.topic, one.partition): _answered(consumer, partial(consumer.get_watermark_offsets, one))[1]
+        for one in partitions
+    }
     consumer.assign(partitions)
+    committed = _answered(consumer, partial(consumer.committed, partitions, timeout=5))
     # Where an earlier run stopped; a negative offset means that there was none.
-    position = {(one.topic, one.partition): max(one.offset, 0) for one in _committed(consumer, partitions)}
+    position = {(one.topic, one.partition): max(one.offset, 0) for one in committed}
     consumer.assign([TopicPartition(topic, number, position[topic, number]) for _, number in position])
     total = 0
     while left := sum(ends[at] - position[at] for at in ends):
@@ -98,16 +106,19 @@ def _append_topic(consumer: Consumer, topic: str, table: Path) -> int:
     return total
 
 
-def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-    """What the group has committed. A broker that has just started has no coordinator for a moment."""
-    for tries_left in reversed(range(20)):
+def _answered(consumer: Consumer, ask: Callable[[], Answer]) -> Answer:
+    """A broker's answer. One that has just started, or made a topic, has no coordinator or leader for a moment."""
+    answers: list[Answer] = []
+
+    def answered() -> bool:
         try:
-            return consumer.committed(partitions, timeout=5)
+            answers.append(ask())
         except KafkaException:
-            if not tries_left:
-                raise
-            consumer.list_topics(timeout=5)
-    raise AssertionError
+            consumer.list_topics(timeout=5)  # the leaders that it has by now
+        return bool(answers)
+
+    until(answered, "an answer of the broker", limit=30)
+    return answers[0]
 
 
 def to_silver(bronze: Path, lake: Path) -> int:
