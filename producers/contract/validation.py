@@ -8,15 +8,17 @@ decided here and in producers.contract.field_rules:
 - A body that cannot be read violates one rule. Of a body that can be read, every violation is reported:
   those of the fields, a key that occurs twice at any level, and nesting that is too deep. A field whose
   own key occurs twice is not validated.
+- What the event seems to be wrapped in (producers.contract.envelopes) is said behind the first violation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from producers.contract.envelopes import envelope_of_bytes, envelope_of_object, envelope_of_text, with_envelope
 from producers.contract.event_type import MAX_DEPTH, EventType
 from producers.contract.field_rules import READERS, RuleViolation, Value, missing, shown
-from producers.contract.strict_json import JsonDocument, JsonType, JsonValue, NotJsonError, read_json
+from producers.contract.strict_json import JsonDocument, JsonType, JsonValue, NotJsonError, read_json, unescaped
 
 _NULL = JsonType.NULL  # in Python 3.11 looking it up costs more than comparing with it
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -36,7 +38,7 @@ def validate_record(event: EventType, value: bytes | None, arrived_at: int) -> V
     try:
         document = _document(value)
     except _UnreadableError as error:
-        return ValidationResult({}, (error.violation,))
+        return ValidationResult({}, with_envelope((error.violation,), error.envelope))
     return validate_document(event, document, arrived_at)
 
 
@@ -54,16 +56,19 @@ def validate_document(event: EventType, document: JsonDocument, arrived_at: int)
             values[field.name] = None
             if field.required:
                 violations.append(missing(field))
-    return ValidationResult({}, tuple(violations)) if violations else ValidationResult(values, ())
+    if violations:
+        return ValidationResult({}, with_envelope(tuple(violations), envelope_of_object(document)))
+    return ValidationResult(values, ())
 
 
 _ABSENT = JsonValue(_NULL, "null")
 
 
 class _UnreadableError(Exception):
-    def __init__(self, rule: str, sentence: str) -> None:
+    def __init__(self, rule: str, sentence: str, envelope: str = "") -> None:
         super().__init__(sentence)
         self.violation = RuleViolation(rule, sentence)
+        self.envelope = envelope
 
 
 def _document(value: bytes | None) -> JsonDocument:
@@ -79,14 +84,16 @@ def _document(value: bytes | None) -> JsonDocument:
     except UnicodeDecodeError as error:
         position = error.start + len(value) - len(body)
         sentence = f"The value is not UTF-8: byte {position} is 0x{body[error.start]:02x}."
-        raise _UnreadableError("utf8_invalid", sentence) from None
+        raise _UnreadableError("utf8_invalid", sentence, envelope_of_bytes(value)) from None
     except NotJsonError as error:
         rest = text[error.position :]
         what = f"there cannot be {shown(rest)}" if rest else "it ends too early"
         sentence = f"The value is not JSON: at character {error.position}, {what}"
-        raise _UnreadableError("json_invalid", sentence) from None
+        raise _UnreadableError("json_invalid", sentence, envelope_of_bytes(value)) from None
     if document.type is not JsonType.OBJECT:
-        raise _UnreadableError("json_not_object", f"The value is not a JSON object, but {_named(document.type)}.")
+        envelope = envelope_of_text(unescaped(text.strip())) if document.type is JsonType.STRING else ""
+        sentence = f"The value is not a JSON object, but {_named(document.type)}."
+        raise _UnreadableError("json_not_object", sentence, envelope)
     return document
 
 
