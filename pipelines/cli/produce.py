@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lakehouse.errors import DataError, LakehouseError, OutsideError, UsageError
 from lakehouse.signals import handle_signals
+from pipelines.cli.replay_preview import show_preview
 from pipelines.runtime.completion import complete_event, complete_format
 from pipelines.runtime.console import call, err, out, print_json
 from pipelines.runtime.settings import Settings, load_settings
@@ -24,6 +25,7 @@ from producers.events import EVENTS
 from producers.kafka import Delivery, Sender, ensure_topics
 from producers.record import Record
 from producers.replay.format import Unreadable
+from producers.replay.formats import FORMATS
 from producers.replay.reader import in_order, replay
 from producers.simulator.simulator import UNTIL, simulate
 
@@ -150,23 +152,34 @@ def replay_command(
     file: Annotated[Path, typer.Argument(help="The export, plain or gzipped.")],
     format_: Annotated[
         str,
-        typer.Option(
-            "--format", metavar="FORMAT", autocompletion=complete_format, help="otto, rees46, retailrocket or ndjson."
-        ),
+        typer.Option("--format", metavar="FORMAT", autocompletion=complete_format, help=f"{', '.join(FORMATS)}."),
     ],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="For csv: a TOML file that says which columns are which fields.", dir_okay=False),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing; show the first events, and what would be refused.")
+    ] = False,
     speed: Annotated[str, typer.Option(help="Original gaps divided by this number, or max.")] = "max",
     as_json: AsJson = False,
 ) -> None:
     """Send a real export, with its own event times."""
     factor = _speed(speed)
-    settings, run = load_settings(), Run()
+    run = Run()
+    if dry_run:
+        show_preview(replay(file, format_, run.unreadable.append, mapping), run.unreadable, as_json=as_json)
+        return
+    settings = load_settings()
     with _stoppable(run):
-        _replay(settings, file, format_, run, factor)
+        _replay(settings, file, format_, run, factor, mapping)
     _report(run, as_json=as_json)
 
 
-def _replay(settings: Settings, file: Path, name: str, run: Run, speed: float | None) -> None:
-    records = replay(file, name, run.unreadable.append)
+def _replay(
+    settings: Settings, file: Path, name: str, run: Run, speed: float | None, mapping: Path | None = None
+) -> None:
+    records = replay(file, name, run.unreadable.append, mapping)
     if speed is None:
         _send(settings, records, run, None)
     else:

@@ -6,13 +6,17 @@ import gzip
 import heapq
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
 from lakehouse.errors import UsageError
 from producers.record import Record
-from producers.replay.format import Line, Unreadable
+from producers.replay.format import Line, Reader, Unreadable
 from producers.replay.formats import FORMATS
+from producers.replay.formats.csv import FORMAT as CSV
+from producers.replay.mapped_csv import read_mapped
+from producers.replay.mapping import read_mapping
 
 LONGEST_LINE = 64 * 1_024 * 1_024
 """In bytes; a longer line is listed as unreadable."""
@@ -21,23 +25,33 @@ SORTED_AT_ONCE = 500_000
 """Records that ``in_order`` holds, to sort them."""
 
 
-def replay(path: Path, name: str, complain: Callable[[Unreadable], None]) -> Iterator[Record]:
+def replay(
+    path: Path, name: str, complain: Callable[[Unreadable], None], mapping: Path | None = None
+) -> Iterator[Record]:
     """Yield the records of an export, in the format's order; lines that cannot be read go to ``complain``.
 
-    Raises UsageError for a format that does not exist, a file that cannot be opened, or the wrong columns.
+    ``mapping`` is the file that says what the columns of ``csv`` are.
+
+    Raises UsageError for a format that does not exist, a file that cannot be opened, the wrong columns or a wrong
+    mapping.
     """
     if name not in FORMATS:
         raise UsageError(f"There is no format {name!r}.", f"The formats are {', '.join(FORMATS)}.")
+    read = FORMATS[name].read
+    if mapping is not None:
+        if name != CSV.name:
+            raise UsageError(f"The format {name} has its own columns.", "Leave out --mapping, or take --format csv.")
+        read = partial(read_mapped, mapping=read_mapping(mapping))
     try:
         file = _opened(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.", "Name a file that is there.") from error
-    return _records(file, name, complain)
+    return _records(file, read, complain)
 
 
-def _records(file: IO[bytes], name: str, complain: Callable[[Unreadable], None]) -> Iterator[Record]:
+def _records(file: IO[bytes], read: Reader, complain: Callable[[Unreadable], None]) -> Iterator[Record]:
     with file:
-        for record in FORMATS[name].read(_lines(file, complain)):
+        for record in read(_lines(file, complain)):
             if isinstance(record, Unreadable):
                 complain(record)
             else:

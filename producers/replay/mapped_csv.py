@@ -1,0 +1,155 @@
+"""Turn the rows of any CSV into records, by a mapping of its columns."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from lakehouse.errors import UsageError
+from producers.contract.event_type import Kind
+from producers.contract.timestamps import read_instant
+from producers.events import EVENTS
+from producers.record import Record, encode
+from producers.replay.format import Line, Unreadable
+from producers.replay.mapping import DELIMITERS, CsvMapping, MappedEvent
+
+_BOM = "\ufeff"
+_COMMA = re.compile(r"-?[0-9]{1,3}(?:[. \u00a0\u202f'][0-9]{3})*(?:,[0-9]+)?|-?[0-9]+(?:,[0-9]+)?")
+_LOOKS_COMMA = re.compile(r"-?[0-9.]*[0-9],[0-9]{1,2}")
+_FEW_DIGITS = 40  # of more digits, the contract says that it is no price
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+_HAS_ZONE = re.compile(r"(?:[Zz]|[+-][0-9]{2}:?(?:[0-9]{2})?)(?:\[.*\])?\Z")
+
+
+class _UnfitError(Exception):
+    pass
+
+
+def read_mapped(lines: Iterator[Line], mapping: CsvMapping) -> Iterator[Record | Unreadable]:
+    """Read events in the file's order. A row is one line, so that a stray quote damages its own line only.
+
+    A row that is no event of the mapping is passed over, as is the header where it stands in the file again.
+    Raises UsageError for a header without the columns that the mapping names.
+    """
+    first = next(lines, (1, b""))[1]
+    text = _decoded(first.removeprefix(_BOM.encode()), mapping)
+    delimiter = mapping.delimiter or _delimiter(text, mapping)
+    header = [name.strip() for name in next(csv.reader([text], delimiter=delimiter), [])]
+    _check_header(header, mapping, text)
+    for number, line in lines:
+        try:
+            row = next(csv.reader([_decoded(line, mapping)], delimiter=delimiter, strict=True), [])
+        except UsageError as error:
+            yield Unreadable(number, str(error))
+            continue
+        except csv.Error as error:
+            yield Unreadable(number, f"it cannot be read as CSV ({error})")
+            continue
+        if not any(cell.strip() for cell in row) or [cell.strip().removeprefix(_BOM) for cell in row] == header:
+            continue
+        if len(row) != len(header):
+            yield Unreadable(number, f"it has {len(row)} columns, the header has {len(header)}")
+            continue
+        try:
+            yield from _records(dict(zip(header, row, strict=True)), mapping)
+        except _UnfitError as error:
+            yield Unreadable(number, str(error))
+
+
+def _decoded(line: bytes, mapping: CsvMapping) -> str:
+    try:
+        return line.decode(mapping.encoding)
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"Byte {error.start} of the line, 0x{line[error.start]:02x}, is not {mapping.encoding}.",
+            'Name what the file is written in, as encoding = "cp1252", in the mapping.',
+        ) from error
+
+
+def _delimiter(header: str, mapping: CsvMapping) -> str:
+    """The delimiter that gives the most of the columns that the mapping names, and then the most columns."""
+
+    def fits(delimiter: str) -> tuple[int, int]:
+        names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
+        return len(set(names) & set(mapping.columns)), len(names)
+
+    return max(DELIMITERS, key=fits)
+
+
+def _check_header(header: list[str], mapping: CsvMapping, text: str) -> None:
+    if missing := [name for name in mapping.columns if name not in header]:
+        raise UsageError(
+            f"The file has no column {', '.join(missing)}; its first line begins {text[:120]!r}.",
+            "Name in the mapping the columns as they stand in the file's first line.",
+        )
+    if twice := sorted({name for name in mapping.columns if header.count(name) > 1}):
+        raise UsageError(f"The file has two columns {twice[0]}.", "Give one of them another name in its first line.")
+
+
+def _records(row: Mapping[str, str], mapping: CsvMapping) -> Iterator[Record]:
+    for event in mapping.events:
+        if event.is_in(row):
+            yield _record(row, event, mapping)
+
+
+def _record(row: Mapping[str, str], event: MappedEvent, mapping: CsvMapping) -> Record:
+    value: dict[str, Any] = {}
+    at = 0
+    for field in EVENTS[event.kind].fields:
+        text = event.constants.get(field.name, row.get(event.fields.get(field.name, ""), "")).strip()
+        if not text:
+            continue
+        if field.kind is Kind.TIMESTAMP:
+            at = _instant(field.name, text, mapping)
+            value[field.name] = _iso(at)
+        elif field.kind is Kind.NUMBER:
+            value[field.name] = _number(field.name, text, mapping)
+        else:
+            value[field.name] = text
+    return event.kind, str(value.get("session_id", "")).encode() or None, encode(value), at
+
+
+def _instant(name: str, text: str, mapping: CsvMapping) -> int:
+    if mapping.time_format:
+        try:
+            found = datetime.strptime(text, mapping.time_format)  # noqa: DTZ007  a zone is given below
+        except ValueError:
+            raise _UnfitError(
+                f"{name} is {text!r}, which is not as time_format says, {mapping.time_format!r}"
+            ) from None
+        zoned = found if found.tzinfo else found.replace(tzinfo=mapping.time_zone or UTC)
+        return _micros(zoned)
+    instant = read_instant(text)
+    if instant is None:
+        raise _UnfitError(
+            f'{name} is {text!r}, which is no time: say in time_format how it is written, as "%d.%m.%Y %H:%M"'
+        )
+    if mapping.time_zone is None or text.replace(".", "").isdigit() or _HAS_ZONE.search(text):
+        return instant
+    return _micros((_1970 + timedelta(microseconds=instant)).replace(tzinfo=mapping.time_zone))
+
+
+def _micros(zoned: datetime) -> int:
+    return (zoned - _1970) // timedelta(microseconds=1)
+
+
+def _iso(instant: int) -> str:
+    return (_1970 + timedelta(microseconds=instant)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _number(name: str, text: str, mapping: CsvMapping) -> Decimal | str:
+    if mapping.decimal_comma:
+        if not _COMMA.fullmatch(text):
+            raise _UnfitError(f"{name} is {text!r}, which is no number with a decimal comma")
+        text = re.sub(r"[. \u00a0\u202f']", "", text).replace(",", ".")
+    elif _LOOKS_COMMA.fullmatch(text):
+        raise _UnfitError(f"{name} is {text!r}: if that is a decimal comma, say decimal_comma = true in the mapping")
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text  # the contract says what is wrong with it
+    return number if number.is_finite() and abs(number.adjusted()) < _FEW_DIGITS else text
