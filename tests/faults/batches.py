@@ -68,13 +68,14 @@ class Campaign:
         """
         watched = window or Window("gold" if layer == "gold" else f"{layer}.clicks", "planned")
         watch = Watch(self.installation, watched)
-        opened, _ = watch.batches()
+        opened, finished = watch.batches()
         self.ledger.send(self.shoppers.take(400))
         frozen = {} if recovered_first or window is None else watch.freezing()
         driver = self.installation.drive(JOBS[layer], "--continuous", **SMALL, **frozen)
         if recovered_first:
             until(lambda: watch.batches()[1] >= max(opened, 0) or not driver.alive, "the recovery")
-            self.tallies[layer].recoveries.append(time.monotonic() - driver.began)
+            if opened > finished:
+                self.tallies[layer].recoveries.append(time.monotonic() - driver.began)
             self.ledger.send(self.shoppers.take(400))
         random_moment = self.random.uniform(0, 10 if recovered_first else 30)
         reached, limit = (watch.reached, LIMIT) if window else (lambda: False, random_moment)

@@ -149,7 +149,7 @@ class Starts:
         order = list(range(len(moments)))
         random.Random(f"{self._seed}/{name}/{round_}").shuffle(order)
         last = order[turn]
-        earlier = sorted(chance.sample(range(last), min(chance.choice((0, 1, 2)), last)))
+        earlier = sorted(chance.sample(range(last), min(chance.choice((1, 2, 2)), last)))
         return [moments[place] for place in (*earlier, last)]
 
     def _turn(self, number: int, name: str) -> int:
