@@ -113,6 +113,17 @@ $(STAMP): requirements.lock pyproject.toml
 	@.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@echo "installing this project"
 	@.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@echo "starting Spark once: it fetches its jars, and each later start is faster"
+	@echo "starting Spark twice: it fetches its jars, and each later start is faster"
 	@.venv/bin/python -m pipelines.cli.warm_up
 	@touch $@
+
+# The programs of a .venv name its folder: in one that was moved or copied they fail, or run the code of the other.
+ifneq ($(wildcard .venv/bin/pip),)
+ifeq ($(shell head -n 3 .venv/bin/pip | grep -F "$(CURDIR)/.venv/"),)
+$(STAMP): not-moved
+.PHONY: not-moved
+not-moved:
+	@echo ".venv was made in another folder, and is made anew"
+	@rm -rf .venv
+endif
+endif

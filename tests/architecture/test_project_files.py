@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -109,3 +110,26 @@ def test_every_test_has_a_limit(request):
     limit = float(request.config.getini("timeout"))
     assert 0 < limit < float(request.config.getini("faulthandler_timeout"))
     assert request.config.getini("faulthandler_exit_on_timeout") is True
+
+
+@pytest.mark.parametrize(("folder", "is_anew"), [("", False), ("/elsewhere", True)])
+def test_an_environment_that_was_moved_is_made_anew(tmp_path, folder, is_anew):
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "pip").write_text(f"#!{tmp_path}{folder}/.venv/bin/python\n")
+    (tmp_path / ".venv" / ".complete").touch()
+    planned = subprocess.run(
+        ["make", "-n", "lint"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ("rm -rf .venv" in planned.stdout, "-m venv" in planned.stdout) == (is_anew, is_anew)
+
+
+def test_no_file_is_checked_out_with_other_line_ends():
+    listed = subprocess.run(["git", "ls-files", "--eol"], cwd=ROOT, capture_output=True, text=True, check=True)
+    attributes = {
+        line.split("\t")[1]: line.split("\t")[0].split("attr/")[1].strip() for line in listed.stdout.splitlines()
+    }
+    assert {"Makefile", ".ci/run", "conf/base.toml", "tests/data/events.jsonl"} <= set(attributes)
+    assert set(attributes.values()) <= {"text=auto eol=lf", "-text"}
