@@ -26,6 +26,7 @@ def start(as_json: AsJson = False) -> None:
             f"An external Kafka is configured ({settings.kafka.bootstrap_servers}), and nothing was started.",
             "Unset CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS (kafka.bootstrap_servers in conf/) to use the embedded one.",
         )
+    settings.make_folders()
     status = broker_of(settings, _note).start()
     if as_json:
         print_json(asdict(status))

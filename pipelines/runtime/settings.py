@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -146,6 +148,12 @@ class Settings(BaseSettings):
         """The state folder as an absolute path."""
         return self.state.resolve()
 
+    def make_folders(self) -> None:
+        """Makes the folders of the lake and the state, for their owner alone: what visitors did is nobody else's."""
+        for folder in [self.state_root, *([] if "://" in self.lake_root else [Path(self.lake_root)])]:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+
     @property
     def kafka_home(self) -> Path:
         """The embedded broker's folder."""
@@ -205,7 +213,7 @@ def load_settings(**overrides: Any) -> Settings:
         )
     refuse_unknown()
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
         name = _PREFIX + "__".join(str(part) for part in first["loc"]).upper()
@@ -213,12 +221,46 @@ def load_settings(**overrides: Any) -> Settings:
             raise UsageError(
                 f"There is no setting {name}.", "Fix its name or remove it, in conf/ or in the environment."
             ) from error
+        # Never its value: it may be a password, and the message end in a log.
         raise UsageError(
-            f"The setting {name} is {first.get('input')!r}, which is wrong: {_lower(first['msg'])}.",
-            "Fix it in conf/ or in the environment.",
+            f"The setting {name} is wrong: {_lower(first['msg'])}.", "Fix it in conf/ or in the environment."
         ) from error
     except ValueError as error:
+        if broken := _broken_json(Settings):
+            raise UsageError(
+                f"{', '.join(broken)} cannot be read: its value has to be JSON, as in "
+                """CLICKSTREAM_KAFKA__CLIENT='{"security.protocol": "SSL"}'.""",
+                "Fix it in the environment.",
+            ) from error
         raise UsageError(f"The settings cannot be read: {error}.", "Fix conf/ or the environment.") from error
+    for name, place in (("LAKE", settings.lake_root), ("STATE", str(settings.state_root))):
+        if "://" not in place and (odd := _ODD.search(place)):
+            raise UsageError(
+                f"The folder {place} has {odd[0]!r} in its path, which the libraries that read Delta tables take for "
+                "something else.",
+                f"Choose a folder without {odd[0]!r}: {_PREFIX}{name} names it.",
+            )
+    return settings
+
+
+_ODD = re.compile(r"%[0-9A-Fa-f]{2}|[\\\[\]^|\x00-\x1f\x7f]")
+"""What delta-rs decodes, takes for a separator, or refuses with a panic, in the path of a table."""
+
+
+def _broken_json(model: type[BaseModel], prefix: str = _PREFIX) -> list[str]:
+    """The environment's variables for settings that are no single value, and whose JSON cannot be read."""
+    broken = []
+    for name, field in model.model_fields.items():
+        variable, kind = f"{prefix}{name.upper()}", field.annotation
+        is_section = isinstance(kind, type) and issubclass(kind, BaseModel)
+        if is_section or get_origin(kind) in (dict, tuple):
+            try:
+                json.loads(os.environ.get(variable, "null"))
+            except ValueError:
+                broken.append(variable)
+        if is_section:
+            broken += _broken_json(cast("type[BaseModel]", kind), f"{variable}__")
+    return broken
 
 
 def _lower(sentence: str) -> str:
