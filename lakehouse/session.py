@@ -7,15 +7,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
 from py4j.protocol import Py4JNetworkError
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from lakehouse.errors import SparkStartError, UsageError
+from lakehouse.spark_environment import LOCAL_SETTINGS, ivy_folder, own_environment, require_user_name
+from lakehouse.spark_jars import with_kept_jars
 
 _EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 
@@ -39,32 +42,51 @@ def start_session(
     log: Path,
     java_options: str = "",
     settings: dict[str, str] | None = None,
+    jars: Path | None = None,
 ) -> SparkSession:
     """A session with the settings of ``defaults``; under spark-submit, the one that it prepared.
 
     The JVM's standard error and the logs of Python's libraries go to ``log``: a person sees only sentences.
+    ``jars`` is the note of the jars that the packages were resolved to (``spark_jars``).
 
-    Raises SparkStartError where Java or the jars cannot be had, UsageError where spark-submit
-    brought no Delta.
+    Raises SparkStartError where Java or the jars cannot be had, OutsideError where this user has no name, UsageError
+    where spark-submit brought no Delta.
     """
     conf = _with_java_options({**read_defaults(defaults), **(settings or {})}, java_options, defaults.parent)
-    builder = SparkSession.builder.appName(name)
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # which spark-submit sets
-        # The Python workers must be this Python, wherever PATH points.
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        builder = builder.master(master).config("spark.driver.memory", driver_memory)
-    for key, value in conf.items():
-        builder = builder.config(key, value)
     log.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=log, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    said = log.stat().st_size if log.exists() else 0
+    builder = SparkSession.builder.appName(name)
+    surroundings: AbstractContextManager[None] = nullcontext()
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # which spark-submit sets
+        if _prepared("spark.master").startswith("local"):
+            conf = {**conf, **{key: value for key, value in LOCAL_SETTINGS.items() if not _prepared(key)}}
+    else:
+        builder = builder.master(master).config("spark.driver.memory", driver_memory)
+        if master.startswith("local"):
+            require_user_name()
+            surroundings = own_environment()
+            conf = {"spark.jars.ivy": str(ivy_folder(log.parent)), **LOCAL_SETTINGS, **conf}
+            conf = with_kept_jars(conf, jars) if jars else conf
+        else:
+            # The Python workers must be this Python, wherever PATH points.
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    for key, value in conf.items():
+        builder = builder.config(key, value)
     try:
-        with _standard_error_into(log):
+        with surroundings, _standard_error_into(log):
             spark = builder.getOrCreate()
     except Exception as error:
-        raise SparkStartError(_last_words(log) or str(error).rstrip("."), log) from error
+        raise SparkStartError(_last_words(log, said) or str(error).rstrip("."), log) from error
     _require_delta(spark, defaults)
     _log_quietly(spark)
     return spark
+
+
+def _prepared(key: str) -> str:
+    """A setting of the session that spark-submit prepared; empty where it has none."""
+    SparkContext._ensure_initialized()  # noqa: SLF001 - only then has SparkConf what spark-submit was told
+    return SparkConf().get(key, "") or ""
 
 
 def _with_java_options(conf: dict[str, str], java_options: str, folder: Path) -> dict[str, str]:
@@ -135,8 +157,9 @@ def _standard_error_into(log: Path) -> Iterator[None]:
         os.close(saved)
 
 
-def _last_words(log: Path) -> str:
-    """The last line of the log that tells of an error."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    telling = [line.strip() for line in lines[-200:] if "rror" in line or "xception" in line or "not found" in line]
+def _last_words(log: Path, start: int) -> str:
+    """The last line of a log that tells of an error, from byte ``start`` on: what is before is of earlier jobs."""
+    text = log.read_bytes()[start:].decode(errors="replace") if log.exists() else ""
+    lines = text.splitlines()[-200:]
+    telling = [line.strip() for line in lines if "rror" in line or "xception" in line or "not found" in line]
     return telling[-1].rstrip(".")[:300] if telling else ""

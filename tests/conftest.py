@@ -15,7 +15,7 @@ from lakehouse.jvm import shared_archive_options
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
 from pipelines.runtime.catalog import TABLES
-from pipelines.runtime.job import CLASS_ARCHIVE, COMPILE_QUICKLY, NO_CODE_GENERATION, Job
+from pipelines.runtime.job import CLASS_ARCHIVE, COMPILE_QUICKLY, JARS, NO_CODE_GENERATION, Job
 from pipelines.runtime.settings import CONF, Settings, load_settings
 
 hypothesis.settings.register_profile("tests", deadline=None)
@@ -42,6 +42,7 @@ def spark(tmp_path_factory):
     session = start_session(
         "tests",
         CONF / "spark-defaults.conf",
+        jars=JARS,
         master="local[2]",
         driver_memory="5g",
         java_options=shared_archive_options(CLASS_ARCHIVE),

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from lakehouse.atomic_files import write_json
+from lakehouse.atomic_files import read_json, write_json
+from lakehouse.checksums import check_sums
 from lakehouse.embedded_kafka.cluster import cluster_id_at
 from lakehouse.embedded_kafka.config import (
     HOST,
@@ -23,7 +24,6 @@ from lakehouse.embedded_kafka.config import (
     as_properties,
     free_port,
     is_taken,
-    read_note,
     reason,
     server_settings,
     tail,
@@ -36,6 +36,9 @@ from lakehouse.processes import end_group, running
 KAFKA = "org.apache.kafka:kafka_2.13:4.3.1"
 LOG_BINDING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
 """Kafka's archive has this jar beside its artifact, for its log; the version is that of its log4j-core."""
+
+KAFKA_SUMS = Path(__file__).with_name("jars.sha256")
+"""The sums of all these jars."""
 
 _HEAP = re.compile(r"[1-9]\d*[kmgKMG]")
 _MAIN = "kafka.Kafka"
@@ -186,7 +189,7 @@ class Broker:
         A start time would tell less: it shifts with the machine's clock. A start that is killed before it writes
         the pid file leaves a broker that only its command line tells of.
         """
-        note = read_note(self._pid_file)
+        note = read_json(self._pid_file)
         try:
             process, port = running(int(note["pid"])), int(note["port"])
             command = process.cmdline() if process else []
@@ -194,7 +197,7 @@ class Broker:
             process, port, command = None, 0, []
         if process and port > 0 and _MAIN in command and self._home_option in command:
             return _RunningBroker(process, port)
-        port = int(read_note(self.home / "ports.json").get("port") or 0)
+        port = int(read_json(self.home / "ports.json").get("port") or 0)
         return next((_RunningBroker(stray, port) for stray in self._processes(_MAIN)), None) if port else None
 
     def _processes(self, main: str) -> list[psutil.Process]:
@@ -208,17 +211,19 @@ class Broker:
 
     def _class_path(self) -> str:
         wanted = [KAFKA, LOG_BINDING]
-        kept = read_note(self.class_path_file)
+        kept = read_json(self.class_path_file)
         jars = [str(jar) for jar in kept.get("jars", [])]
-        if kept.get("artifacts") != wanted or not jars or not all(Path(jar).is_file() for jar in jars):
+        if kept.get("artifacts") != wanted or not jars or not all(os.access(jar, os.R_OK) for jar in jars):
             self.say(f"Resolving the jars of {KAFKA}; the first time that takes a while.")
-            jars = [str(jar) for jar in resolve_jars(*wanted)]
+            found = resolve_jars(*wanted)
+            check_sums(KAFKA_SUMS, found)
+            jars = [str(jar) for jar in found]
             write_json(self.class_path_file, {"artifacts": wanted, "jars": jars})
         return os.pathsep.join(jars)
 
     def _configure(self) -> int:
         """Writes Kafka's configuration, and returns the port in it."""
-        kept = read_note(self.home / "ports.json")
+        kept = read_json(self.home / "ports.json")
         port = self.port or free_port(kept.get("port"))
         controller = free_port(kept.get("controller"), but=port)
         write_json(self.home / "ports.json", {"port": port, "controller": controller})

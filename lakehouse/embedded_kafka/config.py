@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 HOST = "127.0.0.1"
 
@@ -103,12 +101,3 @@ def reason(*logs: list[str]) -> str:
     causes = [line.removeprefix("Caused by: ") for line in lines if _CAUSE.fullmatch(line)]
     errors = [line for line in lines if _ERROR.search(line)]
     return (causes or errors or lines or ["it said nothing"])[-1].strip()[:500]
-
-
-def read_note(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; empty where there is none or a crash left half of one."""
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

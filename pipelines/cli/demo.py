@@ -20,8 +20,7 @@ from gold.data_quality import ALL
 from gold.data_quality import TABLE as QUALITY
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.sessions import TABLE as SESSIONS
-from lakehouse.atomic_files import write_json
-from lakehouse.embedded_kafka.config import read_note
+from lakehouse.atomic_files import read_json, write_json
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop, stopping
@@ -109,7 +108,7 @@ def _print_step(text: str) -> None:
 def _produce(settings: Settings, sessions: int, seed: int) -> Delivery:
     """Send simulated sessions that end now; a second run sends the same events again, and says so."""
     mark = settings.state_root / "demo.json"
-    if (earlier := read_note(mark).get("until")) is not None:
+    if (earlier := read_json(mark).get("until")) is not None:
         until = datetime.fromisoformat(earlier)
         _print_step("the demo has run here before: the same events are sent again, and each is a duplicate")
     else:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import pwd
+import shlex
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,15 +22,19 @@ from packaging.specifiers import SpecifierSet
 from rich.table import Table
 from rich.text import Text
 
-from lakehouse.embedded_kafka.config import read_note
+from lakehouse.atomic_files import read_json
 from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.jvm import find_java
+from lakehouse.session import read_defaults
+from lakehouse.spark_environment import ivy_folder, require_user_name
+from lakehouse.spark_jars import PACKAGES, with_kept_jars
 from pipelines.ml import store
 from pipelines.ml.model_version import CHAMPION
 from pipelines.ml.targets import IN_SESSION
 from pipelines.ml.version_list import list_versions
 from pipelines.runtime import topics
 from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.job import JARS
 from pipelines.runtime.kafka_endpoint import broker_of, reachable
 from pipelines.runtime.settings import Settings, conf_folder, load_settings
 from producers import kafka
@@ -78,6 +85,7 @@ def examine(settings: Settings) -> list[Finding]:
     lake = settings.lake_root.removeprefix("file://")
     checks: list[Callable[[], Finding]] = [
         check_python,
+        check_user,
         check_java,
         check_packages,
         check_memory,
@@ -87,7 +95,7 @@ def examine(settings: Settings) -> list[Finding]:
         lambda: check_topics(settings),
         lambda: check_kafka_jars(settings),
         lambda: check_store(settings),
-        check_spark_jars,
+        lambda: check_spark_jars(settings),
     ]
     return [check() for check in checks]
 
@@ -104,6 +112,15 @@ def check_python() -> Finding:
             "Python", "missing", f"{version}, needs {wanted}", f"Install a Python {wanted}, then run `make setup`."
         )
     )
+
+
+def check_user() -> Finding:
+    """Whether this user has the name that Spark needs."""
+    try:
+        require_user_name()
+    except OutsideError as error:
+        return Finding("user", "missing", error.message, error.hint)
+    return Finding("user", "ok", pwd.getpwuid(os.getuid()).pw_name)
 
 
 def check_java() -> Finding:
@@ -192,6 +209,9 @@ def check_folder(name: str, place: str) -> Finding:
     hint = f"Make room on its disk, or set {setting} to a folder on another one."
     if free < _NEEDS_DISK:
         return Finding(name, "missing", found, hint)
+    if folder == Path(place) and free >= _WANTS_DISK and folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        hint = f"It holds what visitors did: `chmod 700 {shlex.quote(place)}` closes it, where no one else reads it."
+        return Finding(name, "note", f"{found}, open to other users of this machine", hint)
     return Finding(name, "ok", found) if free >= _WANTS_DISK else Finding(name, "note", found, hint)
 
 
@@ -237,8 +257,8 @@ def check_kafka_jars(settings: Settings) -> Finding:
     """Whether the embedded Kafka can start without a network."""
     if settings.kafka.bootstrap_servers:
         return Finding("Kafka's jars", "ok", "not needed with an external Kafka")
-    jars = read_note(broker_of(settings).class_path_file).get("jars", [])
-    if jars and all(Path(jar).is_file() for jar in jars):
+    jars = read_json(broker_of(settings).class_path_file).get("jars", [])
+    if jars and all(os.access(jar, os.R_OK) for jar in jars):
         return Finding("Kafka's jars", "ok", f"{len(jars)} jars are here")
     return Finding("Kafka's jars", "note", "not here yet", "The first `clickstream broker start` may need the network.")
 
@@ -262,17 +282,20 @@ def check_store(settings: Settings) -> Finding:
     return Finding(check, "ok", found)
 
 
-def check_spark_jars() -> Finding:
+def check_spark_jars(settings: Settings) -> Finding:
     """Whether Spark finds the jars of Delta and Kafka without a network."""
-    cache = Path.home() / ".ivy2.5.2" / "jars"  # where Spark's Ivy keeps them
-    text = _text(conf_folder() / "spark-defaults.conf")
-    lines = [line.split(None, 1) for line in text.splitlines() if line.startswith("spark.jars.packages ")]
-    wanted = [artifact.strip() for line in lines for artifact in line[1].split(",")]
+    conf = read_defaults(conf_folder() / "spark-defaults.conf")
+    if PACKAGES not in conf:
+        return Finding("Spark's jars", "note", f"{conf_folder()} names none", "A Spark without Delta cannot be used.")
+    wanted, check = [artifact.strip() for artifact in conf[PACKAGES].split(",")], "Spark's jars"
+    if PACKAGES not in with_kept_jars(conf, JARS):
+        return Finding(check, "ok", f"{', '.join(wanted)}, as `make setup` has resolved them")
+    cache = ivy_folder(settings.logs) / "jars"
     lacking = [each for each in wanted if not (cache / _ivy_name(each)).is_file()]
-    if wanted and not lacking:
-        return Finding("Spark's jars", "ok", f"{', '.join(wanted)} are in {cache}")
-    found = f"not in {cache}: {', '.join(lacking)}" if lacking else f"unknown, {conf_folder()} names none"
-    return Finding("Spark's jars", "note", found, "The first start of a Spark job needs the network.")
+    if lacking:
+        found = f"not in {cache}: {', '.join(lacking)}"
+        return Finding(check, "note", found, "The first start of a Spark job needs the network.")
+    return Finding(check, "note", f"in {cache}", "Each start resolves them anew: `make setup` spares it that.")
 
 
 def _ivy_name(artifact: str) -> str:

@@ -73,12 +73,11 @@ def sql(
 def open_endpoint(settings: Settings, host: str, port: int, folder: Path) -> Job:
     """A Spark that can serve SQL there, and leaves nothing behind but its log."""
     forget_environment()
-    more = endpoint_settings(host, port, folder)
-    if settings.spark.master.startswith("local"):
-        # Spark's own ports, by which a cluster would talk to this process.
-        more |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
     return open_job(
-        "sql", settings, java_options=f"{shared_archive_options(CLASS_ARCHIVE)} {java_options(folder)}", more=more
+        "sql",
+        settings,
+        java_options=f"{shared_archive_options(CLASS_ARCHIVE)} {java_options(folder)}",
+        more=endpoint_settings(host, port, folder),
     )
 
 

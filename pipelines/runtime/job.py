@@ -74,6 +74,9 @@ def has_few_rows(settings: Settings, *tables: Table) -> bool:
 CLASS_ARCHIVE = Path(sys.prefix) / "share" / "clickstream" / "java-classes.jsa"
 """The archive of class data sharing that Java starts from; `make setup` writes it."""
 
+JARS = CLASS_ARCHIVE.with_name("spark-jars.json")
+"""The note of the jars that Spark's packages were resolved to; `make setup` writes it."""
+
 
 def open_job(
     name: str,
@@ -90,6 +93,7 @@ def open_job(
     further options of Java. ``more`` are settings of Spark that override those of ``conf/``.
     """
     settings = settings or load_settings()
+    settings.make_folders()
     # A signal must not end this in between: a Java left while it starts waits for its Python for ever.
     with stopping() as stop, stop.polled_by_caller(), command_hints():
         spark = start_session(
@@ -102,6 +106,7 @@ def open_job(
                 [java_options or shared_archive_options(CLASS_ARCHIVE), *([COMPILE_QUICKLY] if short else [])]
             ),
             settings={**(FOR_FEW_ROWS if short else {}), **(more or {})},
+            jars=JARS,
         )
     if stop.is_set():
         raise StoppedError

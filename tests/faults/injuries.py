@@ -22,7 +22,7 @@ from lakehouse.delta_log import newest_version
 from lakehouse.embedded_kafka.broker import Broker
 from lakehouse.session import start_session
 from pipelines.operations.recover import _Recovery
-from pipelines.runtime.job import COMPILE_QUICKLY, NO_CODE_GENERATION
+from pipelines.runtime.job import COMPILE_QUICKLY, JARS, NO_CODE_GENERATION
 from pipelines.runtime.settings import CONF
 from producers.events import EVENTS
 from producers.kafka import ensure_topics
@@ -168,6 +168,7 @@ def main() -> None:
             spark = start_session(
                 "injuries",
                 CONF / "spark-defaults.conf",
+                jars=JARS,
                 master="local[2]",
                 driver_memory="3g",
                 java_options=COMPILE_QUICKLY,

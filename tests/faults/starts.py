@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakehouse.session import end_session, start_session
 from pipelines.operations.verify import run_verify
-from pipelines.runtime.job import COMPILE_QUICKLY, NO_CODE_GENERATION, Job
+from pipelines.runtime.job import COMPILE_QUICKLY, JARS, NO_CODE_GENERATION, Job
 from pipelines.runtime.settings import CONF, load_settings
 from producers.events import EVENTS
 from tests.faults.audit import audit_bronze, audit_metrics, audit_outcomes, audit_sessions
@@ -248,6 +248,7 @@ class Starts:
             self._spark = start_session(
                 "campaign",
                 CONF / "spark-defaults.conf",
+                jars=JARS,
                 master="local[2]",
                 driver_memory="3g",
                 java_options=f"{COMPILE_QUICKLY} -XX:+UseSerialGC",

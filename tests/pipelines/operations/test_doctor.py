@@ -11,6 +11,8 @@ import typer
 from typer.testing import CliRunner
 
 from lakehouse.errors import OutsideError, UsageError
+from lakehouse.session import read_defaults
+from lakehouse.spark_jars import PACKAGES, keep_jars
 from pipelines.cli.broker import app as broker_app
 from pipelines.operations import doctor as module
 from pipelines.operations.doctor import (
@@ -22,7 +24,7 @@ from pipelines.operations.doctor import (
     doctor,
 )
 from pipelines.runtime.kafka_endpoint import bootstrap_servers, reachable
-from pipelines.runtime.settings import load_settings
+from pipelines.runtime.settings import CONF, load_settings
 
 runner = CliRunner()
 
@@ -56,7 +58,7 @@ def test_it_examines_without_writing_anything(app: typer.Typer, installation: Pa
     answer = runner.invoke(app, ["--json"])
     findings = {each["check"]: each for each in json.loads(answer.stdout)}
     assert list(findings) == [
-        "Python", "Java", "packages", "memory", "lake", "state", "Kafka", "topics", "Kafka's jars",
+        "Python", "user", "Java", "packages", "memory", "lake", "state", "Kafka", "topics", "Kafka's jars",
         "MLflow store", "Spark's jars",
     ]  # fmt: skip
     assert all(each["cure"] for each in findings.values() if each["state"] != "ok")
@@ -113,14 +115,26 @@ def test_an_object_store_is_not_examined_as_a_folder() -> None:
 
 def test_spark_jars_are_those_that_its_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    before = check_spark_jars()
-    assert before.state == "note"
+    monkeypatch.setattr(module, "JARS", tmp_path / "jars.json")
+    before = check_spark_jars(load_settings())
+    assert "needs the network" in before.hint
     jars = tmp_path / ".ivy2.5.2" / "jars"
     jars.mkdir(parents=True)
     for artifact in before.found.partition(": ")[2].split(", "):
         group, name, version = artifact.split(":")
         (jars / f"{group}_{name}-{version}.jar").write_text("")
-    assert check_spark_jars().state == "ok"
+    assert "make setup" in check_spark_jars(load_settings()).hint
+    packages = read_defaults(CONF / "spark-defaults.conf")[PACKAGES]
+    keep_jars(tmp_path / "jars.json", packages, jars.iterdir())
+    assert check_spark_jars(load_settings()).state == "ok"
+
+
+def test_a_folder_that_others_can_read_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 2**36}))
+    for mode, state in ((0o700, "ok"), (0o750, "note"), (0o755, "note")):
+        tmp_path.chmod(mode)
+        finding = check_folder("lake", str(tmp_path))
+        assert (finding.state, f"chmod 700 {tmp_path}" in finding.hint) == (state, state == "note")
 
 
 def test_an_external_kafka_is_the_one_that_clients_get(external: str) -> None:

@@ -1,0 +1,68 @@
+"""Start Spark's Java in surroundings of its own, whatever this machine says of another Spark or its network.
+
+Only for a Spark that runs on this machine alone: on a cluster, its operators say what holds.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lakehouse.errors import OutsideError
+
+LOOPBACK = "127.0.0.1"
+
+LOCAL_SETTINGS = {
+    # Nothing of a Spark in one process is for others; and a host name that does not resolve stops nothing.
+    "spark.driver.host": LOOPBACK,
+    "spark.driver.bindAddress": LOOPBACK,
+    # A path is one of this machine, even where HADOOP_CONF_DIR names a cluster's file system.
+    "spark.hadoop.fs.defaultFS": "file:///",
+}
+"""Spark's settings for one process."""
+
+IVY = ".ivy2.5.2"
+"""The folder in a home where Spark's Ivy keeps the jars that it has downloaded."""
+
+
+@contextmanager
+def own_environment() -> Iterator[None]:
+    """Within, a Java that is started has this program's Python and Spark, the loopback address, and UTF-8."""
+    before = dict(os.environ)
+    os.environ.pop("SPARK_HOME", None)
+    os.environ.pop("PYSPARK_DRIVER_PYTHON", None)
+    os.environ.update(PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_IP=LOOPBACK, SPARK_LOCAL_HOSTNAME="localhost")
+    # Java writes and reads the names of files as the locale says.
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
+    if "utf" not in locale.lower():
+        os.environ["LC_ALL"] = "C.UTF-8"
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def require_user_name() -> None:
+    """Raises OutsideError where this user has no name: Spark's Java would end with a stack trace."""
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError as error:
+        raise OutsideError(
+            f"This user, {os.getuid()}, has no name on this machine, and Spark needs one.",
+            "Run as a user that /etc/passwd lists, or add a line for this one, as an image's Dockerfile can.",
+        ) from error
+
+
+def ivy_folder(fallback: Path) -> Path:
+    """Where Spark's Ivy keeps jars: in the home of this user, else, where it cannot write there, in ``fallback``."""
+    try:
+        folder = Path.home() / IVY
+    except RuntimeError:  # no HOME, and no name
+        return fallback / IVY
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return folder if os.access(there, os.W_OK | os.X_OK) else fallback / IVY

@@ -1,0 +1,133 @@
+"""Spark starts whatever the shell says of another Spark, Hadoop, Python or host name, and listens on the loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lakehouse.spark_environment import ivy_folder, own_environment
+from lakehouse.spark_jars import CLASS_PATH, PACKAGES, keep_jars, with_kept_jars
+
+ROOT = Path(__file__).parents[2]
+
+ROWS_IN_SPARK_S_OWN_WAY = """
+import json
+
+import psutil
+
+from bronze.raw_events import BRONZE
+from lakehouse.errors import LakehouseError
+from pipelines.runtime.job import open_job
+
+try:
+    job = open_job("test", short=True)
+except LakehouseError as error:
+    print(error)
+    raise SystemExit(error.exit_code)
+job.lake.ensure(BRONZE["clicks"])
+rows = job.spark.range(3).rdd.map(lambda row: row.id + 1).collect()
+processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+ports = [one.laddr.ip for each in processes for one in each.net_connections("tcp") if one.status == "LISTEN"]
+print(json.dumps({"rows": rows, "count": job.lake.read(BRONZE["clicks"]).count(), "listens": ports}))
+job.spark.stop()
+"""
+
+CORE_SITE = """<configuration><property><name>fs.defaultFS</name><value>hdfs://127.0.0.1:9</value></property>
+</configuration>"""
+
+
+def _in_namespace(*options: str) -> list[str]:
+    """A command of util-linux that runs another one with a user or a host name of its own; skips where it may not."""
+    command = ["unshare", *options, "sh", "-c"]
+    try:
+        done = subprocess.run([*command, "true"], check=False, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("no unshare on the PATH")
+    if done.returncode:
+        pytest.skip(f"this user may not run unshare {' '.join(options)}")
+    return command
+
+
+def _start(command: list[str], folder: Path, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / "program.py").write_text(ROWS_IN_SPARK_S_OWN_WAY)
+    folder.mkdir(exist_ok=True)
+    return subprocess.run(
+        [*command, f'{before} exec "{sys.executable}" "{folder}/program.py"'],
+        cwd=folder,
+        env={
+            **{name: value for name, value in os.environ.items() if name not in ("LANG", "LC_ALL", "LC_CTYPE")},
+            "PYTHONPATH": str(ROOT),
+            "CLICKSTREAM_LAKE": "lake",
+            "CLICKSTREAM_STATE": "state",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.spark
+def test_another_spark_s_variables_mislead_nobody(tmp_path):
+    folder = tmp_path / "größe"
+    (folder / "hadoop").mkdir(parents=True)
+    (folder / "hadoop" / "core-site.xml").write_text(CORE_SITE)
+    done = _start(
+        _in_namespace("--uts"),
+        folder,
+        "hostname no-such-host;",
+        SPARK_HOME=str(tmp_path / "nothing"),
+        HADOOP_CONF_DIR=str(folder / "hadoop"),
+        PYSPARK_PYTHON="/usr/bin/false",
+        PYSPARK_DRIVER_PYTHON="jupyter",
+        LC_ALL="POSIX",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert (said["rows"], said["count"]) == ([1, 2, 3], 0)
+    assert (folder / "lake" / "bronze" / "clicks" / "_delta_log").is_dir()
+    assert len(said["listens"]) >= 3
+    assert {address.removeprefix("::ffff:") for address in said["listens"]} == {"127.0.0.1"}
+
+
+@pytest.mark.spark
+def test_a_user_without_a_name_gets_a_sentence(tmp_path):
+    done = _start(_in_namespace("--user", "--map-user=12345"), tmp_path)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert done.stdout.startswith("This user, 12345, has no name on this machine")
+
+
+def test_the_shell_s_variables_come_back(monkeypatch):
+    monkeypatch.setenv("SPARK_HOME", "/opt/spark")
+    monkeypatch.delenv("SPARK_LOCAL_IP", raising=False)
+    monkeypatch.setenv("LC_ALL", "POSIX")
+    with own_environment():
+        assert "SPARK_HOME" not in os.environ
+        assert os.environ["LC_ALL"] == "C.UTF-8"
+    assert (os.environ["SPARK_HOME"], os.environ["LC_ALL"]) == ("/opt/spark", "POSIX")
+    assert "SPARK_LOCAL_IP" not in os.environ
+
+
+def test_jars_go_where_this_user_can_write(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert ivy_folder(tmp_path / "logs") == tmp_path / ".ivy2.5.2"
+    monkeypatch.setenv("HOME", "/dev/null/home")
+    assert ivy_folder(tmp_path / "logs") == tmp_path / "logs" / ".ivy2.5.2"
+
+
+def test_noted_jars_stand_in_for_the_packages(tmp_path):
+    own, others = "org.apache.kafka_kafka-clients-3.9.2.jar", "org.slf4j_slf4j-api-2.0.13.jar"
+    for name in (own, others):
+        (tmp_path / name).write_text("")
+    note, conf = tmp_path / "note.json", {PACKAGES: "a:b:1", "spark.x": "1", CLASS_PATH: "mine.jar"}
+    assert with_kept_jars(conf, note) == conf
+    keep_jars(note, "a:b:1", [tmp_path / own, tmp_path / others])
+    assert with_kept_jars(conf, note) == {"spark.x": "1", CLASS_PATH: f"mine.jar:{tmp_path / own}"}, "Spark has slf4j"
+    assert with_kept_jars({**conf, PACKAGES: "a:b:2"}, note) == {**conf, PACKAGES: "a:b:2"}
+    (tmp_path / own).unlink()
+    assert with_kept_jars(conf, note) == conf
