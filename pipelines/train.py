@@ -13,6 +13,7 @@ from pyspark import inheritable_thread_target
 
 from gold.training_examples import TABLE as EXAMPLES
 from pipelines.ml.adversarial_validation import adversarial_validation
+from pipelines.ml.condition import check_condition
 from pipelines.ml.evaluation import evaluate_on_test
 from pipelines.ml.options import TargetOption
 from pipelines.ml.prediction import set_threshold
@@ -41,6 +42,7 @@ def train(
 ) -> None:
     """Train a decision tree on sessions whose outcome is known; it goes live if it beats the champion."""
     began = time.monotonic()
+    check_condition(where, EXAMPLES)
     settings = load_settings()
     with progress_bar("train") as report_progress:
         result = run_train(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from lakehouse.engines.duckdb_types import quoted, rows_of_files
 
@@ -24,6 +25,12 @@ _DUCKDB_NAMES = {
 """Delta's types that DuckDB calls otherwise."""
 
 
+def files_of(table: DeltaTable) -> list[str]:
+    """The data files of a table's version: paths in a folder, and addresses in an object store."""
+    # A folder "my lake" is "my%20lake" to delta-rs.
+    return [uri if "://" in uri else unquote(uri) for uri in table.file_uris()]
+
+
 def relation(connection: DuckDBPyConnection, table: DeltaTable) -> DuckDBPyRelation:
     """The rows of a table's version, for SQL; a column that a file has not yet is NULL there.
 
@@ -31,7 +38,7 @@ def relation(connection: DuckDBPyConnection, table: DeltaTable) -> DuckDBPyRelat
     read what lies in an object store, for which DuckDB would have to fetch an extension, and what a file alone
     does not say: partition columns, and the rows and names of a table that needs a newer reader.
     """
-    files = table.file_uris()
+    files = files_of(table)
     needs_arrow = table.metadata().partition_columns or table.protocol().min_reader_version > 1
     if needs_arrow or any("://" in file for file in files):
         return connection.from_arrow(table.to_pyarrow_dataset())

@@ -13,8 +13,9 @@ from pyspark.errors import AnalysisException
 
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.engines.local_lake import LocalLake
-from lakehouse.errors import DataError, UsageError
+from lakehouse.errors import DataError
 from lakehouse.storage import spark_schema
+from pipelines.ml.condition import refused
 from pipelines.ml.split import PARTS, TEST, TRAIN, VALIDATION, Periods, choose_periods, with_part
 from pipelines.ml.targets import PredictionTarget
 from pipelines.runtime.job import Job
@@ -66,10 +67,7 @@ def training_data(job: Job, target: PredictionTarget, where: str = "true") -> It
     try:
         examples = every.where(where)
     except AnalysisException as error:
-        raise UsageError(
-            f"--where {where!r} is no condition on {EXAMPLES.name}: {str(error).splitlines()[0][:200]}",
-            f"`clickstream tables {EXAMPLES.name}` lists its columns.",
-        ) from error
+        raise refused(where, EXAMPLES, str(error).strip().splitlines()[0]) from error
     periods = _choose_periods(job, examples, target)
     closed = examples.where(examples[target.label].isNotNull())
     inputs = [one.name for one in target.inputs if one.name not in EXAMPLES.key]

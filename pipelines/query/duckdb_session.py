@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from lakehouse.engines.opened_table import files_of
 from lakehouse.errors import LakehouseError, OutsideError, UsageError
 from lakehouse.table import Table
 from pipelines.query.delta_reader import add_views, no_lake, open_tables, opened
@@ -67,7 +68,7 @@ def lake_connection(settings: Settings, sql: str) -> Iterator[duckdb.DuckDBPyCon
             if len(tables) == 1 and tables[0].name in found and tables[0].layer != SCHEMA:
                 connection.execute(f"CREATE VIEW main.{short} AS FROM {tables[0].name}")
         connection.execute(
-            "SET allowed_paths = $files", {"files": [file for one in found.values() for file in one.file_uris()]}
+            "SET allowed_paths = $files", {"files": [file for one in found.values() for file in files_of(one)]}
         )
         for setting in (f"SET search_path = '{SCHEMA},main'", *_LOCKED):
             connection.execute(setting)

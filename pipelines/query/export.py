@@ -107,10 +107,12 @@ def write_export(rows: pa.Table, file: Path, form: Format, *, force: bool) -> No
 def write_whole(file: Path, write: Callable[[Path], object], *, force: bool) -> None:
     """Lets ``write`` fill a draft, which then takes the file's place: so the file is whole, or as it was.
 
-    Raises UsageError where the file is there and ``force`` is not given, or its folder is not there.
+    Raises UsageError where the file is a folder, where it is there and ``force`` is not given, or its folder is not.
     """
     try:
-        if file.is_dir() or (file.exists() and not force):
+        if file.is_dir():
+            raise UsageError(f"{file} is a folder.", f"Name a file, as in {file / 'NAME'}.")
+        if file.exists() and not force:
             raise UsageError(f"{file} is there already.", "Name another file, or give --force to write over it.")
         if not file.absolute().parent.is_dir():
             raise UsageError(f"There is no folder {file.absolute().parent}.", "Create it first.")

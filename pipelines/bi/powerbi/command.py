@@ -21,18 +21,18 @@ def powerbi(
     folder: Annotated[Path, typer.Option("--out", help="The folder to write: new, empty, or one made by this.")],
     source: Annotated[SourceKind, typer.Option(help="How Power BI reads gold.")] = SourceKind.folder,
     path: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Where gold is, as Power BI reaches it: C:\\lake\\gold, \\\\server\\share\\gold, "
             "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/lake/gold, https://HOST/delta-sharing, "
             "http://HOST:10000/cliservice. Without it, this installation's own folder.",
         ),
-    ] = "",
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a project that was changed since.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a Power BI project of the gold tables, from their declarations; starts no Spark."""
-    files = project_files(tuple(GOLD.values()), gold_source(source, path or _own_gold(source)))
+    files = project_files(tuple(GOLD.values()), gold_source(source, _own_gold(source) if path is None else path))
     write_project(folder, files, force=force)
     if as_json:
         print_json({"folder": str(folder), "project": f"{NAME}.pbip", "files": list(files)})

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from lakehouse.errors import UsageError
 from pipelines.bi.powerbi.m import m_list, m_text
+from pipelines.runtime.ports import MAX_PORT
 
 DEFAULT_SHARE, DEFAULT_SCHEMA = "clickstream", "gold"
 """What a sharing server calls the gold tables where the path does not say."""
@@ -45,9 +46,9 @@ def gold_source(kind: SourceKind, path: str) -> GoldSource:
 
 
 def _folder(path: str) -> GoldSource:
-    if not path or "://" in path:
+    if "://" in path or not re.match(r"[A-Za-z]:[\\/]|\\\\|/", path):
         raise UsageError(
-            f"Power BI cannot read {path or 'nothing'} as a folder.",
+            f"Power BI cannot read {path or 'nothing'} as a folder: its whole path is needed, as that PC reaches it.",
             "Give --path the folder of the gold tables, as in C:\\lake\\gold or \\\\server\\share\\gold, "
             "or another --source.",
         )
@@ -111,7 +112,8 @@ def _sharing(path: str) -> GoldSource:
 
 
 def _sql(path: str) -> GoldSource:
-    if not re.fullmatch(r"(https?://)?[^/\s:]+:\d+(/\S*)?", path):
+    address = re.fullmatch(r"(https?://)?[^/\s:]+:(\d{1,5})(/\S*)?", path)
+    if not address or not 1 <= int(address[2]) <= MAX_PORT:
         raise UsageError(
             f"{path or 'Nothing'} is no address of a Spark Thrift Server.",
             "Give --path as in localhost:10000, where `clickstream serve sql` runs, or http://HOST:10000/cliservice "

@@ -63,6 +63,13 @@ def test_parquet_comes_back_as_it_was(rows, tmp_path):
     assert parquet.read_table(tmp_path / "sales.parquet").to_pylist() == rows.to_pylist()
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_is_no_file_to_write(rows, tmp_path, force):
+    with pytest.raises(UsageError, match="is a folder") as raised:
+        write_export(rows, tmp_path, Format.csv, force=force)
+    assert "--force" not in str(raised.value)
+
+
 def test_a_file_that_is_there_stays_unless_forced(rows, tmp_path):
     file = tmp_path / "sales.csv"
     file.write_text("mine")

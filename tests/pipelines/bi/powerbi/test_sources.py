@@ -58,13 +58,19 @@ def test_a_path_gives_the_parameter_and_the_function(kind, path, root, says):
 @pytest.mark.parametrize(
     ("kind", "path", "says"),
     [
-        (SourceKind.folder, "s3://bucket/gold", "cannot read s3://bucket/gold as a folder. Give --path"),
+        (SourceKind.folder, "s3://bucket/gold", "cannot read s3://bucket/gold as a folder: "),
         (SourceKind.folder, " ", "cannot read nothing as a folder"),
+        (SourceKind.folder, "", "its whole path is needed"),
+        (SourceKind.folder, "lake/gold", "cannot read lake/gold as a folder: its whole path is needed"),
+        (SourceKind.folder, "C:gold", "its whole path is needed"),
         (SourceKind.adls, "s3://bucket/gold", "no place in Azure Data Lake Storage. Give --path"),
         (SourceKind.adls, "https://shop.dfs.core.windows.net", "no place in Azure Data Lake Storage"),
         (SourceKind.adls, "abfss://shop.dfs.core.windows.net/gold", "no place in Azure Data Lake Storage"),
         (SourceKind.sharing, "ftp://host/x", "no address of a Delta Sharing server. Give --path"),
         (SourceKind.sharing, "https://host/delta-sharing#shop", "no address of a Delta Sharing server"),
+        (SourceKind.sql, "localhost:99999999", "no address of a Spark Thrift Server"),
+        (SourceKind.sql, "localhost:65536", "no address of a Spark Thrift Server"),
+        (SourceKind.sql, "localhost:0", "no address of a Spark Thrift Server"),
         (SourceKind.sql, "spark.example", "no address of a Spark Thrift Server. Give --path"),
     ],
 )
