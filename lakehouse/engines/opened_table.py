@@ -12,6 +12,7 @@ from lakehouse.engines.duckdb_types import quoted, rows_of_files
 if TYPE_CHECKING:
     from deltalake import DeltaTable
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
+    from pyarrow.dataset import Dataset
 
 _DUCKDB_NAMES = {
     "string": "VARCHAR",
@@ -31,6 +32,21 @@ def files_of(table: DeltaTable) -> list[str]:
     return [uri if "://" in uri else unquote(uri) for uri in table.file_uris()]
 
 
+def dataset(table: DeltaTable) -> Dataset:
+    """A table's version for Arrow, which reads a folder's files itself.
+
+    Through delta-rs its threads would call Python for each file. One that still does when the program ends takes it
+    down with "terminate called without an active exception", after its work was done: in 2 of 80 runs.
+    """
+    place = table.table_uri
+    if "://" in place and not place.startswith("file://"):
+        return table.to_pyarrow_dataset()
+    from pyarrow import fs
+
+    folder = unquote(place.removeprefix("file://"))
+    return table.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(folder, fs.LocalFileSystem()))
+
+
 def relation(connection: DuckDBPyConnection, table: DeltaTable) -> DuckDBPyRelation:
     """The rows of a table's version, for SQL; a column that a file has not yet is NULL there.
 
@@ -41,7 +57,7 @@ def relation(connection: DuckDBPyConnection, table: DeltaTable) -> DuckDBPyRelat
     files = files_of(table)
     needs_arrow = table.metadata().partition_columns or table.protocol().min_reader_version > 1
     if needs_arrow or any("://" in file for file in files):
-        return connection.from_arrow(table.to_pyarrow_dataset())
+        return connection.from_arrow(dataset(table))
     fields = json.loads(table.schema().to_json())["fields"]
     return connection.sql(rows_of_files([(field["name"], _duckdb_type(field["type"])) for field in fields], files))
 

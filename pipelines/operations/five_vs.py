@@ -15,6 +15,7 @@ from gold.daily_funnel import TABLE as FUNNEL
 from gold.data_quality import ALL
 from gold.data_quality import TABLE as QUALITY
 from gold.pipeline_metrics import TABLE as METRICS
+from lakehouse.engines.opened_table import dataset
 from pipelines.gold_builder import STREAM
 from pipelines.query.delta_reader import no_lake, open_tables, rows, size
 from pipelines.runtime.catalog import TABLES
@@ -97,7 +98,7 @@ def arrivals(tables: Tables) -> dict[int, int]:
     counts: dict[int, int] = {}
     for table in BRONZE.values():
         if table.name in tables:
-            for batch in tables[table.name].to_pyarrow_dataset().to_batches(columns=["arrived_at"]):
+            for batch in dataset(tables[table.name]).to_batches(columns=["arrived_at"]):
                 seconds = batch["arrived_at"].to_numpy(zero_copy_only=False).astype("datetime64[s]").astype(np.int64)
                 for at, count in zip(*np.unique(seconds, return_counts=True), strict=True):
                     counts[int(at)] = counts.get(int(at), 0) + int(count)
@@ -172,7 +173,7 @@ def _variety(tables: Tables) -> Iterator[Measure]:
 def _has(table: DeltaTable, column: str) -> bool:
     import pyarrow.dataset as ds
 
-    return bool(table.to_pyarrow_dataset().head(1, columns=[column], filter=ds.field(column).is_valid()).num_rows)
+    return bool(dataset(table).head(1, columns=[column], filter=ds.field(column).is_valid()).num_rows)
 
 
 def _veracity(tables: Tables, minutes: float) -> Iterator[Measure]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lakehouse.engines.opened_table import relation
+from lakehouse.engines.opened_table import dataset, relation
 from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.table import Column, Table
 from pipelines.runtime.catalog import TABLES
@@ -145,7 +145,7 @@ def rows(table: DeltaTable | None, columns: Sequence[str]) -> pa.Table | None:
 
     if table is None:
         return None
-    found = table.to_pyarrow_dataset().to_table(columns=list(columns))
+    found = dataset(table).to_table(columns=list(columns))
     fields = [
         pa.field(one.name, pa.timestamp("us", "UTC") if pa.types.is_timestamp(one.type) else one.type)
         for one in found.schema

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from lakehouse.atomic_files import draft_of
+from lakehouse.engines.opened_table import dataset
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
 from pipelines.query.csv_lines import csv_line
@@ -91,7 +92,7 @@ def read_rows(table: Table, root: str) -> pa.Table:
     if found is None:
         raise OutsideError(f"There is no table {table.name} in {root}.", "Run `clickstream run` first.")
     with naming_damage(root, table):
-        rows = found.to_pyarrow_table()
+        rows = dataset(found).to_table()
     have = [name for name in table.column_names if name in rows.column_names]
     return rows.select(have).sort_by([(name, "ascending") for name in table.key])
 
