@@ -123,7 +123,7 @@ ifeq ($(shell head -n 3 .venv/bin/pip | grep -F "$(CURDIR)/.venv/"),)
 $(STAMP): not-moved
 .PHONY: not-moved
 not-moved:
-	@echo ".venv was made in another folder, and is made anew"
+	@echo ".venv was made in another folder, and is made again"
 	@rm -rf .venv
 endif
 endif

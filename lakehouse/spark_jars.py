@@ -1,6 +1,6 @@
 """Resolve Spark's packages to jars once, and put them on the class path of each start.
 
-``spark.jars.packages`` asks Ivy at every start, copies each jar and reads its classes anew: two seconds. What is on
+``spark.jars.packages`` asks Ivy at every start, copies each jar and reads its classes again: two seconds. What is on
 Java's class path from the beginning is found at once, and in the class data archive. Only for a Spark in one process:
 on a cluster the executors need the packages too.
 """

@@ -210,7 +210,7 @@ def check_folder(name: str, place: str) -> Finding:
     if free < _NEEDS_DISK:
         return Finding(name, "missing", found, hint)
     if folder == Path(place) and free >= _WANTS_DISK and folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        hint = f"It holds what visitors did: `chmod 700 {shlex.quote(place)}` closes it, where no one else reads it."
+        hint = f"It holds what users did: `chmod 700 {shlex.quote(place)}` closes it, where no one else reads it."
         return Finding(name, "note", f"{found}, open to other users of this machine", hint)
     return Finding(name, "ok", found) if free >= _WANTS_DISK else Finding(name, "note", found, hint)
 
@@ -295,7 +295,7 @@ def check_spark_jars(settings: Settings) -> Finding:
     if lacking:
         found = f"not in {cache}: {', '.join(lacking)}"
         return Finding(check, "note", found, "The first start of a Spark job needs the network.")
-    return Finding(check, "note", f"in {cache}", "Each start resolves them anew: `make setup` spares it that.")
+    return Finding(check, "note", f"in {cache}", "Each start resolves them again: `make setup` spares it that.")
 
 
 def _ivy_name(artifact: str) -> str:

@@ -149,7 +149,7 @@ class Settings(BaseSettings):
         return self.state.resolve()
 
     def make_folders(self) -> None:
-        """Makes the folders of the lake and the state, for their owner alone: what visitors did is nobody else's."""
+        """Makes the folders of the lake and the state, for their owner alone: what users did is nobody else's."""
         for folder in [self.state_root, *([] if "://" in self.lake_root else [Path(self.lake_root)])]:
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)

@@ -44,7 +44,7 @@ def without_descriptions(files):
 
 @pytest.mark.parametrize("words", OTHER_WORDS)
 def test_power_bi_shows_the_same_whatever_the_words(words):
-    source = gold_source(SourceKind.folder, "gold")
+    source = gold_source(SourceKind.folder, "/lake/gold")
     before = project_files(tuple(GOLD.values()), source)
     after = project_files(all_described(GOLD.values(), words), source)
     assert after != before

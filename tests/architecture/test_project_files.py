@@ -112,8 +112,8 @@ def test_every_test_has_a_limit(request):
     assert request.config.getini("faulthandler_exit_on_timeout") is True
 
 
-@pytest.mark.parametrize(("folder", "is_anew"), [("", False), ("/elsewhere", True)])
-def test_an_environment_that_was_moved_is_made_anew(tmp_path, folder, is_anew):
+@pytest.mark.parametrize(("folder", "is_again"), [("", False), ("/elsewhere", True)])
+def test_an_environment_that_was_moved_is_made_again(tmp_path, folder, is_again):
     for name in ("Makefile", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
     programs = tmp_path / ".venv" / "bin"
@@ -123,7 +123,7 @@ def test_an_environment_that_was_moved_is_made_anew(tmp_path, folder, is_anew):
     planned = subprocess.run(
         ["make", "-n", "lint"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
     )
-    assert ("rm -rf .venv" in planned.stdout, "-m venv" in planned.stdout) == (is_anew, is_anew)
+    assert ("rm -rf .venv" in planned.stdout, "-m venv" in planned.stdout) == (is_again, is_again)
 
 
 def test_no_file_is_checked_out_with_other_line_ends():
