@@ -56,7 +56,7 @@ TABLE = Table(
         Column(
             "product_views",
             "BIGINT",
-            "COUNT(*) of page_views WHERE price IS NOT NULL, or page_url is a product's address (/product/…, /p/…).",
+            "COUNT(*) of page_views WHERE price IS NOT NULL, or page_kind = 'product'.",
             True,
         ),
         CART_ADDS,
@@ -64,7 +64,7 @@ TABLE = Table(
         Column(
             "purchase_sessions",
             "BIGINT",
-            "COUNT(DISTINCT user_id and session_id) of clicks WHERE element_id = 'btn_buy'.",
+            "COUNT(DISTINCT user_id and session_id) of clicks WHERE is_purchase.",
             True,
             additive=False,
         ),

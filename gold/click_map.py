@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gold.shared.timeline import BUY, page_kind
 from lakehouse.table import Column, Table
 from silver.events import SILVER
 
@@ -26,14 +25,14 @@ def click_map(clicks: DataFrame) -> DataFrame:
         clicks.where("x_coord IS NOT NULL AND y_coord IS NOT NULL")
         .groupBy(
             "event_on",
-            F.expr(page_kind("page_url")).alias("page_kind"),
+            "page_kind",
             F.expr(cell("x_coord")).alias("x_from"),
             F.expr(cell("y_coord")).alias("y_from"),
         )
         .agg(
             F.count("*").alias("clicks"),
             F.countDistinct("user_id").alias("visitors"),
-            F.count_if(F.col("element_id") == BUY).alias("purchases"),
+            F.count_if("is_purchase").alias("purchases"),
         )
     )
 
@@ -46,14 +45,15 @@ TABLE = Table(
         Column(
             "page_kind",
             "STRING",
-            "By the path of page_url: home, category, product, search, cart, checkout, order or other.",
+            "clicks.page_kind: home, category, product, search, cart, checkout, order or other; conf/shop.toml may "
+            "name more.",
             True,
         ),
         Column("x_from", "INT", "FLOOR(x_coord / 50) * 50: the cell's left edge, in CSS pixels.", True),
         Column("y_from", "INT", "FLOOR(y_coord / 50) * 50: the cell's top edge, in CSS pixels.", True),
         Column("clicks", "BIGINT", "COUNT(*) of clicks in the cell, purchases included.", True),
         Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of these clicks.", True, additive=False),
-        Column("purchases", "BIGINT", "COUNT(*) of these clicks WHERE element_id = 'btn_buy'.", True),
+        Column("purchases", "BIGINT", "COUNT(*) of these clicks WHERE is_purchase.", True),
         Column("event_on", "DATE", "clicks.event_on: the day of the clicks, in UTC.", True),
     ),
     key=("event_on", "page_kind", "x_from", "y_from"),

@@ -40,7 +40,10 @@ TABLE = Table(
     "counts by itself: a session may buy without a cart. Suspect sessions count too, and are counted apart.",
     columns=(
         Column(
-            "referrer_kind", "STRING", "sessions.referrer_kind: direct, internal, search, social, email or other.", True
+            "referrer_kind",
+            "STRING",
+            "sessions.referrer_kind: direct, internal, search, social, email, paid or other.",
+            True,
         ),
         Column(
             "visitors",

@@ -11,8 +11,6 @@ from gold.shared.timeline import (
     ORDER,
     PURCHASES,
     SESSION,
-    page,
-    page_kind,
     timeline,
 )
 from lakehouse.table import Column, Format, Table
@@ -42,7 +40,7 @@ def page_performance(page_views: DataFrame, clicks: DataFrame, interactions: Dat
         .withColumn("_seconds", F.expr("timestampdiff(MICROSECOND, event_at, _until) / 1e6D"))
     )
     return (
-        seen.groupBy("event_on", F.expr(page("page_url")).alias("page"))
+        seen.groupBy("event_on", "page", "page_kind")
         .agg(
             F.count_if(is_view).alias("page_views"),
             F.countDistinct(F.when(is_view, F.col("user_id"))).alias("visitors"),
@@ -55,7 +53,6 @@ def page_performance(page_views: DataFrame, clicks: DataFrame, interactions: Dat
             F.count_if("is_purchase").alias("purchases"),
             mean("_seconds").alias("seconds_on_page_mean"),
         )
-        .withColumn("page_kind", F.expr(page_kind("page")))
         .withColumn("exit_rate", F.when(F.col("page_views") > 0, F.col("exits") / F.col("page_views")))
     )
 
@@ -65,11 +62,11 @@ TABLE = Table(
     doc="One row per (event_on, page) that anything happened on: how it was seen and used on the day. "
     "A session across midnight counts on each day for what it did there.",
     columns=(
-        Column("page", "STRING", "page_url up to the first question mark or hash.", True),
+        Column("page", "STRING", "page_host and page_path: the address without query and anchor.", True),
         Column(
             "page_kind",
             "STRING",
-            "By the path of page: home, category, product, search, cart, checkout, order or other.",
+            "By the path: home, category, product, search, cart, checkout, order or other; or as conf/shop.toml says.",
             True,
         ),
         Column("page_views", "BIGINT", "COUNT(*) of page_views.", True),

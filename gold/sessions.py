@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gold.shared.clock import CLOCK
 from gold.shared.exact import mean
-from gold.shared.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, host, referrer_kind, revenue, timeline
+from gold.shared.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, revenue, timeline
 from lakehouse.table import Column, Format, Table
 from producers.events import EVENTS
 
@@ -18,15 +18,18 @@ INTERACTION_TYPES = next(field.choices for field in EVENTS["interactions"].field
 """The kinds of interaction that the contract lists; each one is counted in a column of its own."""
 
 SUSPECT = {
-    "too_many_events": "events >= 2000",
-    "never_rests": "duration_seconds >= 86400 AND active_hours >= hours_spanned",
-    "too_fast": "page_views >= 30 AND page_views > duration_seconds",
+    "too_many_events": "events >= bot_events",
+    "never_rests": "duration_seconds >= bot_rest_seconds AND active_hours >= hours_spanned",
+    "too_fast": "page_views >= bot_page_views AND page_views > duration_seconds * bot_page_views_per_second",
 }
 """What suspected bot traffic does, by the rule's name; the first rule that a session meets is named.
 
-In words: two thousand events; at least a day without one clock hour of rest; thirty or more pages
-shown, on average more than one a second.
+The limits are the shop's (conf/shop.toml). As shipped, in words: two thousand events; at least a day without one clock
+hour of rest; thirty or more pages shown, on average more than one a second.
 """
+
+FIRST_VIEW = ("referrer_kind", "referrer_host", "campaign_source", "campaign_medium", "campaign_name")
+"""What silver says of the first page shown, and a session takes on."""
 
 
 def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, clock: DataFrame) -> DataFrame:
@@ -61,9 +64,8 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
             F.max("price").alias("price_max"),
             revenue().alias("revenue"),
             mean("price").alias("price_mean"),
-            F.min_by(F.struct("page_url"), F.when(is_view, by_order)).alias("_landing"),
-            F.max_by(F.struct("page_url"), F.when(is_view, by_order)).alias("_exit"),
-            F.min_by(F.struct("referrer_url", "page_url"), F.when(is_view, by_order)).alias("_referrer"),
+            F.min_by(F.struct("page", *FIRST_VIEW), F.when(is_view, by_order)).alias("_landing"),
+            F.max_by(F.struct("page"), F.when(is_view, by_order)).alias("_exit"),
             F.min("event_at").alias("started_at"),
             F.max("event_at").alias("ended_at"),
             F.min(F.when(F.col("is_purchase"), F.col("event_at"))).alias("bought_at"),
@@ -96,10 +98,10 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
             "price_min",
             "price_mean",
             "price_max",
-            F.col("_landing.page_url").alias("landing_page"),
-            F.col("_exit.page_url").alias("exit_page"),
-            F.expr(referrer_kind("_referrer.referrer_url", "_referrer.page_url")).alias("referrer_kind"),
-            F.expr(f"nullif({host('_referrer.referrer_url')}, '')").alias("referrer_host"),
+            F.col("_landing.page").alias("landing_page"),
+            F.col("_exit.page").alias("exit_page"),
+            F.coalesce(F.col("_landing.referrer_kind"), F.lit("direct")).alias("referrer_kind"),
+            *(F.col(f"_landing.{name}").alias(name) for name in FIRST_VIEW if name != "referrer_kind"),
             "duration_seconds",
             F.expr("if(duration_seconds > 0, events * 60 / duration_seconds, 0D)").alias("events_per_minute"),
             (F.col("purchases") > 0).alias("bought"),
@@ -128,7 +130,12 @@ TABLE = Table(
         Column("page_views", "BIGINT", "Pages shown.", required=True),
         Column("product_views", "BIGINT", "Pages of products shown: with a price, or with a product's address.", True),
         Column("clicks", "BIGINT", "Clicks, purchases included.", required=True),
-        Column("purchases", "BIGINT", "Clicks on btn_buy.", required=True),
+        Column(
+            "purchases",
+            "BIGINT",
+            "Clicks on btn_buy, or what conf/shop.toml names.",
+            required=True,
+        ),
         Column("cart_adds", "BIGINT", "Products put into the cart, by interaction or by click.", required=True),
         Column("interactions", "BIGINT", "Interactions of any type.", required=True),
         *(
@@ -145,12 +152,15 @@ TABLE = Table(
             format=Format.MEAN,
         ),
         Column("price_max", "DOUBLE", "The highest price seen, in the shop's currency; null if none was seen."),
-        Column("landing_page", "STRING", "The address of the first page shown; null if no page was."),
-        Column("exit_page", "STRING", "The address of the last page shown; null if no page was."),
+        Column("landing_page", "STRING", "Host and path of the first page shown; null if no page was."),
+        Column("exit_page", "STRING", "Host and path of the last page shown; null if no page was."),
         Column(
             "referrer_kind", "STRING", "Where the user of the first page came from: direct, internal, search, …", True
         ),
         Column("referrer_host", "STRING", "The host that the user of the first page came from; null for none."),
+        Column("campaign_source", "STRING", "page_views.campaign_source of the first page shown; null for none."),
+        Column("campaign_medium", "STRING", "page_views.campaign_medium of the first page shown; null for none."),
+        Column("campaign_name", "STRING", "page_views.campaign_name of the first page shown; null for none."),
         Column("duration_seconds", "DOUBLE", "From the first event to the last, in seconds; 0 for one event.", True),
         Column("events_per_minute", "DOUBLE", "Events per minute of duration; 0 where the duration is 0.", True),
         Column("bought", "BOOLEAN", "Whether there was a purchase.", required=True),
@@ -166,7 +176,8 @@ TABLE = Table(
             "suspect_rule",
             "STRING",
             "Why it is suspect: too_many_events (2000 or more), never_rests (a day or longer, with events in every "
-            "clock hour of it), too_fast (30 or more pages, on average more than one a second); null if it is not.",
+            "clock hour of it), too_fast (30 or more pages, on average more than one a second), if conf/shop.toml sets "
+            "no other limits; null if it is not.",
         ),
         Column("started_on", "DATE", "The day of started_at, in UTC.", required=True),
         Column("ended_on", "DATE", "The day of ended_at, in UTC.", required=True),

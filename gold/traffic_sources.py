@@ -42,7 +42,10 @@ TABLE = Table(
     "Suspect sessions count too, and are counted apart.",
     columns=(
         Column(
-            "referrer_kind", "STRING", "sessions.referrer_kind: direct, internal, search, social, email or other.", True
+            "referrer_kind",
+            "STRING",
+            "sessions.referrer_kind: direct, internal, search, social, email, paid or other.",
+            True,
         ),
         Column("source", "STRING", "sessions.referrer_host; (none) where that is null.", True),
         Column("visitors", "BIGINT", "COUNT(DISTINCT user_id) of sessions.", True, additive=False),

@@ -27,7 +27,9 @@ from lakehouse.table import Source, Table
 from pipelines.runtime.catalog import GOLD, TABLES
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.settings import Settings
+from pipelines.runtime.shop_version import require_current_shop
 from producers import kafka
+from producers.shop.settings import current_shop
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,8 +103,17 @@ def clock_rows(settings: Settings, as_of: datetime) -> pa.Table:
     """The same row for this process."""
     import pyarrow as pa
 
-    seconds = settings.sessions.closes_after_minutes * 60.0
-    return pa.table({"as_of": pa.array([as_of], pa.timestamp("us", "UTC")), "closes_after_seconds": [seconds]})
+    limits = current_shop().bots
+    return pa.table(
+        {
+            "as_of": pa.array([as_of], pa.timestamp("us", "UTC")),
+            "closes_after_seconds": [settings.sessions.closes_after_minutes * 60.0],
+            "bot_events": pa.array([limits.events], pa.int64()),
+            "bot_rest_seconds": [limits.rest_hours * 3_600.0],
+            "bot_page_views": pa.array([limits.page_views], pa.int64()),
+            "bot_page_views_per_second": [limits.page_views_per_second],
+        }
+    )
 
 
 def broker_clock(job: Job) -> Callable[[], datetime]:
@@ -155,15 +166,17 @@ def gold_checkpoint(settings: Settings) -> Path:
     """The folder of the stream's checkpoint.
 
     Other declarations are another stream: it begins with all that silver holds, so that a table or a column
-    that is new, or computed in another way, has its whole history. A description that changes is no other
-    declaration.
+    that is new, or computed in another way, has its whole history. So are other limits of suspected bots in
+    conf/shop.toml. A description that changes is no other declaration.
     """
-    return settings.checkpoints / STREAM / _declared_version(tuple(table.name for table in incremental_tables()))
+    names = tuple(table.name for table in incremental_tables())
+    return settings.checkpoints / STREAM / _declared_version(names, current_shop().gold_version)
 
 
 @cache
-def _declared_version(names: tuple[str, ...]) -> str:
+def _declared_version(names: tuple[str, ...], shop: str) -> str:
     declared = [
+        shop,
         [table.name for table in upstream_tables()],
         *(
             [
@@ -200,6 +213,7 @@ def build_all(job: Job) -> dict[str, int]:
     Each table is replaced in one commit, so it is idempotent. What changes in silver meanwhile is left to
     the stream.
     """
+    require_current_shop(job.lake, upstream_tables())
     versions = {table.name: job.lake.version(table) for table in upstream_tables()}
     as_of = broker_clock(job)()
     in_process, by_spark = by_engine(job.settings)

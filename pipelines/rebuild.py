@@ -21,6 +21,7 @@ from pipelines import aggregate, gold_builder, refine
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
+from pipelines.runtime.shop_version import mark_current_shop
 from pipelines.silver_writer import mark_current_identities
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
@@ -104,6 +105,7 @@ def _silver(job: Job) -> list[Table]:
     for table in SILVER.values():
         with lake.writing(table):
             mark_current_identities(lake, [table])
+            mark_current_shop(lake, [table])
     with lake.writing(QUARANTINE):
         lake.overwrite(QUARANTINE, _quarantine(QUARANTINE.make(records), lake.read(QUARANTINE)))
     return [*tables, QUARANTINE]

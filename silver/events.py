@@ -11,6 +11,8 @@ from lakehouse.table import Column, Table
 from producers.contract.event_type import EventType, Kind
 from producers.contract.identity import IDENTITY_VERSION
 from producers.events import EVENTS
+from producers.shop.settings import current_shop
+from silver.addresses import derived_columns
 from silver.deduplication import IDENTITY, first_arrivals
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 IDENTITY_PROPERTY = "clickstream.identity"
 """The property of a silver table that has the version by which its identities were made."""
+
+SHOP_PROPERTY = "clickstream.shop"
+"""The property of a silver table that has the version of the shop's settings by which its addresses were understood."""
 
 FEED = {"delta.enableChangeDataFeed": "true"}
 """The change data feed: gold reads from it which rows were added to, replaced in and erased from silver."""
@@ -36,6 +41,7 @@ def _fields(event: EventType) -> tuple[Column, ...]:
 def _columns(event: EventType) -> tuple[Column, ...]:
     return (
         *_fields(event),
+        *derived_columns(event),
         Column("event_at", "TIMESTAMP", "When it happened, by the user's clock, in UTC.", required=True),
         Column("event_on", "DATE", "The day of event_at, in UTC.", required=True),
         ARRIVED_AT,
@@ -51,17 +57,18 @@ def validate_records(event: EventType) -> Callable[[DataFrame], DataFrame]:
     (ARRAY of STRUCT rule, sentence), null for a good record, and value, the bytes of a bad one.
     A bad record's event columns are null.
     """
-
-    def validate_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from silver.validation.batch import validate_batch
-
-        for batch in batches:
-            yield validate_batch(event, batch)
-
     columns = ", ".join(f"`{column.name}` {column.type}" for column in _columns(event))
     schema = f"{columns}, violations ARRAY<STRUCT<rule: STRING, sentence: STRING>>, value BINARY"
 
     def validated(records: DataFrame) -> DataFrame:
+        shop = current_shop()  # here, and not where Spark runs: a worker has no settings
+
+        def validate_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            from silver.validation.batch import validate_batch
+
+            for batch in batches:
+                yield validate_batch(event, batch, shop)
+
         return records.select(*COORDINATE_NAMES, "arrived_at", "value").mapInArrow(validate_partition, schema)
 
     return validated

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gold.shared.exact import mean, total
-from gold.shared.timeline import ORDER, SESSION, page_kind, referrer_kind
+from gold.shared.timeline import ORDER, SESSION
 from gold.user_history import AT_THE_START
 from lakehouse.table import Column, Format
 
@@ -188,9 +188,7 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
         .withColumn("_first_view_at", F.min(F.expr("CASE WHEN kind = 'page_view' THEN event_at END")).over(so_far))
         .withColumn("_last_view_at", F.max(F.expr("CASE WHEN kind = 'page_view' THEN event_at END")).over(so_far))
         .withColumn("_cart_add_at", F.max(F.expr("CASE WHEN is_cart_add THEN event_at END")).over(so_far))
-        .withColumn("_first_page", F.max(F.expr("CASE WHEN _is_first_view THEN page_url END")).over(so_far))
-        .withColumn("_first_referrer", F.max(F.expr("CASE WHEN _is_first_view THEN referrer_url END")).over(so_far))
-        .withColumn("_page_kind", F.expr(page_kind("page_url")))
+        .withColumn("_referrer_kind", F.max(F.expr("CASE WHEN _is_first_view THEN referrer_kind END")).over(so_far))
         # The pause before an event was spent on the page that had been shown last.
         .withColumn("_shows_product", F.expr(_SHOWS_PRODUCT))
         .withColumn("_was_on_product", F.last("_shows_product", ignorenulls=True).over(before))
@@ -218,8 +216,8 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
         "cart_removes": count(f"{action} = 'remove_from_cart'"),
         "cart_items": F.greatest(count("is_cart_add") - count(f"{action} = 'remove_from_cart'"), F.lit(0)),
         "cart_value": F.coalesce(total("CASE WHEN is_cart_add THEN price END", so_far), F.lit(0.0)),
-        "cart_views": count("kind = 'page_view' AND _page_kind = 'cart'"),
-        "checkout_views": count("kind = 'page_view' AND _page_kind = 'checkout'"),
+        "cart_views": count("kind = 'page_view' AND page_kind = 'cart'"),
+        "checkout_views": count("kind = 'page_view' AND page_kind = 'checkout'"),
         "seconds_since_cart_add": seconds("_cart_add_at"),
         "distinct_pages": count("_is_new_page"),
         "distinct_products": count("_is_new_product"),
@@ -242,10 +240,10 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
         "hour_of_day": F.hour("event_at"),
         "day_of_week": F.dayofweek("event_at"),
         **{column.name: F.col(f"_history.{column.name}") for column in HISTORY},
-        "referrer_kind": F.expr(referrer_kind("_first_referrer", "_first_page")),
+        "referrer_kind": F.coalesce("_referrer_kind", F.lit("direct")),
         "last_kind": F.col("kind"),
         "last_category": last("category"),
-        "last_page_kind": F.col("_page_kind"),
+        "last_page_kind": F.col("page_kind"),
     }
     history = user_history.select(*SESSION, F.struct(*(column.name for column in HISTORY)).alias("_history"))
     return (

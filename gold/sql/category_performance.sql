@@ -1,4 +1,4 @@
--- Written from gold.category_performance; do not edit. Sources: 666b7b6f97580468
+-- Written from gold.category_performance; do not edit. Sources: b5fa6f6262cb63cd
 SELECT
   CAST("category" AS TEXT) AS "category",
   CAST("events" AS BIGINT) AS "events",
@@ -21,6 +21,14 @@ FROM (
       "referrer_url",
       "category",
       "price",
+      "page_host",
+      "page_path",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "event_at",
       "event_on",
       "arrived_at",
@@ -43,9 +51,21 @@ FROM (
       'page_view' AS "kind",
       CAST(NULL AS TEXT) AS "action",
       "page_url",
-      "referrer_url" AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      FALSE AS "is_purchase",
+      FALSE AS "is_cart_add"
     FROM "step_1"
   ), "step_3" AS (
     SELECT
@@ -58,6 +78,11 @@ FROM (
       "price",
       "x_coord",
       "y_coord",
+      "page_host",
+      "page_path",
+      "page_kind",
+      "is_purchase",
+      "is_cart_add",
       "event_at",
       "event_on",
       "arrived_at",
@@ -80,9 +105,21 @@ FROM (
       'click' AS "kind",
       "element_id" AS "action",
       "page_url",
-      CAST(NULL AS TEXT) AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase" AS "is_purchase",
+      "is_cart_add" AS "is_cart_add"
     FROM "step_3"
   ), "step_5" AS (
     SELECT
@@ -97,9 +134,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_4"
   ), "step_6" AS (
     SELECT
@@ -114,9 +159,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_5"
   ), "step_7" AS (
     SELECT
@@ -131,9 +184,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_2"
     UNION ALL
     SELECT
@@ -148,9 +209,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_6"
   ), "step_8" AS (
     SELECT
@@ -162,6 +231,9 @@ FROM (
       "category",
       "price",
       "details",
+      "page_host",
+      "page_path",
+      "page_kind",
       "event_at",
       "event_on",
       "arrived_at",
@@ -184,9 +256,21 @@ FROM (
       'interaction' AS "kind",
       "interaction_type" AS "action",
       "page_url",
-      CAST(NULL AS TEXT) AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
-      "price"
+      "price",
+      FALSE AS "is_purchase",
+      "interaction_type" = 'add_to_cart' AS "is_cart_add"
     FROM "step_8"
   ), "step_10" AS (
     SELECT
@@ -201,9 +285,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_9"
   ), "step_11" AS (
     SELECT
@@ -218,9 +310,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_10"
   ), "step_12" AS (
     SELECT
@@ -235,9 +335,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_7"
     UNION ALL
     SELECT
@@ -252,9 +360,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_11"
   ), "step_13" AS (
     SELECT
@@ -269,36 +385,25 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
+      "is_purchase",
+      "is_cart_add",
       (
-        NOT "price" IS NULL
-        OR COALESCE(
-          REGEXP_MATCHES(
-            TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
-            '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
-          ),
-          FALSE
-        )
+        NOT "price" IS NULL OR "page_kind" = 'product'
       ) AS "is_on_product",
       (
-        "kind" = 'page_view'
-        AND (
-          NOT "price" IS NULL
-          OR COALESCE(
-            REGEXP_MATCHES(
-              TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
-              '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
-            ),
-            FALSE
-          )
+        "kind" = 'page_view' AND (
+          NOT "price" IS NULL OR "page_kind" = 'product'
         )
-      ) AS "is_product_view",
-      (
-        "kind" = 'click' AND "action" = 'btn_buy'
-      ) AS "is_purchase",
-      COALESCE("action" IN ('add_to_cart', 'btn_add_to_cart'), FALSE) AS "is_cart_add"
+      ) AS "is_product_view"
     FROM "step_12"
   ), "step_14" AS (
     SELECT
@@ -313,13 +418,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
-      "is_cart_add"
+      "is_cart_add",
+      "is_on_product",
+      "is_product_view"
     FROM "step_13"
   ), "step_15" AS (
     SELECT

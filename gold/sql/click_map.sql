@@ -1,4 +1,4 @@
--- Written from gold.click_map; do not edit. Sources: 12bfac7a73740e5e
+-- Written from gold.click_map; do not edit. Sources: cafd385cbaf1a4ed
 SELECT
   CAST("page_kind" AS TEXT) AS "page_kind",
   CAST("x_from" AS INT) AS "x_from",
@@ -19,6 +19,11 @@ FROM (
       "price",
       "x_coord",
       "y_coord",
+      "page_host",
+      "page_path",
+      "page_kind",
+      "is_purchase",
+      "is_cart_add",
       "event_at",
       "event_on",
       "arrived_at",
@@ -31,148 +36,18 @@ FROM (
   )
   SELECT
     "event_on",
-    CASE
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/(p|products?|items?)/[^/]'
-      )
-      THEN 'product'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '^/?(index[.][a-z]+)?\z'
-      )
-      THEN 'home'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/(c|category|categories)(/|\z)'
-      )
-      THEN 'category'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/search(/|\z)'
-      )
-      THEN 'search'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/(cart|basket)(/|\z)'
-      )
-      THEN 'cart'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/checkout(/|\z)'
-      )
-      THEN 'checkout'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/orders?(/|\z)'
-      )
-      THEN 'order'
-      ELSE 'other'
-    END AS "page_kind",
+    "page_kind",
     TRY_CAST(FLOOR("x_coord" / NULLIF(50, 0)) * 50 AS INT) AS "x_from",
     TRY_CAST(FLOOR("y_coord" / NULLIF(50, 0)) * 50 AS INT) AS "y_from",
     COUNT(*) AS "clicks",
     COUNT(DISTINCT "user_id") AS "visitors",
-    COUNT_IF("element_id" = 'btn_buy') AS "purchases"
+    COUNT_IF("is_purchase") AS "purchases"
   FROM "step_1"
   WHERE
     NOT "x_coord" IS NULL AND NOT "y_coord" IS NULL
   GROUP BY
     "event_on",
-    CASE
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/(p|products?|items?)/[^/]'
-      )
-      THEN 'product'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '^/?(index[.][a-z]+)?\z'
-      )
-      THEN 'home'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/(c|category|categories)(/|\z)'
-      )
-      THEN 'category'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/search(/|\z)'
-      )
-      THEN 'search'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/(cart|basket)(/|\z)'
-      )
-      THEN 'cart'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/checkout(/|\z)'
-      )
-      THEN 'checkout'
-      WHEN REGEXP_MATCHES(
-        TRANSLATE(
-          REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        '/orders?(/|\z)'
-      )
-      THEN 'order'
-      ELSE 'other'
-    END,
+    "page_kind",
     TRY_CAST(FLOOR("x_coord" / NULLIF(50, 0)) * 50 AS INT),
     TRY_CAST(FLOOR("y_coord" / NULLIF(50, 0)) * 50 AS INT)
 )

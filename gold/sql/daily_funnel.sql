@@ -1,4 +1,4 @@
--- Written from gold.daily_funnel; do not edit. Sources: b03fc6d36dffa4a6
+-- Written from gold.daily_funnel; do not edit. Sources: 74569ca810f1bfee
 SELECT
   CAST("referrer_kind" AS TEXT) AS "referrer_kind",
   CAST("visitors" AS BIGINT) AS "visitors",
@@ -44,6 +44,9 @@ FROM (
       "exit_page",
       "referrer_kind",
       "referrer_host",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "duration_seconds",
       "events_per_minute",
       "bought",

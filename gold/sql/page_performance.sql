@@ -1,4 +1,4 @@
--- Written from gold.page_performance; do not edit. Sources: fe6b54cd29e73801
+-- Written from gold.page_performance; do not edit. Sources: 6b8a904f0b655396
 SELECT
   CAST("page" AS TEXT) AS "page",
   CAST("page_kind" AS TEXT) AS "page_kind",
@@ -24,6 +24,14 @@ FROM (
       "referrer_url",
       "category",
       "price",
+      "page_host",
+      "page_path",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "event_at",
       "event_on",
       "arrived_at",
@@ -46,9 +54,21 @@ FROM (
       'page_view' AS "kind",
       CAST(NULL AS TEXT) AS "action",
       "page_url",
-      "referrer_url" AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      FALSE AS "is_purchase",
+      FALSE AS "is_cart_add"
     FROM "step_1"
   ), "step_3" AS (
     SELECT
@@ -61,6 +81,11 @@ FROM (
       "price",
       "x_coord",
       "y_coord",
+      "page_host",
+      "page_path",
+      "page_kind",
+      "is_purchase",
+      "is_cart_add",
       "event_at",
       "event_on",
       "arrived_at",
@@ -83,9 +108,21 @@ FROM (
       'click' AS "kind",
       "element_id" AS "action",
       "page_url",
-      CAST(NULL AS TEXT) AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase" AS "is_purchase",
+      "is_cart_add" AS "is_cart_add"
     FROM "step_3"
   ), "step_5" AS (
     SELECT
@@ -100,9 +137,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_4"
   ), "step_6" AS (
     SELECT
@@ -117,9 +162,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_5"
   ), "step_7" AS (
     SELECT
@@ -134,9 +187,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_2"
     UNION ALL
     SELECT
@@ -151,9 +212,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_6"
   ), "step_8" AS (
     SELECT
@@ -165,6 +234,9 @@ FROM (
       "category",
       "price",
       "details",
+      "page_host",
+      "page_path",
+      "page_kind",
       "event_at",
       "event_on",
       "arrived_at",
@@ -187,9 +259,21 @@ FROM (
       'interaction' AS "kind",
       "interaction_type" AS "action",
       "page_url",
-      CAST(NULL AS TEXT) AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
-      "price"
+      "price",
+      FALSE AS "is_purchase",
+      "interaction_type" = 'add_to_cart' AS "is_cart_add"
     FROM "step_8"
   ), "step_10" AS (
     SELECT
@@ -204,9 +288,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_9"
   ), "step_11" AS (
     SELECT
@@ -221,9 +313,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_10"
   ), "step_12" AS (
     SELECT
@@ -238,9 +338,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_7"
     UNION ALL
     SELECT
@@ -255,9 +363,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_11"
   ), "step_13" AS (
     SELECT
@@ -272,36 +388,25 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
+      "is_purchase",
+      "is_cart_add",
       (
-        NOT "price" IS NULL
-        OR COALESCE(
-          REGEXP_MATCHES(
-            TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
-            '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
-          ),
-          FALSE
-        )
+        NOT "price" IS NULL OR "page_kind" = 'product'
       ) AS "is_on_product",
       (
-        "kind" = 'page_view'
-        AND (
-          NOT "price" IS NULL
-          OR COALESCE(
-            REGEXP_MATCHES(
-              TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
-              '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
-            ),
-            FALSE
-          )
+        "kind" = 'page_view' AND (
+          NOT "price" IS NULL OR "page_kind" = 'product'
         )
-      ) AS "is_product_view",
-      (
-        "kind" = 'click' AND "action" = 'btn_buy'
-      ) AS "is_purchase",
-      COALESCE("action" IN ('add_to_cart', 'btn_add_to_cart'), FALSE) AS "is_cart_add"
+      ) AS "is_product_view"
     FROM "step_12"
   ), "step_14" AS (
     SELECT
@@ -316,13 +421,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       CAST("event_at" AS DATE) AS "event_on"
     FROM "step_13"
   ), "step_15" AS (
@@ -338,13 +449,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "event_on",
       LAG("event_at", 1) OVER (
         PARTITION BY "user_id", "session_id", "event_on", "kind"
@@ -364,13 +481,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "event_on",
       "_previous",
       LEAD("event_at", 1) OVER (
@@ -391,13 +514,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "event_on",
       "_previous",
       "_next",
@@ -416,13 +545,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "event_on",
       "_previous",
       "_next",
@@ -445,13 +580,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "event_on",
       "_previous",
       "_next",
@@ -472,13 +613,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "event_on",
       "_previous",
       "_next",
@@ -489,7 +636,8 @@ FROM (
   ), "step_21" AS (
     SELECT
       "event_on",
-      REGEXP_EXTRACT("page_url", '^[^?#]*') AS "page",
+      "page",
+      "page_kind",
       COUNT_IF("kind" = 'page_view') AS "page_views",
       COUNT(DISTINCT CASE WHEN "kind" = 'page_view' THEN "user_id" END) AS "visitors",
       COUNT(
@@ -527,92 +675,13 @@ FROM (
     FROM "step_20"
     GROUP BY
       "event_on",
-      REGEXP_EXTRACT("page_url", '^[^?#]*')
-  ), "step_22" AS (
-    SELECT
-      "event_on",
       "page",
-      "page_views",
-      "visitors",
-      "sessions",
-      "entrances",
-      "exits",
-      "clicks",
-      "interactions",
-      "cart_adds",
-      "purchases",
-      "seconds_on_page_mean",
-      CASE
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/(p|products?|items?)/[^/]'
-        )
-        THEN 'product'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '^/?(index[.][a-z]+)?\z'
-        )
-        THEN 'home'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/(c|category|categories)(/|\z)'
-        )
-        THEN 'category'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/search(/|\z)'
-        )
-        THEN 'search'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/(cart|basket)(/|\z)'
-        )
-        THEN 'cart'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/checkout(/|\z)'
-        )
-        THEN 'checkout'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/orders?(/|\z)'
-        )
-        THEN 'order'
-        ELSE 'other'
-      END AS "page_kind"
-    FROM "step_21"
+      "page_kind"
   )
   SELECT
     "event_on" AS "event_on",
-    "page",
+    "page" AS "page",
+    "page_kind" AS "page_kind",
     "page_views",
     "visitors",
     "sessions",
@@ -623,9 +692,8 @@ FROM (
     "cart_adds",
     "purchases",
     "seconds_on_page_mean",
-    "page_kind" AS "page_kind",
     CASE WHEN "page_views" > 0 THEN (
       "exits" / "page_views"
     ) END AS "exit_rate"
-  FROM "step_22"
+  FROM "step_21"
 )

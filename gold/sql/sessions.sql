@@ -1,4 +1,4 @@
--- Written from gold.sessions; do not edit. Sources: 475e19941e3cfc85
+-- Written from gold.sessions; do not edit. Sources: 2251587419902f5e
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",
@@ -27,6 +27,9 @@ SELECT
   CAST("exit_page" AS TEXT) AS "exit_page",
   CAST("referrer_kind" AS TEXT) AS "referrer_kind",
   CAST("referrer_host" AS TEXT) AS "referrer_host",
+  CAST("campaign_source" AS TEXT) AS "campaign_source",
+  CAST("campaign_medium" AS TEXT) AS "campaign_medium",
+  CAST("campaign_name" AS TEXT) AS "campaign_name",
   CAST("duration_seconds" AS DOUBLE) AS "duration_seconds",
   CAST("events_per_minute" AS DOUBLE) AS "events_per_minute",
   CAST("bought" AS BOOLEAN) AS "bought",
@@ -51,6 +54,14 @@ FROM (
       "referrer_url",
       "category",
       "price",
+      "page_host",
+      "page_path",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "event_at",
       "event_on",
       "arrived_at",
@@ -73,9 +84,21 @@ FROM (
       'page_view' AS "kind",
       CAST(NULL AS TEXT) AS "action",
       "page_url",
-      "referrer_url" AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      FALSE AS "is_purchase",
+      FALSE AS "is_cart_add"
     FROM "step_1"
   ), "step_3" AS (
     SELECT
@@ -88,6 +111,11 @@ FROM (
       "price",
       "x_coord",
       "y_coord",
+      "page_host",
+      "page_path",
+      "page_kind",
+      "is_purchase",
+      "is_cart_add",
       "event_at",
       "event_on",
       "arrived_at",
@@ -110,9 +138,21 @@ FROM (
       'click' AS "kind",
       "element_id" AS "action",
       "page_url",
-      CAST(NULL AS TEXT) AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase" AS "is_purchase",
+      "is_cart_add" AS "is_cart_add"
     FROM "step_3"
   ), "step_5" AS (
     SELECT
@@ -127,9 +167,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_4"
   ), "step_6" AS (
     SELECT
@@ -144,9 +192,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_5"
   ), "step_7" AS (
     SELECT
@@ -161,9 +217,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_2"
     UNION ALL
     SELECT
@@ -178,9 +242,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_6"
   ), "step_8" AS (
     SELECT
@@ -192,6 +264,9 @@ FROM (
       "category",
       "price",
       "details",
+      "page_host",
+      "page_path",
+      "page_kind",
       "event_at",
       "event_on",
       "arrived_at",
@@ -214,9 +289,21 @@ FROM (
       'interaction' AS "kind",
       "interaction_type" AS "action",
       "page_url",
-      CAST(NULL AS TEXT) AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
-      "price"
+      "price",
+      FALSE AS "is_purchase",
+      "interaction_type" = 'add_to_cart' AS "is_cart_add"
     FROM "step_8"
   ), "step_10" AS (
     SELECT
@@ -231,9 +318,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_9"
   ), "step_11" AS (
     SELECT
@@ -248,9 +343,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_10"
   ), "step_12" AS (
     SELECT
@@ -265,9 +368,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_7"
     UNION ALL
     SELECT
@@ -282,9 +393,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_11"
   ), "step_13" AS (
     SELECT
@@ -299,36 +418,25 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
+      "is_purchase",
+      "is_cart_add",
       (
-        NOT "price" IS NULL
-        OR COALESCE(
-          REGEXP_MATCHES(
-            TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
-            '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
-          ),
-          FALSE
-        )
+        NOT "price" IS NULL OR "page_kind" = 'product'
       ) AS "is_on_product",
       (
-        "kind" = 'page_view'
-        AND (
-          NOT "price" IS NULL
-          OR COALESCE(
-            REGEXP_MATCHES(
-              TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
-              '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
-            ),
-            FALSE
-          )
+        "kind" = 'page_view' AND (
+          NOT "price" IS NULL OR "page_kind" = 'product'
         )
-      ) AS "is_product_view",
-      (
-        "kind" = 'click' AND "action" = 'btn_buy'
-      ) AS "is_purchase",
-      COALESCE("action" IN ('add_to_cart', 'btn_add_to_cart'), FALSE) AS "is_cart_add"
+      ) AS "is_product_view"
     FROM "step_12"
   ), "step_14" AS (
     SELECT
@@ -343,13 +451,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
-      "is_cart_add"
+      "is_cart_add",
+      "is_on_product",
+      "is_product_view"
     FROM "step_13"
   ), "step_15" AS (
     SELECT
@@ -409,26 +523,19 @@ FROM (
         ) / 1000000.0
       ) AS "price_mean",
       ARG_MIN(
-        {'page_url': "page_url"},
+        {'page': "page", 'referrer_kind': "referrer_kind", 'referrer_host': "referrer_host", 'campaign_source': "campaign_source", 'campaign_medium': "campaign_medium", 'campaign_name': "campaign_name"},
         CASE
           WHEN "kind" = 'page_view'
           THEN {'event_at': "event_at", 'arrived_at': "arrived_at", 'topic': "topic", 'topic_id': "topic_id", 'partition': "partition", 'offset': "offset"}
         END
       ) AS "_landing",
       ARG_MAX(
-        {'page_url': "page_url"},
+        {'page': "page"},
         CASE
           WHEN "kind" = 'page_view'
           THEN {'event_at': "event_at", 'arrived_at': "arrived_at", 'topic': "topic", 'topic_id': "topic_id", 'partition': "partition", 'offset': "offset"}
         END
       ) AS "_exit",
-      ARG_MIN(
-        {'referrer_url': "referrer_url", 'page_url': "page_url"},
-        CASE
-          WHEN "kind" = 'page_view'
-          THEN {'event_at': "event_at", 'arrived_at': "arrived_at", 'topic': "topic", 'topic_id': "topic_id", 'partition': "partition", 'offset': "offset"}
-        END
-      ) AS "_referrer",
       MIN("event_at") AS "started_at",
       MAX("event_at") AS "ended_at",
       MIN(CASE WHEN "is_purchase" THEN "event_at" END) AS "bought_at",
@@ -442,7 +549,11 @@ FROM (
   ), "step_16" AS (
     SELECT
       "as_of",
-      "closes_after_seconds"
+      "closes_after_seconds",
+      "bot_events",
+      "bot_rest_seconds",
+      "bot_page_views",
+      "bot_page_views_per_second"
     FROM "clock"
   ), "step_17" AS (
     SELECT
@@ -472,7 +583,6 @@ FROM (
       "step_15"."price_mean",
       "step_15"."_landing",
       "step_15"."_exit",
-      "step_15"."_referrer",
       "step_15"."started_at",
       "step_15"."ended_at",
       "step_15"."bought_at",
@@ -481,6 +591,10 @@ FROM (
       "step_15"."active_hours",
       "step_16"."as_of",
       "step_16"."closes_after_seconds",
+      "step_16"."bot_events",
+      "step_16"."bot_rest_seconds",
+      "step_16"."bot_page_views",
+      "step_16"."bot_page_views_per_second",
       DATE_DIFF('MICROSECOND', "step_15"."started_at", "step_15"."ended_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "duration_seconds"
     FROM "step_15"
     CROSS JOIN "step_16"
@@ -512,7 +626,6 @@ FROM (
       "price_mean",
       "_landing",
       "_exit",
-      "_referrer",
       "started_at",
       "ended_at",
       "bought_at",
@@ -521,6 +634,10 @@ FROM (
       "active_hours",
       "as_of",
       "closes_after_seconds",
+      "bot_events",
+      "bot_rest_seconds",
+      "bot_page_views",
+      "bot_page_views_per_second",
       "duration_seconds",
       DATE_DIFF('HOUR', DATE_TRUNC('HOUR', "started_at"), DATE_TRUNC('HOUR', "ended_at")) + 1 AS "hours_spanned"
     FROM "step_17"
@@ -552,7 +669,6 @@ FROM (
       "price_mean",
       "_landing",
       "_exit",
-      "_referrer",
       "started_at",
       "ended_at",
       "bought_at",
@@ -561,6 +677,10 @@ FROM (
       "active_hours",
       "as_of",
       "closes_after_seconds",
+      "bot_events",
+      "bot_rest_seconds",
+      "bot_page_views",
+      "bot_page_views_per_second",
       "duration_seconds",
       "hours_spanned",
       "_rested_since" + INTERVAL (
@@ -592,64 +712,13 @@ FROM (
       "price_min",
       "price_mean",
       "price_max",
-      "_landing"."page_url" AS "landing_page",
-      "_exit"."page_url" AS "exit_page",
-      CASE
-        WHEN "_referrer"."referrer_url" IS NULL
-        THEN 'direct'
-        WHEN TRANSLATE(
-          REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ) = ''
-        THEN 'other'
-        WHEN TRANSLATE(
-          REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ) = TRANSLATE(
-          REGEXP_EXTRACT("_referrer"."page_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        )
-        THEN 'internal'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '(^|\.)(mail|e?mail|newsletter|outlook|gmx)\.'
-        )
-        THEN 'email'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '(^|\.)(google|bing|duckduckgo|yahoo|ecosia|baidu|yandex|startpage|qwant)\.'
-        )
-        THEN 'search'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '(^|\.)(facebook|instagram|twitter|x|t|tiktok|pinterest|reddit|youtube|linkedin)\.(com|co|net)\z'
-        )
-        THEN 'social'
-        ELSE 'other'
-      END AS "referrer_kind",
-      NULLIF(
-        TRANSLATE(
-          REGEXP_EXTRACT("_referrer"."referrer_url", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ),
-        ''
-      ) AS "referrer_host",
+      "_landing"."page" AS "landing_page",
+      "_exit"."page" AS "exit_page",
+      COALESCE("_landing"."referrer_kind", 'direct') AS "referrer_kind",
+      "_landing"."referrer_host" AS "referrer_host",
+      "_landing"."campaign_source" AS "campaign_source",
+      "_landing"."campaign_medium" AS "campaign_medium",
+      "_landing"."campaign_name" AS "campaign_name",
       "duration_seconds",
       CASE
         WHEN "duration_seconds" > 0
@@ -660,11 +729,12 @@ FROM (
       "revenue",
       "closes_at" <= "as_of" AS "is_closed",
       CASE
-        WHEN "events" >= 2000
+        WHEN "events" >= "bot_events"
         THEN 'too_many_events'
-        WHEN "duration_seconds" >= 86400 AND "active_hours" >= "hours_spanned"
+        WHEN "duration_seconds" >= "bot_rest_seconds" AND "active_hours" >= "hours_spanned"
         THEN 'never_rests'
-        WHEN "page_views" >= 30 AND "page_views" > "duration_seconds"
+        WHEN "page_views" >= "bot_page_views"
+        AND "page_views" > "duration_seconds" * "bot_page_views_per_second"
         THEN 'too_fast'
       END AS "suspect_rule",
       CAST("started_at" AS DATE) AS "started_on",
@@ -704,6 +774,9 @@ FROM (
     "exit_page" AS "exit_page",
     "referrer_kind" AS "referrer_kind",
     "referrer_host" AS "referrer_host",
+    "campaign_source" AS "campaign_source",
+    "campaign_medium" AS "campaign_medium",
+    "campaign_name" AS "campaign_name",
     "duration_seconds" AS "duration_seconds",
     "events_per_minute" AS "events_per_minute",
     "bought" AS "bought",

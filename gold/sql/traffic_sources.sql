@@ -1,4 +1,4 @@
--- Written from gold.traffic_sources; do not edit. Sources: 9918191d952af9b0
+-- Written from gold.traffic_sources; do not edit. Sources: 41d11a96734225ec
 SELECT
   CAST("referrer_kind" AS TEXT) AS "referrer_kind",
   CAST("source" AS TEXT) AS "source",
@@ -43,6 +43,9 @@ FROM (
       "exit_page",
       "referrer_kind",
       "referrer_host",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "duration_seconds",
       "events_per_minute",
       "bought",

@@ -1,4 +1,4 @@
--- Written from gold.training_examples; do not edit. Sources: 6594be77394b9e5a
+-- Written from gold.training_examples; do not edit. Sources: ff9210221f1b2a2f
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",
@@ -66,6 +66,14 @@ FROM (
       "referrer_url",
       "category",
       "price",
+      "page_host",
+      "page_path",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "event_at",
       "event_on",
       "arrived_at",
@@ -88,9 +96,21 @@ FROM (
       'page_view' AS "kind",
       CAST(NULL AS TEXT) AS "action",
       "page_url",
-      "referrer_url" AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      FALSE AS "is_purchase",
+      FALSE AS "is_cart_add"
     FROM "step_1"
   ), "step_3" AS (
     SELECT
@@ -103,6 +123,11 @@ FROM (
       "price",
       "x_coord",
       "y_coord",
+      "page_host",
+      "page_path",
+      "page_kind",
+      "is_purchase",
+      "is_cart_add",
       "event_at",
       "event_on",
       "arrived_at",
@@ -125,9 +150,21 @@ FROM (
       'click' AS "kind",
       "element_id" AS "action",
       "page_url",
-      CAST(NULL AS TEXT) AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase" AS "is_purchase",
+      "is_cart_add" AS "is_cart_add"
     FROM "step_3"
   ), "step_5" AS (
     SELECT
@@ -142,9 +179,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_4"
   ), "step_6" AS (
     SELECT
@@ -159,9 +204,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_5"
   ), "step_7" AS (
     SELECT
@@ -176,9 +229,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_2"
     UNION ALL
     SELECT
@@ -193,9 +254,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_6"
   ), "step_8" AS (
     SELECT
@@ -207,6 +276,9 @@ FROM (
       "category",
       "price",
       "details",
+      "page_host",
+      "page_path",
+      "page_kind",
       "event_at",
       "event_on",
       "arrived_at",
@@ -229,9 +301,21 @@ FROM (
       'interaction' AS "kind",
       "interaction_type" AS "action",
       "page_url",
-      CAST(NULL AS TEXT) AS "referrer_url",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
+      "page_kind",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
-      "price"
+      "price",
+      FALSE AS "is_purchase",
+      "interaction_type" = 'add_to_cart' AS "is_cart_add"
     FROM "step_8"
   ), "step_10" AS (
     SELECT
@@ -246,9 +330,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_9"
   ), "step_11" AS (
     SELECT
@@ -263,9 +355,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_10"
   ), "step_12" AS (
     SELECT
@@ -280,9 +380,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_7"
     UNION ALL
     SELECT
@@ -297,9 +405,17 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
-      "price"
+      "price",
+      "is_purchase",
+      "is_cart_add"
     FROM "step_11"
   ), "step_13" AS (
     SELECT
@@ -314,36 +430,25 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
+      "is_purchase",
+      "is_cart_add",
       (
-        NOT "price" IS NULL
-        OR COALESCE(
-          REGEXP_MATCHES(
-            TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
-            '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
-          ),
-          FALSE
-        )
+        NOT "price" IS NULL OR "page_kind" = 'product'
       ) AS "is_on_product",
       (
-        "kind" = 'page_view'
-        AND (
-          NOT "price" IS NULL
-          OR COALESCE(
-            REGEXP_MATCHES(
-              TRANSLATE("page_url", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'),
-              '^[^?#]*/(p|product|products|item|items)/[^/?#]+'
-            ),
-            FALSE
-          )
+        "kind" = 'page_view' AND (
+          NOT "price" IS NULL OR "page_kind" = 'product'
         )
-      ) AS "is_product_view",
-      (
-        "kind" = 'click' AND "action" = 'btn_buy'
-      ) AS "is_purchase",
-      COALESCE("action" IN ('add_to_cart', 'btn_add_to_cart'), FALSE) AS "is_cart_add"
+      ) AS "is_product_view"
     FROM "step_12"
   ), "step_14" AS (
     SELECT
@@ -358,13 +463,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       ROW_NUMBER() OVER (
         PARTITION BY "user_id", "session_id"
         ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
@@ -383,13 +494,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       LAG("event_at", 1) OVER (
         PARTITION BY "user_id", "session_id"
@@ -411,13 +528,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       DATE_DIFF('MICROSECOND', "_previous_at", "event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_pause"
@@ -435,13 +558,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -464,13 +593,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -490,13 +625,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -517,13 +658,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -551,13 +698,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -583,13 +736,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -619,13 +778,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -656,13 +821,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -690,13 +861,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -729,13 +906,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -767,13 +950,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -806,13 +995,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -846,13 +1041,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -868,11 +1069,11 @@ FROM (
       "_first_view_at",
       "_last_view_at",
       "_cart_add_at",
-      MAX(CASE WHEN "_is_first_view" THEN "page_url" END) OVER (
+      MAX(CASE WHEN "_is_first_view" THEN "referrer_kind" END) OVER (
         PARTITION BY "user_id", "session_id"
         ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS "_first_page"
+      ) AS "_referrer_kind"
     FROM "step_28"
   ), "step_30" AS (
     SELECT
@@ -887,13 +1088,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -909,12 +1116,8 @@ FROM (
       "_first_view_at",
       "_last_view_at",
       "_cart_add_at",
-      "_first_page",
-      MAX(CASE WHEN "_is_first_view" THEN "referrer_url" END) OVER (
-        PARTITION BY "user_id", "session_id"
-        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS "_first_referrer"
+      "_referrer_kind",
+      CASE WHEN "kind" = 'page_view' THEN "is_product_view" END AS "_shows_product"
     FROM "step_29"
   ), "step_31" AS (
     SELECT
@@ -929,13 +1132,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -951,74 +1160,13 @@ FROM (
       "_first_view_at",
       "_last_view_at",
       "_cart_add_at",
-      "_first_page",
-      "_first_referrer",
-      CASE
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/(p|products?|items?)/[^/]'
-        )
-        THEN 'product'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '^/?(index[.][a-z]+)?\z'
-        )
-        THEN 'home'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/(c|category|categories)(/|\z)'
-        )
-        THEN 'category'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/search(/|\z)'
-        )
-        THEN 'search'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/(cart|basket)(/|\z)'
-        )
-        THEN 'cart'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/checkout(/|\z)'
-        )
-        THEN 'checkout'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("page_url", '^(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '/orders?(/|\z)'
-        )
-        THEN 'order'
-        ELSE 'other'
-      END AS "_page_kind"
+      "_referrer_kind",
+      "_shows_product",
+      LAST_VALUE("_shows_product" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_was_on_product"
     FROM "step_30"
   ), "step_32" AS (
     SELECT
@@ -1033,13 +1181,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -1055,94 +1209,7 @@ FROM (
       "_first_view_at",
       "_last_view_at",
       "_cart_add_at",
-      "_first_page",
-      "_first_referrer",
-      "_page_kind",
-      CASE WHEN "kind" = 'page_view' THEN "is_product_view" END AS "_shows_product"
-    FROM "step_31"
-  ), "step_33" AS (
-    SELECT
-      "user_id",
-      "session_id",
-      "event_at",
-      "arrived_at",
-      "topic",
-      "topic_id",
-      "partition",
-      "offset",
-      "kind",
-      "action",
-      "page_url",
-      "referrer_url",
-      "category",
-      "price",
-      "is_on_product",
-      "is_product_view",
-      "is_purchase",
-      "is_cart_add",
-      "cut",
-      "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      "_is_new_product",
-      "_is_new_category",
-      "_views_category",
-      "_views_new_category",
-      "_first_view_at",
-      "_last_view_at",
-      "_cart_add_at",
-      "_first_page",
-      "_first_referrer",
-      "_page_kind",
-      "_shows_product",
-      LAST_VALUE("_shows_product" IGNORE NULLS) OVER (
-        PARTITION BY "user_id", "session_id"
-        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-      ) AS "_was_on_product"
-    FROM "step_32"
-  ), "step_34" AS (
-    SELECT
-      "user_id",
-      "session_id",
-      "event_at",
-      "arrived_at",
-      "topic",
-      "topic_id",
-      "partition",
-      "offset",
-      "kind",
-      "action",
-      "page_url",
-      "referrer_url",
-      "category",
-      "price",
-      "is_on_product",
-      "is_product_view",
-      "is_purchase",
-      "is_cart_add",
-      "cut",
-      "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      "_is_new_product",
-      "_is_new_category",
-      "_views_category",
-      "_views_new_category",
-      "_first_view_at",
-      "_last_view_at",
-      "_cart_add_at",
-      "_first_page",
-      "_first_referrer",
-      "_page_kind",
+      "_referrer_kind",
       "_shows_product",
       "_was_on_product",
       (
@@ -1169,8 +1236,8 @@ FROM (
           ) AS DOUBLE)
         ) / 1000000.0
       ) AS "_category_price"
-    FROM "step_33"
-  ), "step_35" AS (
+    FROM "step_31"
+  ), "step_33" AS (
     SELECT
       "user_id",
       "session_id",
@@ -1183,13 +1250,19 @@ FROM (
       "kind",
       "action",
       "page_url",
-      "referrer_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "category",
       "price",
-      "is_on_product",
-      "is_product_view",
       "is_purchase",
       "is_cart_add",
+      "is_on_product",
+      "is_product_view",
       "cut",
       "_previous_at",
       "_pause",
@@ -1205,9 +1278,7 @@ FROM (
       "_first_view_at",
       "_last_view_at",
       "_cart_add_at",
-      "_first_page",
-      "_first_referrer",
-      "_page_kind",
+      "_referrer_kind",
       "_shows_product",
       "_was_on_product",
       "_category_price",
@@ -1215,8 +1286,8 @@ FROM (
         WHEN NOT "category" IS NULL
         THEN "price" / NULLIF(NULLIF("_category_price", TRY_CAST(0 AS DOUBLE)), 0)
       END AS "_to_category"
-    FROM "step_34"
-  ), "step_36" AS (
+    FROM "step_32"
+  ), "step_34" AS (
     SELECT
       "user_id",
       "session_id",
@@ -1240,104 +1311,104 @@ FROM (
       "started_at",
       "ended_at"
     FROM "user_history"
-  ), "step_37" AS (
+  ), "step_35" AS (
     SELECT
       "user_id",
       "session_id",
       {'earlier_sessions': "earlier_sessions", 'earlier_buying_sessions': "earlier_buying_sessions", 'days_since_previous_session': "days_since_previous_session", 'days_since_last_purchase': "days_since_last_purchase"} AS "_history"
-    FROM "step_36"
-  ), "step_38" AS (
+    FROM "step_34"
+  ), "step_36" AS (
     SELECT
-      "step_35"."user_id",
-      "step_35"."session_id",
-      "step_35"."cut",
-      "step_35"."event_at" AS "cut_at",
-      MAX("step_35"."is_purchase") OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      "step_33"."user_id",
+      "step_33"."session_id",
+      "step_33"."cut",
+      "step_33"."event_at" AS "cut_at",
+      MAX("step_33"."is_purchase") OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS "_has_bought",
-      CAST(COUNT_IF("step_35"."kind" = 'page_view') OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."kind" = 'page_view') OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "page_views",
-      CAST(COUNT_IF("step_35"."is_product_view") OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."is_product_view") OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "product_views",
-      CAST(COUNT_IF("step_35"."kind" = 'click') OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."kind" = 'click') OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "clicks",
-      CAST(COUNT_IF("step_35"."kind" = 'interaction') OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."kind" = 'interaction') OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "interactions",
-      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'scroll') OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'scroll') OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "scrolls",
-      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'zoom') OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'zoom') OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "zooms",
-      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'hover') OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'hover') OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "hovers",
       CAST(COUNT_IF(
-        "step_35"."kind" = 'interaction'
-        AND "step_35"."action" IN ('zoom', 'hover')
-        AND "step_35"."is_on_product"
+        "step_33"."kind" = 'interaction'
+        AND "step_33"."action" IN ('zoom', 'hover')
+        AND "step_33"."is_on_product"
       ) OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "product_zooms_and_hovers",
-      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'search') OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'search') OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "searches",
-      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'add_to_wishlist') OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'add_to_wishlist') OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "wishlist_adds",
       CAST(COUNT_IF(
-        "step_35"."kind" = 'interaction'
-        AND "step_35"."action" IN ('share', 'video_play')
+        "step_33"."kind" = 'interaction'
+        AND "step_33"."action" IN ('share', 'video_play')
       ) OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "shares_and_videos",
-      CAST(COUNT_IF("step_35"."is_cart_add") OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."is_cart_add") OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "cart_adds",
-      CAST(COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'remove_from_cart') OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'remove_from_cart') OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "cart_removes",
       CAST(GREATEST(
         (
-          COUNT_IF("step_35"."is_cart_add") OVER (
-            PARTITION BY "step_37"."user_id", "step_37"."session_id"
-            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+          COUNT_IF("step_33"."is_cart_add") OVER (
+            PARTITION BY "step_35"."user_id", "step_35"."session_id"
+            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-          ) - COUNT_IF("step_35"."kind" = 'interaction' AND "step_35"."action" = 'remove_from_cart') OVER (
-            PARTITION BY "step_37"."user_id", "step_37"."session_id"
-            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+          ) - COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'remove_from_cart') OVER (
+            PARTITION BY "step_35"."user_id", "step_35"."session_id"
+            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           )
         ),
@@ -1348,62 +1419,62 @@ FROM (
           CAST(SUM(
             TRY_CAST(FLOOR(
               (
-                CASE WHEN "step_35"."is_cart_add" THEN "step_35"."price" END
+                CASE WHEN "step_33"."is_cart_add" THEN "step_33"."price" END
               ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)
             ) AS BIGINT)
           ) OVER (
-            PARTITION BY "step_37"."user_id", "step_37"."session_id"
-            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            PARTITION BY "step_35"."user_id", "step_35"."session_id"
+            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) AS DOUBLE) / 1000000.0
         ),
         0.0
       ) AS DOUBLE) AS "cart_value",
-      CAST(COUNT_IF("step_35"."kind" = 'page_view' AND "step_35"."_page_kind" = 'cart') OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."kind" = 'page_view' AND "step_33"."page_kind" = 'cart') OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "cart_views",
-      CAST(COUNT_IF("step_35"."kind" = 'page_view' AND "step_35"."_page_kind" = 'checkout') OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."kind" = 'page_view' AND "step_33"."page_kind" = 'checkout') OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "checkout_views",
-      CAST(DATE_DIFF('MICROSECOND', "step_35"."_cart_add_at", "step_35"."event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS DOUBLE) AS "seconds_since_cart_add",
-      CAST(COUNT_IF("step_35"."_is_new_page") OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(DATE_DIFF('MICROSECOND', "step_33"."_cart_add_at", "step_33"."event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS DOUBLE) AS "seconds_since_cart_add",
+      CAST(COUNT_IF("step_33"."_is_new_page") OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "distinct_pages",
-      CAST(COUNT_IF("step_35"."_is_new_product") OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."_is_new_product") OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "distinct_products",
       CAST((
-        COUNT_IF("step_35"."is_product_view") OVER (
-          PARTITION BY "step_37"."user_id", "step_37"."session_id"
-          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        COUNT_IF("step_33"."is_product_view") OVER (
+          PARTITION BY "step_35"."user_id", "step_35"."session_id"
+          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) - COUNT_IF("step_35"."_is_new_product") OVER (
-          PARTITION BY "step_37"."user_id", "step_37"."session_id"
-          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ) - COUNT_IF("step_33"."_is_new_product") OVER (
+          PARTITION BY "step_35"."user_id", "step_35"."session_id"
+          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         )
       ) AS DOUBLE) AS "repeated_product_views",
-      CAST(COUNT_IF("step_35"."_is_new_category") OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COUNT_IF("step_33"."_is_new_category") OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "distinct_categories",
       CAST((
-        COUNT_IF("step_35"."_views_category") OVER (
-          PARTITION BY "step_37"."user_id", "step_37"."session_id"
-          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        COUNT_IF("step_33"."_views_category") OVER (
+          PARTITION BY "step_35"."user_id", "step_35"."session_id"
+          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) - COUNT_IF("step_35"."_views_new_category") OVER (
-          PARTITION BY "step_37"."user_id", "step_37"."session_id"
-          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ) - COUNT_IF("step_33"."_views_new_category") OVER (
+          PARTITION BY "step_35"."user_id", "step_35"."session_id"
+          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         )
       ) AS DOUBLE) AS "repeated_category_views",
@@ -1411,20 +1482,20 @@ FROM (
         (
           CAST(SUM(
             TRY_CAST(FLOOR((
-              "step_35"."price"
+              "step_33"."price"
             ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) AS BIGINT)
           ) OVER (
-            PARTITION BY "step_37"."user_id", "step_37"."session_id"
-            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            PARTITION BY "step_35"."user_id", "step_35"."session_id"
+            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) AS DOUBLE) / CAST(NULLIF(
             COUNT(
               TRY_CAST(FLOOR((
-                "step_35"."price"
+                "step_33"."price"
               ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) AS BIGINT)
             ) OVER (
-              PARTITION BY "step_37"."user_id", "step_37"."session_id"
-              ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+              PARTITION BY "step_35"."user_id", "step_35"."session_id"
+              ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
               ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             ),
             0
@@ -1432,39 +1503,39 @@ FROM (
         ) / 1000000.0
       ) AS DOUBLE) AS "price_mean",
       CAST((
-        MAX("step_35"."price") OVER (
-          PARTITION BY "step_37"."user_id", "step_37"."session_id"
-          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        MAX("step_33"."price") OVER (
+          PARTITION BY "step_35"."user_id", "step_35"."session_id"
+          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) - MIN("step_35"."price") OVER (
-          PARTITION BY "step_37"."user_id", "step_37"."session_id"
-          ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+        ) - MIN("step_33"."price") OVER (
+          PARTITION BY "step_35"."user_id", "step_35"."session_id"
+          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         )
       ) AS DOUBLE) AS "price_spread",
-      CAST(LAST_VALUE("step_35"."price" IGNORE NULLS) OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(LAST_VALUE("step_33"."price" IGNORE NULLS) OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "price_last",
-      CAST(LAST_VALUE("step_35"."_to_category" IGNORE NULLS) OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(LAST_VALUE("step_33"."_to_category" IGNORE NULLS) OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "price_to_category",
-      CAST("step_35"."_seconds" AS DOUBLE) AS "seconds_so_far",
-      CAST("step_35"."_pause" AS DOUBLE) AS "seconds_since_previous",
-      CAST(MAX("step_35"."_pause") OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST("step_33"."_seconds" AS DOUBLE) AS "seconds_so_far",
+      CAST("step_33"."_pause" AS DOUBLE) AS "seconds_since_previous",
+      CAST(MAX("step_33"."_pause") OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "longest_pause_seconds",
       CAST((
-        DATE_DIFF('MICROSECOND', "step_35"."_first_view_at", "step_35"."_last_view_at") / TRY_CAST(1e6 AS DOUBLE) / NULLIF(
+        DATE_DIFF('MICROSECOND', "step_33"."_first_view_at", "step_33"."_last_view_at") / TRY_CAST(1e6 AS DOUBLE) / NULLIF(
           (
-            COUNT_IF("step_35"."kind" = 'page_view') OVER (
-              PARTITION BY "step_37"."user_id", "step_37"."session_id"
-              ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            COUNT_IF("step_33"."kind" = 'page_view') OVER (
+              PARTITION BY "step_35"."user_id", "step_35"."session_id"
+              ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
               ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             ) - 1
           ),
@@ -1476,12 +1547,12 @@ FROM (
           CAST(SUM(
             TRY_CAST(FLOOR(
               (
-                CASE WHEN "step_35"."_was_on_product" THEN "step_35"."_pause" END
+                CASE WHEN "step_33"."_was_on_product" THEN "step_33"."_pause" END
               ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)
             ) AS BIGINT)
           ) OVER (
-            PARTITION BY "step_37"."user_id", "step_37"."session_id"
-            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+            PARTITION BY "step_35"."user_id", "step_35"."session_id"
+            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) AS DOUBLE) / 1000000.0
         ),
@@ -1489,101 +1560,54 @@ FROM (
       ) AS DOUBLE) AS "product_seconds",
       CAST((
         (
-          COUNT_IF("step_35"."kind" = 'page_view') OVER (
-            PARTITION BY "step_37"."user_id", "step_37"."session_id"
-            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+          COUNT_IF("step_33"."kind" = 'page_view') OVER (
+            PARTITION BY "step_35"."user_id", "step_35"."session_id"
+            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) * 60
-        ) / NULLIF("step_35"."_seconds", 0.0)
+        ) / NULLIF("step_33"."_seconds", 0.0)
       ) AS DOUBLE) AS "page_views_per_minute",
       CAST((
         (
-          COUNT_IF("step_35"."kind" = 'click') OVER (
-            PARTITION BY "step_37"."user_id", "step_37"."session_id"
-            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+          COUNT_IF("step_33"."kind" = 'click') OVER (
+            PARTITION BY "step_35"."user_id", "step_35"."session_id"
+            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) * 60
-        ) / NULLIF("step_35"."_seconds", 0.0)
+        ) / NULLIF("step_33"."_seconds", 0.0)
       ) AS DOUBLE) AS "clicks_per_minute",
       CAST((
         (
-          COUNT_IF("step_35"."kind" = 'interaction') OVER (
-            PARTITION BY "step_37"."user_id", "step_37"."session_id"
-            ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+          COUNT_IF("step_33"."kind" = 'interaction') OVER (
+            PARTITION BY "step_35"."user_id", "step_35"."session_id"
+            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) * 60
-        ) / NULLIF("step_35"."_seconds", 0.0)
+        ) / NULLIF("step_33"."_seconds", 0.0)
       ) AS DOUBLE) AS "interactions_per_minute",
-      CAST(HOUR("step_35"."event_at") AS DOUBLE) AS "hour_of_day",
+      CAST(HOUR("step_33"."event_at") AS DOUBLE) AS "hour_of_day",
       CAST((
-        DAYOFWEEK(CAST("step_35"."event_at" AS DATE)) + 1
+        DAYOFWEEK(CAST("step_33"."event_at" AS DATE)) + 1
       ) AS DOUBLE) AS "day_of_week",
       CAST("_history"."earlier_sessions" AS DOUBLE) AS "earlier_sessions",
       CAST("_history"."earlier_buying_sessions" AS DOUBLE) AS "earlier_buying_sessions",
       CAST("_history"."days_since_previous_session" AS DOUBLE) AS "days_since_previous_session",
       CAST("_history"."days_since_last_purchase" AS DOUBLE) AS "days_since_last_purchase",
-      CAST(CASE
-        WHEN "step_35"."_first_referrer" IS NULL
-        THEN 'direct'
-        WHEN TRANSLATE(
-          REGEXP_EXTRACT("step_35"."_first_referrer", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ) = ''
-        THEN 'other'
-        WHEN TRANSLATE(
-          REGEXP_EXTRACT("step_35"."_first_referrer", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        ) = TRANSLATE(
-          REGEXP_EXTRACT("step_35"."_first_page", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-          'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-          'abcdefghijklmnopqrstuvwxyz'
-        )
-        THEN 'internal'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("step_35"."_first_referrer", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '(^|\.)(mail|e?mail|newsletter|outlook|gmx)\.'
-        )
-        THEN 'email'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("step_35"."_first_referrer", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '(^|\.)(google|bing|duckduckgo|yahoo|ecosia|baidu|yandex|startpage|qwant)\.'
-        )
-        THEN 'search'
-        WHEN REGEXP_MATCHES(
-          TRANSLATE(
-            REGEXP_EXTRACT("step_35"."_first_referrer", '^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)', 1),
-            'ABCDEFGHIJKLMNOPQRSTUVWXYZ',
-            'abcdefghijklmnopqrstuvwxyz'
-          ),
-          '(^|\.)(facebook|instagram|twitter|x|t|tiktok|pinterest|reddit|youtube|linkedin)\.(com|co|net)\z'
-        )
-        THEN 'social'
-        ELSE 'other'
-      END AS TEXT) AS "referrer_kind",
-      CAST("step_35"."kind" AS TEXT) AS "last_kind",
-      CAST(LAST_VALUE("step_35"."category" IGNORE NULLS) OVER (
-        PARTITION BY "step_37"."user_id", "step_37"."session_id"
-        ORDER BY "step_35"."event_at", "step_35"."arrived_at", "step_35"."topic", "step_35"."topic_id", "step_35"."partition", "step_35"."offset"
+      CAST(COALESCE("step_33"."_referrer_kind", 'direct') AS TEXT) AS "referrer_kind",
+      CAST("step_33"."kind" AS TEXT) AS "last_kind",
+      CAST(LAST_VALUE("step_33"."category" IGNORE NULLS) OVER (
+        PARTITION BY "step_35"."user_id", "step_35"."session_id"
+        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS TEXT) AS "last_category",
-      CAST("step_35"."_page_kind" AS TEXT) AS "last_page_kind"
-    FROM "step_35"
-    INNER JOIN "step_37"
+      CAST("step_33"."page_kind" AS TEXT) AS "last_page_kind"
+    FROM "step_33"
+    INNER JOIN "step_35"
       ON (
-        "step_35"."user_id" = "step_37"."user_id"
-        AND "step_35"."session_id" = "step_37"."session_id"
+        "step_33"."user_id" = "step_35"."user_id"
+        AND "step_33"."session_id" = "step_35"."session_id"
       )
-  ), "step_39" AS (
+  ), "step_37" AS (
     SELECT
       "user_id",
       "session_id",
@@ -1634,14 +1658,14 @@ FROM (
       "last_kind",
       "last_category",
       "last_page_kind"
-    FROM "step_38"
+    FROM "step_36"
     WHERE
       (
         "cut" IN (1, 2, 3, 5, 8, 13, 21) AND NOT (
           "_has_bought"
         )
       )
-  ), "step_40" AS (
+  ), "step_38" AS (
     SELECT
       "user_id",
       "session_id",
@@ -1670,6 +1694,9 @@ FROM (
       "exit_page",
       "referrer_kind",
       "referrer_host",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "duration_seconds",
       "events_per_minute",
       "bought",
@@ -1685,7 +1712,7 @@ FROM (
       "closes_at",
       "last_arrived_at"
     FROM "sessions"
-  ), "step_41" AS (
+  ), "step_39" AS (
     SELECT
       "user_id",
       "session_id",
@@ -1696,85 +1723,85 @@ FROM (
       ) AS "is_over",
       "started_on",
       "started_at"
-    FROM "step_40"
+    FROM "step_38"
     WHERE
       NOT (
         "is_suspect"
       )
-  ), "step_42" AS (
+  ), "step_40" AS (
     SELECT
       "user_id",
       "session_id",
       "bought_next",
       "bought_next_known_at"
-    FROM "step_36"
+    FROM "step_34"
   )
   SELECT
-    "step_39"."user_id" AS "user_id",
-    "step_39"."session_id" AS "session_id",
-    "step_39"."cut" AS "cut",
-    "step_39"."cut_at" AS "cut_at",
-    "step_39"."page_views" AS "page_views",
-    "step_39"."product_views" AS "product_views",
-    "step_39"."clicks" AS "clicks",
-    "step_39"."interactions" AS "interactions",
-    "step_39"."scrolls" AS "scrolls",
-    "step_39"."zooms" AS "zooms",
-    "step_39"."hovers" AS "hovers",
-    "step_39"."product_zooms_and_hovers" AS "product_zooms_and_hovers",
-    "step_39"."searches" AS "searches",
-    "step_39"."wishlist_adds" AS "wishlist_adds",
-    "step_39"."shares_and_videos" AS "shares_and_videos",
-    "step_39"."cart_adds" AS "cart_adds",
-    "step_39"."cart_removes" AS "cart_removes",
-    "step_39"."cart_items" AS "cart_items",
-    "step_39"."cart_value" AS "cart_value",
-    "step_39"."cart_views" AS "cart_views",
-    "step_39"."checkout_views" AS "checkout_views",
-    "step_39"."seconds_since_cart_add" AS "seconds_since_cart_add",
-    "step_39"."distinct_pages" AS "distinct_pages",
-    "step_39"."distinct_products" AS "distinct_products",
-    "step_39"."repeated_product_views" AS "repeated_product_views",
-    "step_39"."distinct_categories" AS "distinct_categories",
-    "step_39"."repeated_category_views" AS "repeated_category_views",
-    "step_39"."price_mean" AS "price_mean",
-    "step_39"."price_spread" AS "price_spread",
-    "step_39"."price_last" AS "price_last",
-    "step_39"."price_to_category" AS "price_to_category",
-    "step_39"."seconds_so_far" AS "seconds_so_far",
-    "step_39"."seconds_since_previous" AS "seconds_since_previous",
-    "step_39"."longest_pause_seconds" AS "longest_pause_seconds",
-    "step_39"."page_seconds_mean" AS "page_seconds_mean",
-    "step_39"."product_seconds" AS "product_seconds",
-    "step_39"."page_views_per_minute" AS "page_views_per_minute",
-    "step_39"."clicks_per_minute" AS "clicks_per_minute",
-    "step_39"."interactions_per_minute" AS "interactions_per_minute",
-    "step_39"."hour_of_day" AS "hour_of_day",
-    "step_39"."day_of_week" AS "day_of_week",
-    "step_39"."earlier_sessions" AS "earlier_sessions",
-    "step_39"."earlier_buying_sessions" AS "earlier_buying_sessions",
-    "step_39"."days_since_previous_session" AS "days_since_previous_session",
-    "step_39"."days_since_last_purchase" AS "days_since_last_purchase",
-    "step_39"."referrer_kind" AS "referrer_kind",
-    "step_39"."last_kind" AS "last_kind",
-    "step_39"."last_category" AS "last_category",
-    "step_39"."last_page_kind" AS "last_page_kind",
-    "step_41"."bought_later",
-    "step_41"."bought_later_known_at",
-    "step_41"."is_over",
-    "step_41"."started_on",
-    "step_41"."started_at",
-    "step_42"."bought_next",
-    "step_42"."bought_next_known_at"
-  FROM "step_39"
-  INNER JOIN "step_41"
+    "step_37"."user_id" AS "user_id",
+    "step_37"."session_id" AS "session_id",
+    "step_37"."cut" AS "cut",
+    "step_37"."cut_at" AS "cut_at",
+    "step_37"."page_views" AS "page_views",
+    "step_37"."product_views" AS "product_views",
+    "step_37"."clicks" AS "clicks",
+    "step_37"."interactions" AS "interactions",
+    "step_37"."scrolls" AS "scrolls",
+    "step_37"."zooms" AS "zooms",
+    "step_37"."hovers" AS "hovers",
+    "step_37"."product_zooms_and_hovers" AS "product_zooms_and_hovers",
+    "step_37"."searches" AS "searches",
+    "step_37"."wishlist_adds" AS "wishlist_adds",
+    "step_37"."shares_and_videos" AS "shares_and_videos",
+    "step_37"."cart_adds" AS "cart_adds",
+    "step_37"."cart_removes" AS "cart_removes",
+    "step_37"."cart_items" AS "cart_items",
+    "step_37"."cart_value" AS "cart_value",
+    "step_37"."cart_views" AS "cart_views",
+    "step_37"."checkout_views" AS "checkout_views",
+    "step_37"."seconds_since_cart_add" AS "seconds_since_cart_add",
+    "step_37"."distinct_pages" AS "distinct_pages",
+    "step_37"."distinct_products" AS "distinct_products",
+    "step_37"."repeated_product_views" AS "repeated_product_views",
+    "step_37"."distinct_categories" AS "distinct_categories",
+    "step_37"."repeated_category_views" AS "repeated_category_views",
+    "step_37"."price_mean" AS "price_mean",
+    "step_37"."price_spread" AS "price_spread",
+    "step_37"."price_last" AS "price_last",
+    "step_37"."price_to_category" AS "price_to_category",
+    "step_37"."seconds_so_far" AS "seconds_so_far",
+    "step_37"."seconds_since_previous" AS "seconds_since_previous",
+    "step_37"."longest_pause_seconds" AS "longest_pause_seconds",
+    "step_37"."page_seconds_mean" AS "page_seconds_mean",
+    "step_37"."product_seconds" AS "product_seconds",
+    "step_37"."page_views_per_minute" AS "page_views_per_minute",
+    "step_37"."clicks_per_minute" AS "clicks_per_minute",
+    "step_37"."interactions_per_minute" AS "interactions_per_minute",
+    "step_37"."hour_of_day" AS "hour_of_day",
+    "step_37"."day_of_week" AS "day_of_week",
+    "step_37"."earlier_sessions" AS "earlier_sessions",
+    "step_37"."earlier_buying_sessions" AS "earlier_buying_sessions",
+    "step_37"."days_since_previous_session" AS "days_since_previous_session",
+    "step_37"."days_since_last_purchase" AS "days_since_last_purchase",
+    "step_37"."referrer_kind" AS "referrer_kind",
+    "step_37"."last_kind" AS "last_kind",
+    "step_37"."last_category" AS "last_category",
+    "step_37"."last_page_kind" AS "last_page_kind",
+    "step_39"."bought_later",
+    "step_39"."bought_later_known_at",
+    "step_39"."is_over",
+    "step_39"."started_on",
+    "step_39"."started_at",
+    "step_40"."bought_next",
+    "step_40"."bought_next_known_at"
+  FROM "step_37"
+  INNER JOIN "step_39"
     ON (
-      "step_39"."user_id" = "step_41"."user_id"
-      AND "step_39"."session_id" = "step_41"."session_id"
+      "step_37"."user_id" = "step_39"."user_id"
+      AND "step_37"."session_id" = "step_39"."session_id"
     )
-  INNER JOIN "step_42"
+  INNER JOIN "step_40"
     ON (
-      "step_39"."user_id" = "step_42"."user_id"
-      AND "step_39"."session_id" = "step_42"."session_id"
+      "step_37"."user_id" = "step_40"."user_id"
+      AND "step_37"."session_id" = "step_40"."session_id"
     )
 )

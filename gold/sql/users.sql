@@ -1,4 +1,4 @@
--- Written from gold.users; do not edit. Sources: 7ed6cc488b29d54a
+-- Written from gold.users; do not edit. Sources: a945881492fec21e
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("sessions" AS BIGINT) AS "sessions",
@@ -46,6 +46,9 @@ FROM (
       "exit_page",
       "referrer_kind",
       "referrer_host",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
       "duration_seconds",
       "events_per_minute",
       "bought",

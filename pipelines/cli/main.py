@@ -74,6 +74,7 @@ COMMANDS = {
     "contract": Lazy(
         "pipelines.cli.contract:contract", "Print what an event has to look like: its fields, and the rules they keep."
     ),
+    "shop": Lazy("pipelines.cli.shop:app", "Your shop: what its settings make of an address."),
     "tables": Lazy(
         "pipelines.cli.tables:tables", "List the tables: grain, key, columns and lineage, from their declarations."
     ),

@@ -205,7 +205,7 @@ def load_settings(**overrides: Any) -> Settings:
     Raises UsageError, which names the setting and what is wrong with it.
     """
     environment = os.environ.get(f"{_PREFIX}ENVIRONMENT", "local")
-    known = sorted(path.stem for path in conf_folder().glob("*.toml") if path.stem != "base")
+    known = sorted(path.stem for path in conf_folder().glob("*.toml") if path.stem not in {"base", "shop"})
     if environment not in known:
         raise UsageError(
             f"There is no environment {environment!r}: {conf_folder()} has {', '.join(known) or 'none'}.",

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from lakehouse.errors import DeclarationError
+from producers.shop.settings import current_shop
 
 MAX_TEXT, MAX_URL, MAX_DETAILS = 1_024, 8_192, 65_536
 """The most characters (Unicode code points) that a text, a URL and details hold."""
@@ -80,9 +81,17 @@ class EventType:
 
     @property
     def version(self) -> str:
-        """The contract's version: twelve hexadecimal digits that change with every rule, and with no description."""
+        """The contract's version: twelve hexadecimal digits that change with every rule, and with no description.
+
+        What the shop's settings say of addresses and elements is a part of it.
+        """
         rules = [{name: value for name, value in asdict(field).items() if name != "doc"} for field in self.fields]
-        declared = {"validation": VALIDATION_VERSION, "name": self.name, "fields": rules}
+        declared = {
+            "validation": VALIDATION_VERSION,
+            "name": self.name,
+            "fields": rules,
+            "shop": current_shop().silver_version,
+        }
         return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -13,6 +13,8 @@ from producers.contract.event_type import EventType, Kind
 from producers.contract.field_rules import RuleViolation
 from producers.contract.timestamps import DAY
 from producers.contract.validation import validate_document, validate_record
+from producers.shop.settings import Shop, current_shop
+from silver.addresses import derive, derived_columns
 from silver.validation.fast_path import FastPathResult, run_fast_path, with_nulls
 from silver.validation.identity import identities
 from silver.validation.timestamps import Bools, Ints
@@ -37,7 +39,7 @@ _COORDINATES = pa.schema(
 def validated_schema(event: EventType) -> pa.Schema:
     """The columns of validated records.
 
-    The event's fields but ``timestamp``; ``event_at`` and ``event_on`` (UTC) in its place; the record's
+    The event's fields but ``timestamp``; what is derived from them; ``event_at`` and ``event_on`` (UTC); the record's
     coordinates; ``identity``, sixteen bytes; and of a bad record, whose other columns are null, the rules
     that it violates and its untouched ``value``.
     """
@@ -46,13 +48,18 @@ def validated_schema(event: EventType) -> pa.Schema:
         for field in event.fields
         if field.kind is not Kind.TIMESTAMP
     ]
+    derived = [
+        (column.name, pa.bool_() if column.type == "BOOLEAN" else pa.string()) for column in derived_columns(event)
+    ]
     times = [("event_at", INSTANT), ("event_on", pa.date32())]
     rest = [("identity", pa.binary()), ("violations", _VIOLATIONS), ("value", pa.binary())]
-    return pa.schema([*fields, *times, *_COORDINATES, *rest])
+    return pa.schema([*fields, *derived, *times, *_COORDINATES, *rest])
 
 
-def validate_batch(event: EventType, batch: pa.RecordBatch) -> pa.RecordBatch:
+def validate_batch(event: EventType, batch: pa.RecordBatch, shop: Shop | None = None) -> pa.RecordBatch:
     """One validated row per record, in the order of the records; never raises for what a value holds.
+
+    ``shop`` is what addresses and elements are understood by; without it, the present settings.
 
     Reads the columns topic, topic_id, partition, offset, arrived_at and value. Rows that the fast path
     does not find valid go to the reference implementation, one by one.
@@ -64,7 +71,7 @@ def validate_batch(event: EventType, batch: pa.RecordBatch) -> pa.RecordBatch:
     arrived_at = coordinates["arrived_at"].cast(pa.int64()).fill_null(0).to_numpy()
     fast = run_fast_path(event, values, arrived_at)
     violations = _validate_the_rest(event, fast, arrived_at)
-    return _assemble(event, fast, violations, coordinates, values)
+    return _assemble(event, fast, violations, coordinates, values, shop or current_shop())
 
 
 def _whole(column: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -96,6 +103,7 @@ def _assemble(
     violations: Violations,
     coordinates: dict[str, pa.Array],
     values: pa.BinaryArray,
+    shop: Shop,
 ) -> pa.RecordBatch:
     count = len(values)
     bad = np.zeros(count, np.bool_)
@@ -104,6 +112,8 @@ def _assemble(
     event_at = pa.array(fast.instants, pa.int64(), mask=bad).cast(INSTANT)
     event_on = pa.array((fast.instants // DAY).astype(np.int32), pa.int32(), mask=bad).cast(pa.date32())
     identity = identities(event, {**columns, "timestamp": event_at})
+    # After the identity: it is that of what was sent, whatever the settings strip.
+    columns |= derive(columns, shop)
     columns |= coordinates
     columns |= {"event_at": event_at, "event_on": event_on}
     columns["identity"] = with_nulls(identity, bad)

@@ -24,6 +24,7 @@ BLOCKS = [command for page in PAGES for command in blocks(page.read_text(encodin
 INLINE = sorted({command for page in PAGES for command in inline(page.read_text(encoding="utf-8"))})
 
 RUN_BY = {
+    "clickstream shop check": "tests/pipelines/cli/test_shop.py::test_the_check_says_what_an_address_is_taken_for",
     "make demo": "tests/kafka/test_demo.py::test_the_demo_scores_sessions_and_stops_what_it_started",
     "clickstream broker start": (
         "tests/lakehouse/embedded_kafka/test_broker.py::test_the_command_line_starts_shows_and_stops_it"

@@ -6,8 +6,6 @@ from datetime import date
 
 import pytest
 
-from gold.shared.timeline import page_kind
-
 pytestmark = pytest.mark.spark
 
 
@@ -31,18 +29,3 @@ def test_every_figure_is_what_its_column_says_of_the_clicks(sql):
                   count(*) FILTER (element_id = 'btn_buy')
            FROM clicks WHERE x_coord IS NOT NULL AND y_coord IS NOT NULL GROUP BY ALL ORDER BY ALL"""
     )
-
-
-ADDRESSES = [
-        ("https://shop.example", "home"), ("https://shop.example/?a=b", "home"), ("/", "home"), ("?a", "home"),
-        ("https://shop.example/index.html", "home"), ("https://shop.example/category/shoes", "category"),
-        ("https://shop.example/search?q=/product/1", "search"), ("http://x/de/Product/shoes/1#top", "product"),
-        ("/p/7", "product"), ("/products", "other"), ("https://cart.example/terms", "other"), ("/cart/", "cart"),
-        ("/checkout/payment", "checkout"), ("/order/confirmation", "order"), ("app://shop/item/9", "product"),
-        ("not an address", "other"), ("/a\nb/cart", "cart"),
-]  # fmt: skip
-
-
-def test_every_address_has_a_kind(spark):
-    urls = spark.createDataFrame([(url,) for url, _ in ADDRESSES], "url STRING").coalesce(1)
-    assert [tuple(row) for row in urls.selectExpr("url", page_kind("url")).collect()] == ADDRESSES

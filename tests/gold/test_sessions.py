@@ -51,7 +51,7 @@ def test_what_no_human_does_is_suspect_and_what_is_odd_is_not(lake):
         *[view("impatient/s", at("10:00") + quick * n) for n in range(29)],
         *[view("all at once/s", at("10:00")) for _ in range(30)],
     ]
-    clock = lake.spark.createDataFrame([(at("00:00", day=9), 1800.0)], spark_schema(CLOCK))
+    clock = lake.spark.createDataFrame([(at("00:00", day=9), 1800.0, 2000, 86400.0, 30, 1.0)], spark_schema(CLOCK))
     rows = sessions(**frames(lake, events), clock=clock).collect()
     assert {row["user_id"]: row["suspect_rule"] for row in rows} == {
         "many": "too_many_events", "nearly": None, "awake": "never_rests", "tab left open": None, "long day": None,

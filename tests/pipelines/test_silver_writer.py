@@ -12,13 +12,14 @@ from bronze.raw_events import BRONZE
 from gold.pipeline_metrics import TABLE as PIPELINE_METRICS
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import DataError
+from pipelines import gold_builder
 from pipelines.rebuild import Layer, run_rebuild
 from pipelines.runtime.job import Job
 from pipelines.silver_writer import BatchCounts, write_silver_batch, write_silver_batch_in_process
 from producers.contract.identity import IDENTITY_VERSION
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
-from silver.events import IDENTITY_PROPERTY, SILVER, validate_records
+from silver.events import IDENTITY_PROPERTY, SHOP_PROPERTY, SILVER, validate_records
 from silver.quarantine import QUARANTINE
 from tests.support.records import NOON, bronze_rows, land, record, refine_only, rows, value
 
@@ -196,6 +197,36 @@ def test_silver_without_event_ids_is_taken_on(job, tables):
     land(tables, "clicks", [record("clicks", 1, value("clicks"))])
     assert refine_only(job, "clicks") == [0]
     assert tables.property(table, IDENTITY_PROPERTY) == str(IDENTITY_VERSION)
+
+
+def test_silver_by_other_settings_is_refused_until_rebuilt(job, tables, monkeypatch, tmp_path):
+    table = SILVER["clicks"]
+    land(tables, "clicks", [record("clicks", n, value("clicks", element_id="kauf", x_coord=n)) for n in range(2)])
+    assert refine_only(job, "clicks") == [0, 1]
+    assert rows(tables.read(table), "is_purchase", "page_kind") == [(False, "product")] * 2
+    (tmp_path / "shop.toml").write_text('[elements]\npurchase = ["kauf"]', encoding="utf-8")
+    monkeypatch.setenv("CLICKSTREAM_CONF", str(tmp_path))
+    with pytest.raises(DataError, match=r"silver\.clicks were read by other settings of the shop"):
+        refine_only(job, "clicks")
+    run_rebuild(job, Layer.silver)
+    assert rows(tables.read(table), "is_purchase", "page_kind") == [(True, "other")] * 2
+    assert refine_only(job, "clicks") == [0, 1]
+
+
+def test_silver_without_parsed_addresses_is_refused(job, tables):
+    table = SILVER["clicks"]
+    land(tables, "clicks", [record("clicks", 0, value("clicks"))])
+    assert refine_only(job, "clicks") == [0]
+    path = tables.path(table)
+    tables.spark.sql(f"ALTER TABLE delta.`{path}` UNSET TBLPROPERTIES ('{SHOP_PROPERTY}')")
+    tables.spark.sql(f"ALTER TABLE delta.`{path}` ALTER COLUMN page_kind DROP NOT NULL")
+    tables.spark.sql(f"UPDATE delta.`{path}` SET page_kind = NULL")  # noqa: S608
+    with pytest.raises(DataError, match=r"silver\.clicks were read by an older release"):
+        refine_only(job, "clicks")
+    with pytest.raises(DataError, match=r"an older release"):
+        gold_builder.build_all(job)
+    run_rebuild(job, Layer.silver)
+    assert refine_only(job, "clicks") == [0]
 
 
 @pytest.mark.parametrize("rows_in_process", [0, 1])

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from lakehouse.storage import Lake
+from producers.shop.settings import current_shop
+from silver.addresses import derive
 from silver.events import SILVER
 
 DAY = datetime(2026, 10, 14, tzinfo=UTC)
@@ -45,7 +48,14 @@ def _event(event: str, who: str, when: datetime, **fields: Any) -> Event:
         "identity": hashlib.md5(f"{event}{offset}".encode(), usedforsecurity=False).digest(),
         **fields,
     }
-    return event, row
+    return event, row | derived(row)
+
+
+def derived(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What silver derives from an event's fields."""
+    names = [name for name in ("page_url", "referrer_url", "element_id") if name in row]
+    found = derive({name: pa.array([row[name]], pa.string()) for name in names}, current_shop())
+    return {name: column[0].as_py() for name, column in found.items()}
 
 
 def view(who: str, when: datetime, page: str = "/", **fields: Any) -> Event:

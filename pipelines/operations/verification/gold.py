@@ -107,9 +107,9 @@ def _compare(job: Job, table: Table, sources: Mapping[str, DataFrame]) -> Check:
 def _clock(job: Job) -> DataFrame:
     """The latest time that gold's own rows know: that of the last session that was closed."""
     closed = job.lake.read(SESSIONS).where("is_closed").agg(F.max("closes_at").alias("as_of"))
-    seconds = job.settings.sessions.closes_after_minutes * 60.0
-    never = F.lit("1970-01-01").cast("TIMESTAMP")
-    return closed.select(F.coalesce("as_of", never).alias("as_of"), F.lit(seconds).alias("closes_after_seconds"))
+    never = gold_builder.clock_frame(job, datetime(1970, 1, 1, tzinfo=UTC))
+    known = never.withColumnRenamed("as_of", "_never").crossJoin(closed)
+    return known.withColumn("as_of", F.coalesce("as_of", "_never")).select(*CLOCK.column_names)
 
 
 def _silver_rows_read(job: Job, table: Table) -> DataFrame:

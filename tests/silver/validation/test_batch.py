@@ -14,6 +14,9 @@ from producers.contract.identity import identity
 from producers.contract.timestamps import read_instant
 from producers.contract.validation import validate_record
 from producers.events import EVENTS
+from producers.shop.addresses import addresses_of
+from producers.shop.settings import current_shop
+from silver.addresses import derived_columns
 from silver.validation.batch import INSTANT, validate_batch, validated_schema
 from silver.validation.fast_path import run_fast_path
 from silver.validation.timestamps import read_instants
@@ -31,6 +34,7 @@ from tests.support.spellings import (
     case_value,
 )
 
+ADDRESSES = addresses_of(current_shop())
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CLICK = {
     "user_id": "u-1",
@@ -67,6 +71,25 @@ def batch_of(values: list[bytes | None]) -> pa.RecordBatch:
     )
 
 
+def derived_from(values) -> dict:
+    """What silver derives from the fields of a good event, one by one."""
+    page = ADDRESSES.page(values["page_url"])
+    found = {"page_url": page.url, "page_host": page.host, "page_path": page.path, "page_kind": page.kind}
+    if "referrer_url" in values:
+        url = values["referrer_url"]
+        referrer = None if url is None else ADDRESSES.referrer(url)
+        found |= {
+            "referrer_url": referrer and referrer.url,
+            "referrer_host": referrer and referrer.host,
+            "referrer_kind": ADDRESSES.referrer_kind(page, referrer),
+            **{name: getattr(page, name) for name in ("campaign_source", "campaign_medium", "campaign_name")},
+        }
+    if "element_id" in values:
+        element = values["element_id"]
+        found |= {"is_purchase": element == "btn_buy", "is_cart_add": element in {"btn_add_to_cart", "add_to_cart"}}
+    return found
+
+
 def assert_like_the_reference(event, values: list[bytes | None]) -> None:
     assert_rows_like_the_reference(event, values, validate_batch(event, batch_of(values)))
 
@@ -79,8 +102,10 @@ def assert_rows_like_the_reference(event, values, validated: pa.RecordBatch, fir
     for value, row in zip(values, rows, strict=True):
         result = validate_record(event, value, ARRIVED_AT)
         names = [field.name for field in event.fields if field.name != "timestamp"]
+        wanted = result.values | derived_from(result.values) if result.values else {}
+        names += [column.name for column in derived_columns(event)]
         # By repr, for 0.0 equals -0.0.
-        assert repr([row[name] for name in names]) == repr([result.values.get(name) for name in names]), value
+        assert repr([row[name] for name in names]) == repr([wanted.get(name) for name in names]), value
         if result.violations:
             assert [tuple(rule.values()) for rule in row["violations"]] == [
                 (b.rule, b.sentence) for b in result.violations
@@ -100,6 +125,32 @@ def test_any_spelling_of_any_event_is_validated_alike(name, seed, count):
     event = EVENTS[name]
     speller = Speller(seed)
     assert_like_the_reference(event, [speller.record(event) for _ in range(count)])
+
+
+pieces = st.sampled_from(
+    [
+        "https://",
+        "shop.example",
+        "www.google.com",
+        "/",
+        "/cart",
+        "/p/1",
+        "?token=1",
+        "?utm_medium=cpc",
+        "#/p/2",
+        "@",
+        "[",
+    ]
+)
+urls = st.lists(pieces, min_size=1, max_size=5).map("".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(urls, st.none() | urls), min_size=1, max_size=30))
+def test_addresses_are_understood_by_the_batch_as_one_by_one(pairs):
+    event = {"user_id": "u", "session_id": "s", "timestamp": "2026-10-15T10:00:00Z"}
+    bodies = [json.dumps({**event, "page_url": page, "referrer_url": referrer}) for page, referrer in pairs]
+    assert_like_the_reference(EVENTS["page_views"], [None, *(body.encode() for body in bodies)])
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,0 +1,63 @@
+"""Show what conf/shop.toml makes of addresses, so that it is tried before silver is made by it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from pipelines.runtime.console import out, print_json
+from pipelines.runtime.options import AsJson
+from producers.shop.addresses import addresses_of
+from producers.shop.settings import current_shop, shop_file
+
+app = typer.Typer(no_args_is_help=True, help="Your shop: what its settings make of an address.")
+
+_NONE = "-"
+
+
+@app.callback()
+def _shop() -> None: ...
+
+
+@app.command()
+def check(
+    urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Addresses of pages, or of referrers.")],
+    referrer: Annotated[str, typer.Option(help="Where the user of each of these pages came from.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what an address is taken for: as a page, with its campaign; and as the referrer of a page of the shop."""
+    found = [taken_for(url, referrer or None) for url in urls]
+    if as_json:
+        print_json(found)
+        return
+    out.print(f"By {escape(str(shop_file()))}:")
+    for url, one in zip(urls, found, strict=True):
+        grid = Grid(box=None, show_header=False, padding=(0, 2))
+        for name, value in one.items():
+            grid.add_row(name, escape(_NONE if value is None else value))
+        out.print(f"\n[bold]{escape(url)}[/]")
+        out.print(grid)
+
+
+def taken_for(url: str, referrer: str | None = None) -> dict[str, str | None]:
+    """What silver says of a page with this address; and, as ``as_referrer``, of one that was reached from there."""
+    shop = current_shop()
+    addresses = addresses_of(shop)
+    page = addresses.page(url)
+    came_from = addresses.referrer(referrer) if referrer else None
+    own = addresses.page(f"https://{shop.hosts[0]}/") if shop.hosts else addresses.page("/")
+    return {
+        "page_url": page.url,
+        "page_host": page.host,
+        "page_path": page.path,
+        "page_kind": page.kind,
+        "referrer_host": came_from.host if came_from else None,
+        "referrer_kind": addresses.referrer_kind(page, came_from),
+        "campaign_source": page.campaign_source,
+        "campaign_medium": page.campaign_medium,
+        "campaign_name": page.campaign_name,
+        "as_referrer": addresses.referrer_kind(own, addresses.referrer(url)),
+    }

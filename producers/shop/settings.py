@@ -1,0 +1,250 @@
+"""Read conf/shop.toml: who the shop is. Standard library only.
+
+What is wrong there is one sentence with its fix. The settings are read once per process, from the folder
+CLICKSTREAM_CONF or the one that this installation ships with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from lakehouse.errors import UsageError
+from producers.shop.referrers import list_digest
+
+FILE = "shop.toml"
+
+SHIPPED = Path(__file__).resolve().parents[2] / "conf"
+"""The folder of the settings that this installation ships with."""
+
+REFERRER_KINDS = ("search", "social", "email", "paid", "internal", "other")
+"""What [referrers] may say of a host. ``direct`` is where there is none."""
+
+ADDRESS_VERSION = 1
+"""Raise it when addresses are parsed in another way, so that silver is rebuilt by it."""
+
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_HOST = re.compile(r"[^\s/?#@:*\"']+")
+_REFERRER = re.compile(r"[^\s/?#@:*\"']+(\.\*)?")
+_ADDRESS = re.compile(r"\^?(/[^/?#\s^$]*)+\$?")
+
+
+class _WrongError(Exception):
+    pass
+
+
+@dataclass(frozen=True)
+class PageKind:
+    """A kind of page, and how the addresses look that are of it."""
+
+    kind: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BotLimits:
+    """From where on a session is suspected bot traffic."""
+
+    events: int = 2_000
+    rest_hours: float = 24.0
+    page_views: int = 30
+    page_views_per_second: float = 1.0
+
+
+@dataclass(frozen=True)
+class Shop:
+    """All that conf/shop.toml says."""
+
+    hosts: tuple[str, ...] = ()
+    hash_routes: bool = True
+    currency: str = ""
+    stripped_parameters: tuple[str, ...] = ()
+    purchase_elements: tuple[str, ...] = ("btn_buy",)
+    cart_elements: tuple[str, ...] = ("btn_add_to_cart", "add_to_cart")
+    pages: tuple[PageKind, ...] = ()
+    referrers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    bots: BotLimits = BotLimits()
+
+    @cached_property
+    def silver_version(self) -> str:
+        """Twelve hexadecimal digits that change with all that decides what silver holds."""
+        decides = {name: value for name, value in asdict(self).items() if name not in {"bots", "currency"}}
+        return _digest([ADDRESS_VERSION, list_digest(), decides])
+
+    @cached_property
+    def gold_version(self) -> str:
+        """Twelve hexadecimal digits that change with what decides gold alone."""
+        return _digest(asdict(self.bots))
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def shop_file() -> Path:
+    """The file of the shop's settings: CLICKSTREAM_CONF's where it has one, else the one shipped with this program."""
+    own = Path(os.environ.get("CLICKSTREAM_CONF", SHIPPED)) / FILE
+    return own if own.exists() else SHIPPED / FILE
+
+
+def current_shop() -> Shop:
+    """The shop's settings, as this process has read them first.
+
+    Raises UsageError, which names the entry and says what is wrong with it.
+    """
+    return read_shop(shop_file())
+
+
+@cache
+def read_shop(file: Path) -> Shop:
+    """The settings in a file.
+
+    Raises UsageError, which names the entry and says what is wrong with it.
+    """
+    try:
+        return shop_of(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read: {error}.", "Fix it; it is TOML in UTF-8.") from error
+    except _WrongError as error:
+        raise UsageError(f"{file}: {error}", "docs/how-to/your-shop.md explains each entry.") from error
+
+
+def shop_of(found: Mapping[str, Any]) -> Shop:
+    """The settings as they stand in the file; what is left out has its default."""
+    _refuse_unknown("", found, (*_READ, "elements", "pages", "referrers", "bots"))
+    values: dict[str, Any] = {name: read(name, found[name]) for name, read in _READ.items() if name in found}
+    elements = _table("elements", found.get("elements", {}))
+    _refuse_unknown("elements.", elements, ("purchase", "cart_add"))
+    for name, field in (("purchase", "purchase_elements"), ("cart_add", "cart_elements")):
+        if name in elements:
+            values[field] = _texts(f"elements.{name}", elements[name])
+    return Shop(
+        **values,
+        pages=_pages(found.get("pages", [])),
+        referrers=_referrers(_table("referrers", found.get("referrers", {}))),
+        bots=_bots(_table("bots", found.get("bots", {}))),
+    )
+
+
+def _refuse_unknown(place: str, found: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for name in found:
+        if name not in known:
+            raise _WrongError(f"there is no entry {place}{name}; the entries are {', '.join(known)}.")
+
+
+def _table(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _WrongError(f"{name} is {value!r}, but it is a table: write [{name}] above its entries.")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _WrongError(f"{name} is {value!r}, but it is true or false, without quotes.")
+    return value
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _WrongError(f"{name} is {value!r}, but it is a text in quotes.")
+    return value.strip()
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise _WrongError(f'{name} is {value!r}, but it is a list: write ["…", "…"].')
+    for one in value:
+        if not isinstance(one, str) or not one.strip():
+            raise _WrongError(f"{name} holds {one!r}, but each of its entries is a text in quotes that is not blank.")
+    return tuple(one.strip() for one in value)
+
+
+def _hosts(name: str, value: Any) -> tuple[str, ...]:
+    for host in _texts(name, value):
+        if not _HOST.fullmatch(host):
+            raise _WrongError(
+                f'{name} holds {host!r}, but a host is a name alone, as "shop.com": '
+                "without https://, port, path and asterisk (all below it belong to it anyway)."
+            )
+    return tuple(ascii_host(host).removeprefix("www.") for host in value)
+
+
+def ascii_host(host: str) -> str:
+    """A host as the URL standard writes it: in lower case, other letters in punycode, without a dot at its end."""
+    import can_ada
+
+    try:
+        host = can_ada.parse(f"https://{host.strip()}/").hostname
+    except ValueError:
+        host = host.strip().lower()
+    return host.removesuffix(".")
+
+
+def _pages(value: Any) -> tuple[PageKind, ...]:
+    if not isinstance(value, list):
+        raise _WrongError("pages is no list of kinds: write [[pages]], in two brackets, above each kind.")
+    return tuple(_page(f"pages, entry {number}", one) for number, one in enumerate(value, 1))
+
+
+def _page(place: str, entry: Any) -> PageKind:
+    entry = _table(place, entry)
+    _refuse_unknown(f"{place}: ", entry, ("kind", "addresses"))
+    if missing := [name for name in ("kind", "addresses") if name not in entry]:
+        raise _WrongError(f"{place} has no {missing[0]}: each kind of page has kind and addresses.")
+    kind = _text(f"{place}: kind", entry["kind"])
+    if not _KIND.fullmatch(kind):
+        raise _WrongError(f'{place}: kind is {kind!r}, but it is one word in lower case, as "product".')
+    addresses = _texts(f"{place}: addresses", entry["addresses"])
+    for address in addresses:
+        if not _ADDRESS.fullmatch(address):
+            raise _WrongError(
+                f'{place} ({kind}): {address!r} is no part of a path, as "/p/*" or "^/$": '
+                "it begins with / or ^/, and has no host, blank, question mark or hash."
+            )
+    return PageKind(kind, addresses)
+
+
+def _referrers(found: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    _refuse_unknown("referrers.", found, REFERRER_KINDS)
+    kinds, seen = [], dict[str, str]()
+    for kind, value in found.items():
+        names = _texts(f"referrers.{kind}", value)
+        for name in names:
+            if not _REFERRER.fullmatch(name):
+                raise _WrongError(
+                    f'referrers.{kind} holds {name!r}, but a referrer is a host, as "partner.com", or "name.*": '
+                    "without https://, port and path."
+                )
+            if name.lower() in seen:
+                raise _WrongError(f"referrers has {name!r} twice, in {seen[name.lower()]} and {kind}: keep one.")
+            seen[name.lower()] = kind
+        kinds.append((kind, tuple(name.lower() if name.endswith(".*") else ascii_host(name) for name in names)))
+    return tuple(kinds)
+
+
+def _bots(found: Mapping[str, Any]) -> BotLimits:
+    limits: dict[str, Any] = asdict(BotLimits())
+    _refuse_unknown("bots.", found, tuple(limits))
+    for name, value in found.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e12:  # noqa: PLR2004
+            raise _WrongError(f"bots.{name} is {value!r}, but it is a number above 0, without quotes.")
+        if isinstance(limits[name], int) and value != int(value):
+            raise _WrongError(f"bots.{name} is {value!r}, but it counts: write a whole number.")
+        limits[name] = type(limits[name])(value)
+    return BotLimits(**limits)
+
+
+_READ: dict[str, Callable[[str, Any], Any]] = {
+    "hosts": _hosts,
+    "hash_routes": _flag,
+    "currency": _text,
+    "stripped_parameters": _texts,
+}
