@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from lakehouse.errors import DataError
-from lakehouse.storage import Lake
 from lakehouse.table import Table
 from producers.shop.settings import current_shop
 from silver.events import SHOP_PROPERTY
+
+if TYPE_CHECKING:
+    from lakehouse.storage import Lake
 
 _BY = "page_kind"
 
