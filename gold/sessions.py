@@ -21,11 +21,13 @@ SUSPECT = {
     "too_many_events": "events >= bot_events",
     "never_rests": "duration_seconds >= bot_rest_seconds AND active_hours >= hours_spanned",
     "too_fast": "page_views >= bot_page_views AND page_views > duration_seconds * bot_page_views_per_second",
+    "session_id_reused": "longest_pause_seconds > bot_pause_seconds",
 }
 """What suspected bot traffic does, by the rule's name; the first rule that a session meets is named.
 
 The limits are the shop's (conf/shop.toml). As shipped, in words: two thousand events; at least a day without one clock
-hour of rest; thirty or more pages shown, on average more than one a second.
+hour of rest; thirty or more pages shown, on average more than one a second; a pause of more than twelve hours, after
+which it is another session whose id the client has kept.
 """
 
 FIRST_VIEW = ("referrer_kind", "referrer_host", "campaign_source", "campaign_medium", "campaign_name")
@@ -34,6 +36,7 @@ FIRST_VIEW = ("referrer_kind", "referrer_host", "campaign_source", "campaign_med
 
 def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, clock: DataFrame) -> DataFrame:
     """One row per session, as known from all of its events that have arrived."""
+    from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     def count(condition: str) -> SparkColumn:
@@ -45,6 +48,8 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
     rested_since = F.max(F.least("event_at", "arrived_at"))
     rows = (
         timeline(page_views, clicks, interactions)
+        .withColumn("_previous_at", F.lag("event_at").over(Window.partitionBy(*SESSION).orderBy(*ORDER)))
+        .withColumn("_pause", F.expr("timestampdiff(MICROSECOND, _previous_at, event_at) / 1e6D"))
         .groupBy(*SESSION)
         .agg(
             F.count("*").alias("events"),
@@ -72,6 +77,7 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
             rested_since.alias("_rested_since"),
             F.max("arrived_at").alias("last_arrived_at"),
             F.countDistinct(F.date_trunc("hour", "event_at")).alias("active_hours"),
+            F.max("_pause").alias("longest_pause_seconds"),
         )
     )
     seconds = "timestampdiff(MICROSECOND, started_at, ended_at) / 1e6D"
@@ -176,7 +182,8 @@ TABLE = Table(
             "suspect_rule",
             "STRING",
             "Why it is suspect: too_many_events (2000 or more), never_rests (a day or longer, with events in every "
-            "clock hour of it), too_fast (30 or more pages, on average more than one a second), if conf/shop.toml sets "
+            "clock hour of it), too_fast (30 or more pages, on average more than one a second), "
+            "session_id_reused (it went on after a pause of more than 12 hours), if conf/shop.toml sets "
             "no other limits; null if it is not.",
         ),
         Column("started_on", "DATE", "The day of started_at, in UTC.", required=True),

@@ -112,6 +112,7 @@ def clock_rows(settings: Settings, as_of: datetime) -> pa.Table:
             "bot_rest_seconds": [limits.rest_hours * 3_600.0],
             "bot_page_views": pa.array([limits.page_views], pa.int64()),
             "bot_page_views_per_second": [limits.page_views_per_second],
+            "bot_pause_seconds": [limits.reused_after_hours * 3_600.0],
         }
     )
 

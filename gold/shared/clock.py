@@ -12,6 +12,7 @@ CLOCK = Source(
         Column("bot_rest_seconds", "DOUBLE", "Nobody goes on so long without an hour of rest, in seconds.", True),
         Column("bot_page_views", "BIGINT", "From so many page views on their pace counts.", True),
         Column("bot_page_views_per_second", "DOUBLE", "Nobody is shown more pages a second, on average.", True),
+        Column("bot_pause_seconds", "DOUBLE", "No session goes on after a longer pause, in seconds.", True),
     ),
 )
 """Handed to the tables that read it by the job that asks the broker."""

@@ -1,4 +1,4 @@
--- Written from gold.sessions; do not edit. Sources: 2251587419902f5e
+-- Written from gold.sessions; do not edit. Sources: abf89d4cd989ec8e
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",
@@ -463,9 +463,71 @@ FROM (
       "is_purchase",
       "is_cart_add",
       "is_on_product",
-      "is_product_view"
+      "is_product_view",
+      LAG("event_at", 1) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "_previous_at"
     FROM "step_13"
   ), "step_15" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "is_on_product",
+      "is_product_view",
+      "_previous_at",
+      DATE_DIFF('MICROSECOND', "_previous_at", "event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_pause"
+    FROM "step_14"
+  ), "step_16" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "is_on_product",
+      "is_product_view",
+      "_previous_at",
+      "_pause"
+    FROM "step_15"
+  ), "step_17" AS (
     SELECT
       "user_id",
       "session_id",
@@ -541,107 +603,68 @@ FROM (
       MIN(CASE WHEN "is_purchase" THEN "event_at" END) AS "bought_at",
       MAX(LEAST("event_at", "arrived_at")) AS "_rested_since",
       MAX("arrived_at") AS "last_arrived_at",
-      COUNT(DISTINCT CAST(DATE_TRUNC('HOUR', CAST("event_at" AS TIMESTAMP)) AS TIMESTAMP)) AS "active_hours"
-    FROM "step_14"
+      COUNT(DISTINCT CAST(DATE_TRUNC('HOUR', CAST("event_at" AS TIMESTAMP)) AS TIMESTAMP)) AS "active_hours",
+      MAX("_pause") AS "longest_pause_seconds"
+    FROM "step_16"
     GROUP BY
       "user_id",
       "session_id"
-  ), "step_16" AS (
-    SELECT
-      "as_of",
-      "closes_after_seconds",
-      "bot_events",
-      "bot_rest_seconds",
-      "bot_page_views",
-      "bot_page_views_per_second"
-    FROM "clock"
-  ), "step_17" AS (
-    SELECT
-      "step_15"."user_id",
-      "step_15"."session_id",
-      "step_15"."events",
-      "step_15"."page_views",
-      "step_15"."product_views",
-      "step_15"."clicks",
-      "step_15"."purchases",
-      "step_15"."cart_adds",
-      "step_15"."interactions",
-      "step_15"."scroll_count",
-      "step_15"."zoom_count",
-      "step_15"."hover_count",
-      "step_15"."add_to_cart_count",
-      "step_15"."remove_from_cart_count",
-      "step_15"."add_to_wishlist_count",
-      "step_15"."search_count",
-      "step_15"."share_count",
-      "step_15"."video_play_count",
-      "step_15"."distinct_pages",
-      "step_15"."distinct_categories",
-      "step_15"."price_min",
-      "step_15"."price_max",
-      "step_15"."revenue",
-      "step_15"."price_mean",
-      "step_15"."_landing",
-      "step_15"."_exit",
-      "step_15"."started_at",
-      "step_15"."ended_at",
-      "step_15"."bought_at",
-      "step_15"."_rested_since",
-      "step_15"."last_arrived_at",
-      "step_15"."active_hours",
-      "step_16"."as_of",
-      "step_16"."closes_after_seconds",
-      "step_16"."bot_events",
-      "step_16"."bot_rest_seconds",
-      "step_16"."bot_page_views",
-      "step_16"."bot_page_views_per_second",
-      DATE_DIFF('MICROSECOND', "step_15"."started_at", "step_15"."ended_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "duration_seconds"
-    FROM "step_15"
-    CROSS JOIN "step_16"
   ), "step_18" AS (
     SELECT
-      "user_id",
-      "session_id",
-      "events",
-      "page_views",
-      "product_views",
-      "clicks",
-      "purchases",
-      "cart_adds",
-      "interactions",
-      "scroll_count",
-      "zoom_count",
-      "hover_count",
-      "add_to_cart_count",
-      "remove_from_cart_count",
-      "add_to_wishlist_count",
-      "search_count",
-      "share_count",
-      "video_play_count",
-      "distinct_pages",
-      "distinct_categories",
-      "price_min",
-      "price_max",
-      "revenue",
-      "price_mean",
-      "_landing",
-      "_exit",
-      "started_at",
-      "ended_at",
-      "bought_at",
-      "_rested_since",
-      "last_arrived_at",
-      "active_hours",
       "as_of",
       "closes_after_seconds",
       "bot_events",
       "bot_rest_seconds",
       "bot_page_views",
       "bot_page_views_per_second",
-      "duration_seconds",
-      DATE_DIFF('HOUR', DATE_TRUNC('HOUR', "started_at"), DATE_TRUNC('HOUR', "ended_at")) + 1 AS "hours_spanned"
-    FROM "step_17"
+      "bot_pause_seconds"
+    FROM "clock"
   ), "step_19" AS (
+    SELECT
+      "step_17"."user_id",
+      "step_17"."session_id",
+      "step_17"."events",
+      "step_17"."page_views",
+      "step_17"."product_views",
+      "step_17"."clicks",
+      "step_17"."purchases",
+      "step_17"."cart_adds",
+      "step_17"."interactions",
+      "step_17"."scroll_count",
+      "step_17"."zoom_count",
+      "step_17"."hover_count",
+      "step_17"."add_to_cart_count",
+      "step_17"."remove_from_cart_count",
+      "step_17"."add_to_wishlist_count",
+      "step_17"."search_count",
+      "step_17"."share_count",
+      "step_17"."video_play_count",
+      "step_17"."distinct_pages",
+      "step_17"."distinct_categories",
+      "step_17"."price_min",
+      "step_17"."price_max",
+      "step_17"."revenue",
+      "step_17"."price_mean",
+      "step_17"."_landing",
+      "step_17"."_exit",
+      "step_17"."started_at",
+      "step_17"."ended_at",
+      "step_17"."bought_at",
+      "step_17"."_rested_since",
+      "step_17"."last_arrived_at",
+      "step_17"."active_hours",
+      "step_17"."longest_pause_seconds",
+      "step_18"."as_of",
+      "step_18"."closes_after_seconds",
+      "step_18"."bot_events",
+      "step_18"."bot_rest_seconds",
+      "step_18"."bot_page_views",
+      "step_18"."bot_page_views_per_second",
+      "step_18"."bot_pause_seconds",
+      DATE_DIFF('MICROSECOND', "step_17"."started_at", "step_17"."ended_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "duration_seconds"
+    FROM "step_17"
+    CROSS JOIN "step_18"
+  ), "step_20" AS (
     SELECT
       "user_id",
       "session_id",
@@ -675,19 +698,66 @@ FROM (
       "_rested_since",
       "last_arrived_at",
       "active_hours",
+      "longest_pause_seconds",
       "as_of",
       "closes_after_seconds",
       "bot_events",
       "bot_rest_seconds",
       "bot_page_views",
       "bot_page_views_per_second",
+      "bot_pause_seconds",
+      "duration_seconds",
+      DATE_DIFF('HOUR', DATE_TRUNC('HOUR', "started_at"), DATE_TRUNC('HOUR', "ended_at")) + 1 AS "hours_spanned"
+    FROM "step_19"
+  ), "step_21" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "events",
+      "page_views",
+      "product_views",
+      "clicks",
+      "purchases",
+      "cart_adds",
+      "interactions",
+      "scroll_count",
+      "zoom_count",
+      "hover_count",
+      "add_to_cart_count",
+      "remove_from_cart_count",
+      "add_to_wishlist_count",
+      "search_count",
+      "share_count",
+      "video_play_count",
+      "distinct_pages",
+      "distinct_categories",
+      "price_min",
+      "price_max",
+      "revenue",
+      "price_mean",
+      "_landing",
+      "_exit",
+      "started_at",
+      "ended_at",
+      "bought_at",
+      "_rested_since",
+      "last_arrived_at",
+      "active_hours",
+      "longest_pause_seconds",
+      "as_of",
+      "closes_after_seconds",
+      "bot_events",
+      "bot_rest_seconds",
+      "bot_page_views",
+      "bot_page_views_per_second",
+      "bot_pause_seconds",
       "duration_seconds",
       "hours_spanned",
       "_rested_since" + INTERVAL (
         TRY_CAST(FLOOR("closes_after_seconds" * TRY_CAST(1e6 AS DOUBLE)) AS BIGINT)
       ) MICROSECOND AS "closes_at"
-    FROM "step_18"
-  ), "step_20" AS (
+    FROM "step_20"
+  ), "step_22" AS (
     SELECT
       "user_id",
       "session_id",
@@ -736,6 +806,8 @@ FROM (
         WHEN "page_views" >= "bot_page_views"
         AND "page_views" > "duration_seconds" * "bot_page_views_per_second"
         THEN 'too_fast'
+        WHEN "longest_pause_seconds" > "bot_pause_seconds"
+        THEN 'session_id_reused'
       END AS "suspect_rule",
       CAST("started_at" AS DATE) AS "started_on",
       CAST("ended_at" AS DATE) AS "ended_on",
@@ -744,7 +816,7 @@ FROM (
       "bought_at",
       "closes_at",
       "last_arrived_at"
-    FROM "step_19"
+    FROM "step_21"
   )
   SELECT
     "user_id" AS "user_id",
@@ -791,5 +863,5 @@ FROM (
     "closes_at" AS "closes_at",
     "last_arrived_at" AS "last_arrived_at",
     NOT "suspect_rule" IS NULL AS "is_suspect"
-  FROM "step_20"
+  FROM "step_22"
 )

@@ -1,4 +1,4 @@
--- Written from gold.training_examples; do not edit. Sources: ff9210221f1b2a2f
+-- Written from gold.training_examples; do not edit. Sources: 6158606e66c5646a
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",

@@ -57,6 +57,7 @@ class BotLimits:
     rest_hours: float = 24.0
     page_views: int = 30
     page_views_per_second: float = 1.0
+    reused_after_hours: float = 12.0
 
 
 @dataclass(frozen=True)

@@ -50,11 +50,16 @@ def test_what_no_human_does_is_suspect_and_what_is_odd_is_not(lake):
         *[view("crawler/s", at("10:00") + quick * n) for n in range(30)],
         *[view("impatient/s", at("10:00") + quick * n) for n in range(29)],
         *[view("all at once/s", at("10:00")) for _ in range(30)],
+        *[view("kept id/s", at("10:00", day)) for day in (0, 0, 5)],
+        *[view("overnight/s", at(time, day)) for time, day in (("20:00", 0), ("08:00", 1))],
     ]
-    clock = lake.spark.createDataFrame([(at("00:00", day=9), 1800.0, 2000, 86400.0, 30, 1.0)], spark_schema(CLOCK))
+    clock = lake.spark.createDataFrame(
+        [(at("00:00", day=9), 1800.0, 2000, 86400.0, 30, 1.0, 43200.0)], spark_schema(CLOCK)
+    )
     rows = sessions(**frames(lake, events), clock=clock).collect()
     assert {row["user_id"]: row["suspect_rule"] for row in rows} == {
         "many": "too_many_events", "nearly": None, "awake": "never_rests", "tab left open": None, "long day": None,
         "reader": None, "crawler": "too_fast", "impatient": None, "all at once": "too_fast",
+        "kept id": "session_id_reused", "overnight": None,
     }  # fmt: skip
     assert all(row["is_suspect"] == (row["suspect_rule"] is not None) for row in rows)

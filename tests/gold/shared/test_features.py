@@ -23,7 +23,7 @@ pytestmark = pytest.mark.spark
 def features_of(lake, events, made=features):
     """The features of all sessions of the events, by (user_id, session_id, cut)."""
     silver = frames(lake, events)
-    clock = lake.spark.createDataFrame([(DAY, 1800.0, 2000, 86400.0, 30, 1.0)], spark_schema(CLOCK))
+    clock = lake.spark.createDataFrame([(DAY, 1800.0, 2000, 86400.0, 30, 1.0, 43200.0)], spark_schema(CLOCK))
     built = made(timeline(**silver), user_history(sessions(**silver, clock=clock)))
     rows = [row.asDict() | {"cut_at": row["cut_at"].astimezone(UTC)} for row in built.collect()]
     return {(row["user_id"], row["session_id"], row["cut"]): row for row in rows}
