@@ -10,25 +10,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 from deltalake import DeltaTable
 
 from gold.shared.clock import CLOCK
 from lakehouse.engines.duckdb_types import duckdb_type, prepare, rows_of_files
 from lakehouse.table import Table
-from pipelines.gold_builder import incremental_tables, table_sql
+from pipelines.gold_builder import clock_rows, incremental_tables, table_sql
+from pipelines.runtime.settings import load_settings
 from producers.simulator.simulator import UNTIL
 
 
-def gold(lake: Path, folder: Path, as_of: datetime = UNTIL, closes_after_seconds: float = 1_800.0) -> None:
+def gold(lake: Path, folder: Path, as_of: datetime = UNTIL) -> None:
     """Makes every gold table whose SQL is kept, one after the other."""
     folder.mkdir(parents=True, exist_ok=True)
-    clock = pa.table(
-        {
-            "as_of": pa.array([as_of.astimezone(UTC)], pa.timestamp("us", "UTC")),
-            "closes_after_seconds": [closes_after_seconds],
-        }
-    )
+    clock = clock_rows(load_settings(), as_of.astimezone(UTC))
     with duckdb.connect(config={"preserve_insertion_order": "false"}) as database:
         prepare(database)
         database.register("given_clock", clock)
