@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lakehouse.atomic_files import read_json, write_json
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from lakehouse.errors import OutsideError
 
 PACKAGES = "spark.jars.packages"
 CLASS_PATH = "spark.driver.extraClassPath"
@@ -26,10 +27,47 @@ CLASS_PATH = "spark.driver.extraClassPath"
 _VERSION = re.compile(r"-\d.*")
 
 
-def resolved_jars(spark: SparkSession) -> list[Path]:
-    """The jars that Ivy found for a session's packages."""
-    listed = spark.sparkContext.getConf().get("spark.jars", "") or ""
-    return [Path(unquote(urlsplit(jar).path)) for jar in listed.split(",") if jar]
+_RESOLVE = """
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from lakehouse.atomic_files import write_json
+from lakehouse.spark_environment import LOCAL_SETTINGS, ivy_folder, own_environment
+from lakehouse.spark_jars import PACKAGES
+
+settings = {**LOCAL_SETTINGS, "spark.ui.enabled": "false", "spark.jars.ivy": str(ivy_folder(Path(sys.argv[3])))}
+builder = SparkSession.builder.master("local[1]").config(PACKAGES, sys.argv[1])
+for key, value in settings.items():
+    builder = builder.config(key, value)
+with own_environment():
+    spark = builder.getOrCreate()
+write_json(Path(sys.argv[2]), {"jars": spark.sparkContext.getConf().get("spark.jars", "")})
+spark.stop()
+"""
+
+
+def resolve_packages(packages: str, fallback: Path) -> list[Path]:
+    """The jars of ``packages``, as Spark's Ivy finds or downloads them; reads no class of them.
+
+    They go to ``fallback`` where this user's home cannot be written. Raises OutsideError where they cannot be had.
+    """
+    with TemporaryDirectory() as folder:
+        answer = Path(folder, "jars")
+        # A process of its own, for a process has one Java. That has no extension, so that nothing of a jar runs.
+        command = [sys.executable, "-c", _RESOLVE, packages, str(answer), str(fallback)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = str(read_json(answer).get("jars", ""))
+    if done.returncode or not found:
+        said = [
+            line for line in done.stderr.splitlines() if "rror" in line or "xception" in line or "not found" in line
+        ]
+        raise OutsideError(
+            f"Spark's packages {packages} cannot be resolved: {(said or ['Java says nothing'])[-1].strip()[:300]}.",
+            "Look whether this machine reaches a Maven repository, then try again.",
+        )
+    return [Path(unquote(urlsplit(jar).path)) for jar in found.split(",")]
 
 
 def keep_jars(note: Path, packages: str, jars: Iterable[Path]) -> None:
@@ -38,14 +76,14 @@ def keep_jars(note: Path, packages: str, jars: Iterable[Path]) -> None:
     own = {_artifact(jar.name) for jar in Path(str(spark.locate_file("pyspark/jars"))).glob("*.jar")}
     # Ivy writes the group and an underscore before an artifact's name.
     wanted = [str(jar) for jar in jars if _artifact(jar.name.partition("_")[2]) not in own]
-    write_json(note, {"packages": packages, "spark": spark.version, "jars": wanted})
+    write_json(note, {**read_json(note), packages: {"spark": spark.version, "jars": wanted}})
 
 
 def with_kept_jars(conf: dict[str, str], note: Path) -> dict[str, str]:
     """Spark's settings with the noted jars in place of the packages; as they are where those have changed since."""
-    known: dict[str, Any] = read_json(note)
+    known: dict[str, Any] = read_json(note).get(conf.get(PACKAGES, ""), {})
     jars: list[str] = known.get("jars", [])
-    fits = (known.get("packages"), known.get("spark")) == (conf.get(PACKAGES), distribution("pyspark").version)
+    fits = known.get("spark") == distribution("pyspark").version
     if not fits or not jars or not all(os.access(jar, os.R_OK) for jar in jars):
         return conf
     others = [conf[CLASS_PATH]] if conf.get(CLASS_PATH) else []

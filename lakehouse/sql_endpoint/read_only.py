@@ -35,16 +35,12 @@ _ASK = "Ask with SELECT, SHOW or DESCRIBE."
 
 
 class _NewSession:
-    """A Scala function that Spark calls for each new session, in its client's thread; it returns the check."""
+    """A Scala function that Spark calls for each new session; it returns the check."""
 
-    def __init__(self, jvm: Any, check: _Check, loader: Any) -> None:
-        self._jvm = jvm
+    def __init__(self, check: _Check) -> None:
         self._check = check
-        self._loader = loader
 
     def apply(self, _: Any) -> _Check:
-        # Hive starts a client's session with a class loader that has only Spark's own jars, so without Delta's.
-        self._jvm.java.lang.Thread.currentThread().setContextClassLoader(self._loader)
         return self._check
 
     class Java:
@@ -118,8 +114,7 @@ def make_read_only(spark: SparkSession, folder: str) -> None:
     path = jvm.org.apache.hadoop.fs.Path(folder)
     files = path.getFileSystem(java_spark.sessionState().newHadoopConf())
     check = _Check(jvm, str(files.makeQualified(path).toString()))
-    loader = java_spark.sharedState().jarClassLoader()
-    java_spark.extensions().injectCheckRule(_NewSession(jvm, check, loader))
+    java_spark.extensions().injectCheckRule(_NewSession(check))
     registry = jvm.org.apache.spark.sql.catalyst.analysis.FunctionRegistry.builtin()
     for name in _RUNS_PROGRAMS:
         registry.dropFunction(jvm.org.apache.spark.sql.catalyst.FunctionIdentifier(name))

@@ -23,7 +23,9 @@ def endpoint_settings(host: str, port: int, folder: Path) -> dict[str, str]:
         "hive.server2.thrift.port": port,
         "hive.server2.enable.doAs": "false",
         "hive.server2.authentication": "NONE",
-        "hive.server2.logging.operation.enabled": "false",
+        # A client may ask for the log of its query, and some take its absence for an error.
+        "hive.server2.logging.operation.enabled": "true",
+        "hive.server2.logging.operation.log.location": folder / "operations",
         "hive.server2.async.exec.shutdown.timeout": "2s",
         "hive.exec.scratchdir": folder / "scratch",
         "hive.exec.local.scratchdir": folder / "scratch",

@@ -14,38 +14,15 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from lakehouse.atomic_files import read_json
 from lakehouse.checksums import check_sums, write_sums
 from lakehouse.embedded_kafka.broker import KAFKA, KAFKA_SUMS, LOG_BINDING
 from lakehouse.errors import OutsideError
 from lakehouse.jvm import resolve_jars
 from lakehouse.session import read_defaults
-from lakehouse.spark_jars import PACKAGES, keep_jars
+from lakehouse.spark_jars import PACKAGES, keep_jars, resolve_packages
 from pipelines.runtime.console import err, fail
-from pipelines.runtime.job import CLASS_ARCHIVE, JARS
+from pipelines.runtime.job import CLASS_ARCHIVE, JARS, SPARK_SUMS
 from pipelines.runtime.settings import CONF
-
-SPARK_SUMS = CONF / "spark-jars.sha256"
-
-_RESOLVE = """
-import sys
-from pathlib import Path
-
-from pyspark.sql import SparkSession
-
-from lakehouse.atomic_files import write_json
-from lakehouse.spark_environment import LOCAL_SETTINGS, ivy_folder, own_environment
-from lakehouse.spark_jars import PACKAGES, resolved_jars
-
-builder = SparkSession.builder.master("local[1]").config(PACKAGES, sys.argv[1])
-settings = {**LOCAL_SETTINGS, "spark.ui.enabled": "false", "spark.jars.ivy": str(ivy_folder(Path.cwd()))}
-for key, value in settings.items():
-    builder = builder.config(key, value)
-with own_environment():
-    spark = builder.getOrCreate()
-write_json(Path(sys.argv[2]), {"jars": [str(jar) for jar in resolved_jars(spark)]})
-spark.stop()
-"""
 
 _WORK = """
 import sys
@@ -65,28 +42,22 @@ job.spark.stop()
 
 def main() -> None:
     """Notes the jars and rebuilds the archive: without them all works, only slower. A jar with a wrong sum stops it."""
-    try:
-        _keep_jars(renew="--renew-sums" in sys.argv)
-    except OutsideError as error:
-        fail(error)
-    _archive_classes()
-
-
-def _keep_jars(*, renew: bool) -> None:
     packages = read_defaults(CONF / "spark-defaults.conf")[PACKAGES]
     with tempfile.TemporaryDirectory() as folder:
-        # No class of a jar is read before its sum is known to be right: this Spark has no extension.
-        answer = Path(folder, "jars")
-        done = _run(folder, _RESOLVE, packages, answer)
-        if done.returncode:
-            _complain("Spark's jars could not be fetched beforehand", done)
+        try:
+            jars = resolve_packages(packages, Path(folder))
+        except OutsideError as error:
+            err.print(escape(str(error)))
             return
-        jars = [Path(jar) for jar in read_json(answer)["jars"]]
-    if renew:
+    if "--renew-sums" in sys.argv:
         write_sums(SPARK_SUMS, jars)
         write_sums(KAFKA_SUMS, resolve_jars(KAFKA, LOG_BINDING))
-    check_sums(SPARK_SUMS, jars)
+    try:
+        check_sums(SPARK_SUMS, jars)
+    except OutsideError as error:
+        fail(error)
     keep_jars(JARS, packages, jars)
+    _archive_classes()
 
 
 def _archive_classes() -> None:
@@ -94,31 +65,23 @@ def _archive_classes() -> None:
     CLASS_ARCHIVE.unlink(missing_ok=True)
     made = CLASS_ARCHIVE.with_suffix(".new")
     with tempfile.TemporaryDirectory() as folder:
-        done = _run(folder, _WORK, made)
+        # A process of its own: Java writes the archive when it ends, and its output ends with it.
+        done = subprocess.run(
+            [sys.executable, "-c", _WORK, made],
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("CLICKSTREAM_")},
+                "CLICKSTREAM_LAKE": f"{folder}/lake",
+                "CLICKSTREAM_STATE": f"{folder}/state",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode == 0 and made.exists():
         made.replace(CLASS_ARCHIVE)
-    else:
-        _complain("Spark could not be started beforehand", done)
-
-
-def _run(folder: str, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Runs a program in a process of its own: Java writes the archive when it ends, and its output ends with it."""
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("CLICKSTREAM_")},
-            "CLICKSTREAM_LAKE": f"{folder}/lake",
-            "CLICKSTREAM_STATE": f"{folder}/state",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def _complain(what: str, done: subprocess.CompletedProcess[str]) -> None:
+        return
     last = (done.stderr.strip().splitlines() or ["Java wrote no archive."])[-1]
-    err.print(f"{what}: {escape(last)}")
+    err.print(f"Spark could not be started beforehand: {escape(last)}")
 
 
 if __name__ == "__main__":

@@ -12,19 +12,21 @@ from typing import Annotated
 
 import typer
 
+from lakehouse.checksums import check_sums
 from lakehouse.errors import OutsideError
 from lakehouse.jvm import shared_archive_options
-from lakehouse.session import end_session
+from lakehouse.session import end_session, read_defaults
 from lakehouse.signals import Stop, stopping
+from lakehouse.spark_jars import PACKAGES, keep_jars, resolve_packages, with_kept_jars
 from lakehouse.sql_endpoint.read_only import make_read_only
 from lakehouse.sql_endpoint.thrift_server import endpoint_settings, forget_environment, java_options, serving
 from lakehouse.table import Table
 from pipelines.query.delta_reader import no_lake, open_tables
 from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.console import call, err, out, spinner
-from pipelines.runtime.job import CLASS_ARCHIVE, Job, open_job
+from pipelines.runtime.job import CLASS_ARCHIVE, JARS, SPARK_SUMS, Job, open_job
 from pipelines.runtime.ports import LOOPBACK, check_port
-from pipelines.runtime.settings import Settings, load_settings
+from pipelines.runtime.settings import Settings, conf_folder, load_settings
 
 DATABASES = ("gold", "default")
 """Where the tables are listed: a client that names no database looks into the second."""
@@ -71,8 +73,17 @@ def sql(
 
 
 def open_endpoint(settings: Settings, host: str, port: int, folder: Path) -> Job:
-    """A Spark that can serve SQL there, and leaves nothing behind but its log."""
+    """A Spark that can serve SQL there, and leaves nothing behind but its log.
+
+    Delta's jars are on Java's class path. Hive closes the class loaders of a client's session when it ends, and one
+    that had them would give no class any more, to anybody.
+    """
     forget_environment()
+    conf = read_defaults(conf_folder() / "spark-defaults.conf")
+    if PACKAGES in with_kept_jars(conf, JARS):
+        jars = resolve_packages(conf[PACKAGES], folder)
+        check_sums(SPARK_SUMS, jars)
+        keep_jars(JARS, conf[PACKAGES], jars)
     return open_job(
         "sql",
         settings,

@@ -18,7 +18,7 @@ from lakehouse.signals import stopping
 from lakehouse.storage import Lake
 from lakehouse.table import Table
 from pipelines.runtime.hints import command_hints
-from pipelines.runtime.settings import Settings, conf_folder, load_settings
+from pipelines.runtime.settings import CONF, Settings, conf_folder, load_settings
 
 COMPILE_QUICKLY = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 """Java's options to compile quickly rather than well, with the usual code cache."""
@@ -76,6 +76,9 @@ CLASS_ARCHIVE = Path(sys.prefix) / "share" / "clickstream" / "java-classes.jsa"
 
 JARS = CLASS_ARCHIVE.with_name("spark-jars.json")
 """The note of the jars that Spark's packages were resolved to; `make setup` writes it."""
+
+SPARK_SUMS = CONF / "spark-jars.sha256"
+"""The sums of these jars."""
 
 
 def open_job(

@@ -9,7 +9,7 @@ from lakehouse.embedded_kafka.broker import KAFKA, KAFKA_SUMS
 from lakehouse.errors import OutsideError
 from lakehouse.session import read_defaults
 from lakehouse.spark_jars import PACKAGES
-from pipelines.cli.warm_up import SPARK_SUMS
+from pipelines.runtime.job import SPARK_SUMS
 from pipelines.runtime.settings import CONF
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from deltalake import DeltaTable
+from impala import dbapi as impala
 from py4j.protocol import Py4JJavaError
+from pyhive import hive
+from TCLIService.ttypes import TOperationState
 
 from pipelines.query.thrift_endpoint import LOOK_SECONDS
 from pipelines.runtime.catalog import GOLD
@@ -24,6 +29,8 @@ from tests.pipelines.bi.html.made_gold import made_gold, write_gold
 from tests.support.polling import until
 
 pytestmark = pytest.mark.spark
+
+RUNNING = TOperationState.RUNNING_STATE
 
 GIVEN = {name: rows for name, rows in made_gold(sessions=60).items() if name in {"sessions", "model_metrics"}}
 """The tables that are there from the start: each one more takes a second."""
@@ -283,6 +290,78 @@ def listening(pids):
             if fields[3] == "0A" and fields[9] in inodes:
                 found.append(fields[1])
     return found
+
+
+def _pyhive(port):
+    return hive.connect("127.0.0.1", port=port, username="anybody")
+
+
+def _impyla(port):
+    return impala.connect("127.0.0.1", port=port, user="anybody", password="any", auth_mechanism="PLAIN")  # noqa: S106
+
+
+def _by_synchronous(port, query):
+    with closing(_pyhive(port)) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def _by_asynchronous(port, query):
+    with closing(_pyhive(port)) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(query, async_=True)
+        states = []
+        until(lambda: states.append(cursor.poll()) or states[-1].operationState > RUNNING, "the answer")
+        if states[-1].errorMessage:
+            raise hive.OperationalError(states[-1].errorMessage)
+        return cursor.fetchall()
+
+
+def _by_impyla(port, query):
+    with closing(_impyla(port)) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def _by_sqlalchemy(port, query):
+    engine = sqlalchemy.create_engine(f"hive://anybody@127.0.0.1:{port}/gold")
+    try:
+        with engine.connect() as connection:
+            return connection.execute(sqlalchemy.text(query)).fetchall()
+    finally:
+        engine.dispose()
+
+
+def _cut_off(port, _):
+    """A client that is gone amid a query, without a word, as one whose process was killed."""
+    connection = _pyhive(port)
+    cursor = connection.cursor()
+    cursor.execute("SELECT count(*) FROM range(100000000000) WHERE rand() > 2", async_=True)
+    connection._transport._trans.handle.shutdown(socket.SHUT_RDWR)
+    with suppress(Exception):
+        connection.close()
+
+
+CLIENTS = {one.__name__: one for one in (_by_synchronous, _by_asynchronous, _by_impyla, _by_sqlalchemy, _cut_off)}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_clients_come_and_go_in_any_order_and_harm_nobody(served, connect, seed):
+    chance = random.Random(seed)
+    for _ in range(25):
+        client = chance.choice(list(CLIENTS.values()))
+        query = chance.choice(["SELECT 1", "SELECT count(*) FROM gold.sessions"])
+        answer = client(served.port, query)
+        assert answer is None or int(answer[0][0]) >= 1, client.__name__
+    with connect() as connection:
+        for name in GIVEN:
+            rows = DeltaTable(f"{served.lake}/gold/{name}").to_pyarrow_table()
+            assert len(ask(connection, f"SELECT * FROM gold.{name} ORDER BY 1")) == rows.num_rows, name  # noqa: S608
+
+
+@pytest.mark.parametrize("client", [name for name in CLIENTS if name != "_cut_off"])
+def test_a_refusal_is_a_sentence_for_every_client(served, client):
+    with pytest.raises(Exception, match="only reads"):
+        CLIENTS[client](served.port, "DROP VIEW gold.sessions")
 
 
 LOOPBACKS = ("0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000")
