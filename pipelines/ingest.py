@@ -20,6 +20,7 @@ from lakehouse.table import Table
 from pipelines.runtime import topics
 from pipelines.runtime.console import call
 from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.kafka_client import java_settings
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.settings import Settings
@@ -173,21 +174,6 @@ def bronze_rows(records: DataFrame, topic_id: str) -> DataFrame:
     return raw_events(records.withColumns({"topic_id": F.lit(topic_id), "ingested_at": F.current_timestamp()}))
 
 
-def java_settings(client: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a librdkafka client as Kafka's Java client spells them."""
-    settings = {_JAVA_NAMES.get(name, name): value for name, value in client.items()}
-    user, password = settings.pop("sasl.username", ""), settings.pop("sasl.password", "")
-    if user:
-        module = "plain.PlainLoginModule" if settings.get("sasl.mechanism") == "PLAIN" else "scram.ScramLoginModule"
-        quoted = (json.dumps(text) for text in (user, password))
-        settings["sasl.jaas.config"] = "org.apache.kafka.common.security.{} required username={} password={};".format(
-            module, *quoted
-        )
-    if "ssl.truststore.location" in settings:
-        settings.setdefault("ssl.truststore.type", "PEM")
-    return settings
-
-
 def _waits(patience_seconds: float) -> dict[str, str]:
     """Options by which Spark's Kafka source waits so long in all for a broker that does not answer."""
     attempts, milliseconds = 3, int(patience_seconds * 1_000)
@@ -198,9 +184,6 @@ def _waits(patience_seconds: float) -> dict[str, str]:
         "kafka.request.timeout.ms": str(min(each, 30_000)),
         "kafkaConsumer.pollTimeoutMs": str(milliseconds),
     }
-
-
-_JAVA_NAMES = {"sasl.mechanisms": "sasl.mechanism", "ssl.ca.location": "ssl.truststore.location"}
 
 
 class BronzeStream:

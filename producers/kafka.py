@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -59,6 +60,16 @@ _SILENCE = (
     KafkaError.BROKER_NOT_AVAILABLE,
 )
 
+_LOCKED_OUT = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # noqa: SLF001
+
+_WRONG_USER = (
+    "Fix sasl.username, sasl.password and sasl.mechanisms: in the part [kafka] of conf/, in CLICKSTREAM_KAFKA__CLIENT, "
+    "or in the file that CLICKSTREAM_KAFKA__CLIENT_FILE names."
+)
+_WRONG_CERTIFICATE = (
+    "Let ssl.ca.location name the certificate of the authority that signed the broker's, and let the bootstrap servers "
+    "have the names that are in it."
+)
 _SILENT = "Look whether it runs with `clickstream broker status`, or fix the part [kafka] of the settings."
 _DOCTOR = "`clickstream doctor` looks at the broker and its topics."
 
@@ -444,15 +455,15 @@ def broker_time(bootstrap: str, client: Mapping[str, str] | None = None, *, wait
 
 
 class _Producer(Producer):  # type: ignore[misc]
-    last_error = ""  # of a connection: it says more than that no broker answered
+    last_error: KafkaError | None = None  # of a connection: it says more than that no broker answered
 
 
 class _Consumer(Consumer):  # type: ignore[misc]
-    last_error = ""
+    last_error: KafkaError | None = None
 
 
 class _Admin(AdminClient):  # type: ignore[misc]
-    last_error = ""
+    last_error: KafkaError | None = None
 
 
 def _client(
@@ -460,7 +471,7 @@ def _client(
 ) -> Any:
     def on_client_error(error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
-            client.last_error = error.str()
+            client.last_error = error
         on_error(error)
 
     try:
@@ -482,14 +493,26 @@ def _topics(client: Any, bootstrap: str, wait_seconds: float) -> dict[str, int]:
             break
         except KafkaException as error:
             client.poll(0)  # calls back with the reason
+            if client.last_error and client.last_error.code() in _LOCKED_OUT:
+                # No patience helps, and some brokers lock the account of whoever tries on.
+                raise _locked_out(bootstrap, client.last_error) from error
             if (left := deadline - time.monotonic()) <= 0:
-                why = client.last_error or _reason(error)
+                why = client.last_error.str() if client.last_error else _reason(error)
                 raise OutsideError(
                     f"No Kafka broker answers at {bootstrap} within {wait_seconds:g} seconds: {why}.",
                     "Start one with `clickstream broker start`, or fix the part [kafka] of the settings.",
                 ) from error
             time.sleep(min(left, max(0.1 + began - time.monotonic(), 0)))
     return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None and topic.partitions}
+
+
+def _locked_out(bootstrap: str, error: KafkaError) -> OutsideError:
+    """The error for a client that the broker does not let in, or that does not trust the broker."""
+    # librdkafka puts the address before the reason, and after it how long it took.
+    why = re.sub(r"^\S+://\S+: | \(after \d+ms in state \w+.*$", "", error.str()).rstrip(".")
+    if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001
+        return OutsideError(f"Kafka at {bootstrap} does not let this user in: {why}.", _WRONG_USER)
+    return OutsideError(f"Kafka at {bootstrap} cannot be trusted: {why}.", _WRONG_CERTIFICATE)
 
 
 def _require(client: Any, bootstrap: str, names: list[str], wait_seconds: float) -> dict[str, int]:
@@ -503,7 +526,8 @@ def _missing(bootstrap: str, names: list[str]) -> OutsideError:
     kind = "no topic" if len(names) == 1 else "no topics"
     return OutsideError(
         f"Kafka at {bootstrap} has {kind} {', '.join(names)}.",
-        "Check the spelling; `clickstream produce` creates the topics of all declared events.",
+        "Check the spelling; `clickstream produce` creates the topics of all declared events. "
+        "A user who may not describe them does not see them either.",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from lakehouse.embedded_kafka.broker import Broker
 from lakehouse.errors import OutsideError
+from pipelines.runtime.kafka_client import refuse_clear_text
 from pipelines.runtime.ports import MAX_PORT
 from pipelines.runtime.settings import Settings
 
@@ -20,9 +21,10 @@ def broker_of(settings: Settings, say: Callable[[str], None] = lambda _: None) -
 def bootstrap_servers(settings: Settings) -> str:
     """The servers that clients connect to first: the external Kafka's, else the running embedded broker's.
 
-    Raises OutsideError where neither runs.
+    Raises OutsideError where neither runs, UsageError where the external one is spoken to in clear text unasked.
     """
     if settings.kafka.bootstrap_servers:
+        refuse_clear_text(settings.kafka.bootstrap_servers, settings.kafka.client, settings.kafka.tolerate)
         return settings.kafka.bootstrap_servers
     servers = broker_of(settings).status().bootstrap_servers
     if servers is None:

@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from lakehouse.errors import UsageError
 from lakehouse.table import Table
+from pipelines.runtime.kafka_client import read_client_file
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 """The folder of the settings that this installation ships with."""
@@ -42,7 +43,8 @@ class KafkaSettings(_Section):
     start_timeout_seconds: Annotated[float, Field(gt=0)] = 60
     patience_seconds: Annotated[float, Field(ge=3)] = 180
     client: dict[str, str] = {}
-    tolerate: tuple[Literal["sender_time", "compaction"], ...] = ()
+    client_file: str = ""
+    tolerate: tuple[Literal["sender_time", "compaction", "plaintext"], ...] = ()
 
 
 class SparkSettings(_Section):
@@ -233,6 +235,9 @@ def load_settings(**overrides: Any) -> Settings:
                 "Fix it in the environment.",
             ) from error
         raise UsageError(f"The settings cannot be read: {error}.", "Fix conf/ or the environment.") from error
+    if settings.kafka.client_file:
+        client = {**read_client_file(Path(settings.kafka.client_file)), **settings.kafka.client}
+        settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"client": client})})
     for name, place in (("LAKE", settings.lake_root), ("STATE", str(settings.state_root))):
         if "://" not in place and (odd := _ODD.search(place)):
             raise UsageError(

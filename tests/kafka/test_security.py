@@ -1,0 +1,111 @@
+"""Kafka with TLS, passwords, certificates and access rights: the right ones work, the wrong ones get one sentence."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bronze.raw_events import BRONZE
+from lakehouse.errors import OutsideError
+from pipelines.ingest import run_ingest
+from pipelines.operations.verification.kafka import check_kafka
+from pipelines.runtime.job import Job
+from pipelines.runtime.settings import load_settings
+from producers.kafka import Sender, broker_time, ensure_topics
+from tests.support.pages import DOCS
+from tests.support.secure_broker import PASSWORD, allow, start_secure_broker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.spark]
+
+
+def rights_of(part):
+    """The rights that a part of the page lists: the kind of a resource, its names, and the operations."""
+    text = (DOCS / "how-to" / "secure-kafka.md").read_text(encoding="utf-8").partition(f"| {part} |")[2]
+    for row in text.partition("\n\n")[0].splitlines()[2:]:
+        kind, names, operations = (cell.strip().replace("`", "") for cell in row.strip("|").split("|"))
+        for name in names.split(", "):
+            yield kind, name, operations.split(", ")
+
+
+def test_the_page_lists_rights():
+    assert len(list(rights_of("to produce"))) == 3
+    assert len(list(rights_of("to ingest and verify"))) == 6
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory):
+    made = start_secure_broker(tmp_path_factory.mktemp("secure"))
+    try:
+        ensure_topics(made.open, [*BRONZE], 2)
+        allow(made.open, "shop", [*rights_of("to produce"), *rights_of("to ingest and verify")])
+        allow(made.open, "reader", list(rights_of("to ingest and verify")))
+        allow(made.open, "CN=client", [*rights_of("to produce"), *rights_of("to ingest and verify")])
+        yield made
+    finally:
+        made.broker.stop()
+
+
+def _way(spark, tmp_path, servers, client):
+    """From a sender through ingest to the comparison with Kafka; how many records bronze has, and what is compared."""
+    kafka = {"bootstrap_servers": servers, "client": client, "patience_seconds": 20}
+    settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state", kafka=kafka)
+    ensure_topics(servers, BRONZE, 2, client=client)
+    with Sender(servers, client) as sender:
+        for number in range(5):
+            sender.send("clicks", b"k", f'{{"number": {number}}}'.encode())
+    assert sender.delivery.failed == []
+    job = Job(settings, spark)
+    run_ingest(job)
+    assert broker_time(servers, client) > 0
+    return job.lake.read(BRONZE["clicks"]).count(), check_kafka(job, "clicks")
+
+
+def test_a_password_and_its_rights_carry_the_whole_way(spark, secure, tmp_path):
+    count, compared = _way(spark, tmp_path, secure.with_password, secure.client("shop"))
+    assert count >= 5
+    assert compared.ok, compared
+
+
+def test_a_client_s_certificate_carries_the_whole_way(spark, secure, tmp_path):
+    count, compared = _way(spark, tmp_path, secure.with_certificate, secure.certified())
+    assert count >= 5
+    assert compared.ok, compared
+
+
+@pytest.mark.parametrize(
+    ("change", "says", "cure"),
+    [
+        ({"sasl.password": "wrong"}, "does not let this user in", "sasl.password"),
+        ({"sasl.username": "stranger"}, "does not let this user in", "sasl.username"),
+        ({"sasl.mechanisms": "PLAIN"}, "does not let this user in", "sasl.mechanisms"),
+        ({"ssl.ca.location": "other_ca"}, "cannot be trusted: .*certificate", "ssl.ca.location"),
+        ({"bootstrap.servers": "localhost"}, "cannot be trusted: .*(certificate|mismatch)", "bootstrap servers"),
+    ],
+    ids=["wrong password", "unknown user", "wrong mechanism", "unknown authority", "wrong host name"],
+)
+def test_a_wrong_secret_is_one_sentence_at_once(secure, change, says, cure):
+    client = {**secure.client("shop"), **change}
+    servers = secure.with_password.replace("127.0.0.1", client.pop("bootstrap.servers", "127.0.0.1"))
+    if client["ssl.ca.location"] == "other_ca":
+        client["ssl.ca.location"] = str(secure.folder / "other_ca.pem")
+    began = time.monotonic()
+    with pytest.raises(OutsideError, match=says) as raised:
+        ensure_topics(servers, BRONZE, 2, client=client, wait_seconds=120)
+    assert time.monotonic() - began < 60, "it tried again and again"
+    assert cure in raised.value.hint
+    assert PASSWORD not in str(raised.value)
+
+
+def test_a_missing_right_is_one_sentence(spark, secure, tmp_path):
+    nobody, reader = secure.client("nobody"), secure.client("reader")
+    kafka = {"bootstrap_servers": secure.with_password, "client": nobody}
+    job = Job(load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state", kafka=kafka), spark)
+    with pytest.raises(OutsideError, match="has no topics") as raised:
+        run_ingest(job)
+    assert "may not describe" in raised.value.hint
+    with pytest.raises(OutsideError, match=r"refused: .*uthorization"):
+        ensure_topics(secure.with_password, ["another"], 1, client=reader)
+    with Sender(secure.with_password, reader) as sender:
+        sender.send("clicks", b"k", b"{}")
+    assert ["uthorization" in failure.reason for failure in sender.delivery.failed] == [True]

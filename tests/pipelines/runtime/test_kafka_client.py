@@ -1,0 +1,87 @@
+"""The settings of Kafka's clients are read, checked and translated; no message has a secret in it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lakehouse.errors import UsageError
+from pipelines.runtime.kafka_client import java_settings, read_client_file, refuse_clear_text
+from pipelines.runtime.settings import load_settings
+
+TEXTS = st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"sasl.password": "a=b #c", "security.protocol": "SASL_SSL"}',
+        "# of the operators\n\nsasl.password = a=b #c\nsecurity.protocol=SASL_SSL\n",
+    ],
+)
+def test_a_file_of_settings_is_read(tmp_path, monkeypatch, text):
+    (tmp_path / "secret").write_text(text)
+    wanted = {"sasl.password": "a=b #c", "security.protocol": "SASL_SSL"}
+    assert read_client_file(tmp_path / "secret") == wanted
+    monkeypatch.setenv("CLICKSTREAM_KAFKA__CLIENT_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("CLICKSTREAM_KAFKA__CLIENT", json.dumps({"security.protocol": "SASL_PLAINTEXT"}))
+    assert load_settings().kafka.client == {**wanted, "security.protocol": "SASL_PLAINTEXT"}, "the environment wins"
+
+
+@pytest.mark.parametrize("content", [b'{"sasl.password": S3CR3T', b'["S3CR3T"]', b"S3CR3T", b"\xff S3CR3T", None])
+def test_a_file_that_is_none_is_named_without_its_content(tmp_path, content):
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(UsageError, match="CLICKSTREAM_KAFKA__CLIENT_FILE names") as raised:
+        read_client_file(tmp_path / "secret")
+    assert "S3CR3T" not in str(raised.value)
+
+
+@pytest.mark.parametrize("servers", ["127.0.0.1:9092", "localhost:9092", "[::1]:9092", "127.0.0.1:1,LOCALHOST:2", ""])
+def test_clear_text_may_stay_on_this_machine(servers):
+    refuse_clear_text(servers, {}, ())
+
+
+@pytest.mark.parametrize(
+    "servers", ["kafka:9092", "10.0.0.1:9092", "localhost:1,kafka:2", "localhost.evil.example:9092"]
+)
+@pytest.mark.parametrize("protocol", [None, "PLAINTEXT", "sasl_plaintext"])
+def test_clear_text_over_a_network_is_refused_unless_allowed(servers, protocol):
+    client = {"security.protocol": protocol} if protocol else {}
+    with pytest.raises(UsageError, match="in clear text") as raised:
+        refuse_clear_text(servers, client, ())
+    assert "plaintext" in raised.value.hint
+    refuse_clear_text(servers, client, ("plaintext",))
+    refuse_clear_text(servers, {"security.protocol": "SSL"}, ())
+
+
+def test_a_certificate_is_given_to_java_as_text(tmp_path):
+    (tmp_path / "c.pem").write_text("certificate")
+    (tmp_path / "c.key").write_text("-----BEGIN PRIVATE KEY-----\nx")
+    client = {"ssl.certificate.location": str(tmp_path / "c.pem"), "ssl.key.location": str(tmp_path / "c.key")}
+    assert java_settings(client) == {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.certificate.chain": "certificate",
+        "ssl.keystore.key": "-----BEGIN PRIVATE KEY-----\nx",
+    }
+    (tmp_path / "c.key").write_text("-----BEGIN RSA PRIVATE KEY-----\nx")
+    with pytest.raises(UsageError, match=r"PKCS#8.*openssl pkcs8"):
+        java_settings(client)
+    with pytest.raises(UsageError, match=r"ssl\.key\.location is not set"):
+        java_settings({"ssl.certificate.location": str(tmp_path / "c.pem")})
+
+
+@pytest.mark.spark
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(user=TEXTS, password=TEXTS)
+def test_java_reads_every_user_and_password_as_it_is(spark, user, password):
+    config = java_settings({"sasl.username": user, "sasl.password": password, "sasl.mechanisms": "SCRAM-SHA-512"})
+    java = spark._jvm
+    given_config = java.java.util.HashMap()
+    given_config.put("sasl.jaas.config", java.org.apache.kafka.common.config.types.Password(config["sasl.jaas.config"]))
+    context = java.org.apache.kafka.common.security.JaasContext.loadClientContext(given_config)
+    options = context.configurationEntries().get(0).getOptions()
+    assert (options.get("username"), options.get("password")) == (user, password)

@@ -1,0 +1,174 @@
+"""A real broker with TLS, passwords and access rights, for tests: made from the embedded one by more settings."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from lakehouse.embedded_kafka.broker import Broker
+from lakehouse.embedded_kafka.config import HOST, free_port, server_settings
+
+PASSWORD = r"""pä"s's\ w=o;r$d{}%20 日本"""  # noqa: S105 - of a broker that lives for a test
+"""A password with what a quoting may lose."""
+
+_OPERATIONS = {
+    "Create": "CREATE",
+    "Describe": "DESCRIBE",
+    "DescribeConfigs": "DESCRIBE_CONFIGS",
+    "Read": "READ",
+    "Write": "WRITE",
+}
+"""Kafka's names of operations, and those of its client for Python."""
+
+
+@dataclass(frozen=True)
+class SecureBroker:
+    """Where it is: with a password (SCRAM-SHA-512), with a client's certificate, and open, for its administrator."""
+
+    broker: Broker
+    folder: Path
+    with_password: str
+    with_certificate: str
+    open: str
+
+    def client(self, user: str, password: str = PASSWORD, ca: str = "ca") -> dict[str, str]:
+        """The settings of a client with a password."""
+        return {
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanisms": "SCRAM-SHA-512",
+            "sasl.username": user,
+            "sasl.password": password,
+            "ssl.ca.location": str(self.folder / f"{ca}.pem"),
+        }
+
+    def certified(self, name: str = "client") -> dict[str, str]:
+        """The settings of a client with a certificate."""
+        return {
+            "security.protocol": "SSL",
+            "ssl.ca.location": str(self.folder / "ca.pem"),
+            "ssl.certificate.location": str(self.folder / f"{name}.pem"),
+            "ssl.key.location": str(self.folder / f"{name}.key"),
+        }
+
+
+def start_secure_broker(folder: Path) -> SecureBroker:
+    """Starts it, with three users who have the same password and no rights yet: shop, reader and nobody."""
+    authority = _authority(folder, "ca")
+    _authority(folder, "other_ca")
+    _certificate(folder, "broker", authority, [x509.IPAddress(ipaddress.ip_address(HOST))])
+    _certificate(folder, "client", authority, [x509.DNSName("client")])
+    (folder / "keystore.pem").write_text(
+        (folder / "broker.key").read_text() + (folder / "broker.pem").read_text() + (folder / "ca.pem").read_text()
+    )
+    by_password, by_certificate = free_port(None), free_port(None)
+
+    def secured(port: int, controller: int) -> Mapping[str, str]:
+        known = server_settings(port, controller)
+        more = f"SASL_SSL://{HOST}:{by_password},SSL://{HOST}:{by_certificate}"
+        return {
+            **known,
+            "listeners": f"{known['listeners']},{more}",
+            "advertised.listeners": f"{known['advertised.listeners']},{more}",
+            "listener.security.protocol.map": f"{known['listener.security.protocol.map']},SASL_SSL:SASL_SSL,SSL:SSL",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(folder / "keystore.pem"),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(folder / "ca.pem"),
+            "listener.name.ssl.ssl.client.auth": "required",
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": (
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+            ),
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+        }
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lakehouse.embedded_kafka.broker.server_settings", secured)
+        broker = Broker(folder / "kafka")
+        status = broker.start()
+    servers = status.bootstrap_servers or ""
+    admin = AdminClient({"bootstrap.servers": servers})
+    info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+    users = [UserScramCredentialUpsertion(user, info, PASSWORD.encode()) for user in ("shop", "reader", "nobody")]
+    for answer in admin.alter_user_scram_credentials(users).values():
+        answer.result(30)
+    return SecureBroker(broker, folder, f"{HOST}:{by_password}", f"{HOST}:{by_certificate}", servers)
+
+
+def allow(servers: str, user: str, rights: list[tuple[str, str, list[str]]]) -> None:
+    """Gives a user rights: the kind of a resource, its name or its beginning and a *, and the operations."""
+    bindings = {
+        AclBinding(
+            ResourceType[kind],
+            name.rstrip("*"),
+            ResourcePatternType.PREFIXED if name.endswith("*") else ResourcePatternType.LITERAL,
+            f"User:{user}",
+            "*",
+            AclOperation[_OPERATIONS[operation]],
+            AclPermissionType.ALLOW,
+        )
+        for kind, name, operations in rights
+        for operation in operations
+    }
+    admin = AdminClient({"bootstrap.servers": servers})
+    for answer in admin.create_acls(list(bindings)).values():
+        answer.result(30)
+
+
+def _authority(folder: Path, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = _builder(name, name, key).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    certificate = made.sign(key, hashes.SHA256())
+    (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return certificate, key
+
+
+def _certificate(
+    folder: Path,
+    name: str,
+    authority: tuple[x509.Certificate, ec.EllipticCurvePrivateKey],
+    names: list[x509.GeneralName],
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = _builder(name, authority[0].subject.rfc4514_string().removeprefix("CN="), key)
+    certificate = made.add_extension(x509.SubjectAlternativeName(names), critical=False).sign(
+        authority[1], hashes.SHA256()
+    )
+    (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / f"{name}.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+def _builder(name: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=2))
+    )
