@@ -28,6 +28,9 @@ SHIPPED = Path(__file__).resolve().parents[2] / "conf"
 REFERRER_KINDS = ("search", "social", "email", "paid", "internal", "other")
 """What [referrers] may say of a host. ``direct`` is where there is none."""
 
+LONGEST_CURRENCY = 12
+"""The most characters of a currency's name."""
+
 ADDRESS_VERSION = 1
 """Raise it when addresses are parsed in another way, so that silver is rebuilt by it."""
 
@@ -159,6 +162,13 @@ def _text(name: str, value: Any) -> str:
     return value.strip()
 
 
+def _currency(name: str, value: Any) -> str:
+    text = _text(name, value)
+    if len(text) > LONGEST_CURRENCY or not text.isprintable():
+        raise _WrongError(f'{name} is {value!r}, but it is a short name on one line, as "EUR".')
+    return text
+
+
 def _texts(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise _WrongError(f'{name} is {value!r}, but it is a list: write ["…", "…"].')
@@ -246,6 +256,6 @@ def _bots(found: Mapping[str, Any]) -> BotLimits:
 _READ: dict[str, Callable[[str, Any], Any]] = {
     "hosts": _hosts,
     "hash_routes": _flag,
-    "currency": _text,
+    "currency": _currency,
     "stripped_parameters": _texts,
 }

@@ -20,6 +20,7 @@ from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.ports import LOOPBACK
 from pipelines.runtime.settings import load_settings
+from producers.shop.settings import current_shop
 
 
 def report(
@@ -37,7 +38,7 @@ def report(
     if live == (file is not None):
         raise UsageError("The report is either written or served.", "Give --out FILE, or --live.")
     root = load_settings().lake_root
-    html_report = Report(tuple(GOLD.values()))
+    html_report = Report(tuple(GOLD.values()), current_shop().currency)
     if file is None:
         _serve(html_report, root, port, as_json=as_json)
         return

@@ -56,21 +56,26 @@ _WRITERS: dict[Format | None, Write] = {
 }
 
 
+def _money(currency: str) -> Write:
+    return lambda value: f"{value:,.2f}\N{NO-BREAK SPACE}{currency}"
+
+
 def writers(model: Model) -> dict[str, Write]:
-    """How the values of each column of the model are written, by the column's field."""
+    """How the values of each column and measure of the model are written, by its field."""
+    of_formats = _WRITERS | ({Format.MONEY: _money(model.currency)} if model.currency else {})
     by_field = {
-        f"{table.name}[{column.name}]": _WRITERS[column.format] for table in model.tables for column in table.columns
+        f"{table.name}[{column.name}]": of_formats[column.format] for table in model.tables for column in table.columns
     }
+    by_field |= {f"[{one.name}]": of_formats[one.format] for measures in model.measures.values() for one in measures}
     by_field[f"{CALENDAR}[weekday]"] = lambda number: WEEKDAYS[number - 1]
     return by_field
 
 
-def written(value: Any, field: str, of_columns: dict[str, Write]) -> str:
+def written(value: Any, field: str, of_fields: dict[str, Write]) -> str:
     """The value of a field as text."""
-    measure = measure_of(field)
     if value is None:
-        return NO_NAME if not measure and of_columns[field] is _text else NOTHING
-    return _WRITERS[measure.format](value) if measure else of_columns[field](value)
+        return NO_NAME if of_fields[field] is _text else NOTHING
+    return of_fields[field](value)
 
 
 def heading(field: str) -> str:

@@ -45,8 +45,8 @@ class Section:
 class Report:
     """The report over gold tables."""
 
-    def __init__(self, tables: Sequence[Table]) -> None:
-        model = semantic_model(tables)
+    def __init__(self, tables: Sequence[Table], currency: str = "") -> None:
+        model = semantic_model(tables, currency)
         self.pages = pages(model)
         self._writers = writers(model)
         self._queries = GoldQueries(tables)

@@ -15,6 +15,7 @@ from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import load_settings
+from producers.shop.settings import current_shop
 
 
 def powerbi(
@@ -32,7 +33,8 @@ def powerbi(
     as_json: AsJson = False,
 ) -> None:
     """Write a Power BI project of the gold tables, from their declarations; starts no Spark."""
-    files = project_files(tuple(GOLD.values()), gold_source(source, _own_gold(source) if path is None else path))
+    gold = gold_source(source, _own_gold(source) if path is None else path)
+    files = project_files(tuple(GOLD.values()), gold, current_shop().currency)
     write_project(folder, files, force=force)
     if as_json:
         print_json({"folder": str(folder), "project": f"{NAME}.pbip", "files": list(files)})

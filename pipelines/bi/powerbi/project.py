@@ -26,9 +26,9 @@ LIST = "clickstream-powerbi.json"
 MAKER = "clickstream powerbi"
 
 
-def project_files(tables: Sequence[Table], source: GoldSource) -> dict[str, str]:
+def project_files(tables: Sequence[Table], source: GoldSource, currency: str = "") -> dict[str, str]:
     """The text of every file of the project by its path; the same for the same declarations."""
-    model = semantic_model(tables)
+    model = semantic_model(tables, currency)
     report, semantic = f"{NAME}.Report", f"{NAME}.SemanticModel"
     documents: dict[str, Any] = {
         f"{NAME}.pbip": {

@@ -149,13 +149,13 @@ def _table(table: ModelTable, model: Model) -> str:
                 (
                     _doc(measure.doc, 1),
                     f"\tmeasure {quoted(measure.name)} = {measure.dax}",
-                    f"\t\tformatString: {_FORMATS[measure.format]}",
+                    f"\t\tformatString: {_format(measure.format, model.currency)}",
                     f"\t\tdisplayFolder: {folder}",
                     f"\t\tlineageTag: {stable_id('measure', measure.name)}",
                 )
             )
         )
-    blocks.extend(_column(table, column) for column in table.columns)
+    blocks.extend(_column(table, column, model.currency) for column in table.columns)
     blocks.append(
         "\n".join(
             (
@@ -168,12 +168,18 @@ def _table(table: ModelTable, model: Model) -> str:
     return "\n\n".join(blocks)
 
 
-def _column(table: ModelTable, column: ModelColumn) -> str:
+def _format(kind: Format, currency: str) -> str:
+    """The format as Power BI writes it; each character of the currency is a literal."""
+    behind = "".join(f"\\{mark}" for mark in currency) if kind is Format.MONEY else ""
+    return f"{_FORMATS[kind]} {behind}".rstrip()
+
+
+def _column(table: ModelTable, column: ModelColumn, currency: str) -> str:
     properties = (
         f"dataType: {_TYPES.get(column.type, 'decimal')}",
         "isHidden" if column.hidden else "",
         "isKey" if column.is_key else "",
-        f"formatString: {_FORMATS[column.format]}" if column.format else "",
+        f"formatString: {_format(column.format, currency)}" if column.format else "",
         f"displayFolder: {column.folder}" if column.folder else "",
         f"lineageTag: {stable_id('column', table.name, column.name)}",
         f"summarizeBy: {'sum' if column.additive else 'none'}",

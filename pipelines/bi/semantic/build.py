@@ -14,7 +14,7 @@ from pipelines.bi.semantic.relationships import CALENDAR, relationships
 from pipelines.bi.semantic.tables import gold_table
 
 
-def semantic_model(tables: Sequence[Table]) -> Model:
+def semantic_model(tables: Sequence[Table], currency: str = "") -> Model:
     """The model over the gold tables.
 
     Raises DeclarationError where a table has the calendar's name, or a measure names a column that no table declares.
@@ -33,4 +33,4 @@ def semantic_model(tables: Sequence[Table]) -> Model:
                     f"The measure {measure.name!r} names {', '.join(unknown)}, which gold does not declare.",
                     "Fix its DAX and its SQL in pipelines/bi/semantic/measures/.",
                 )
-    return Model(model_tables, relationships(tables), MEASURES)
+    return Model(model_tables, relationships(tables), MEASURES, currency)

@@ -47,8 +47,12 @@ class ModelTable:
 
 @dataclass(frozen=True)
 class Model:
-    """The whole semantic model; ``measures`` are listed by the folder that shows them."""
+    """The whole semantic model; ``measures`` are listed by the folder that shows them.
+
+    ``currency`` stands behind every sum of money, where the shop names it.
+    """
 
     tables: tuple[ModelTable, ...]
     relationships: tuple[Relationship, ...]
     measures: Mapping[str, tuple[Measure, ...]]
+    currency: str = ""

@@ -20,6 +20,8 @@ from producers.shop.settings import SHIPPED, Shop, current_shop, read_shop, shop
         ("host = []", "no entry host; the entries are hosts"),
         ('hash_routes = "yes"', "true or false"),
         ("currency = 1", "a text in quotes"),
+        ('currency = "EUR\\nx"', "short name on one line"),
+        ('currency = "a currency of many words"', "short name on one line"),
         ('[elements]\nbuy = ["a"]', "no entry elements.buy; the entries are purchase"),
         ('[elements]\npurchase = [""]', "holds ''"),
         ('pages = "x"', "write \\[\\[pages\\]\\]"),

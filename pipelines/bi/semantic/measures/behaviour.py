@@ -100,7 +100,7 @@ MEASURES = (
         "SUM(category_performance[revenue])",
         "category_performance",
         "sum(revenue)",
-        Format.NUMBER,
+        Format.MONEY,
     ),
     Measure(
         "Conversion rate by category",

@@ -23,7 +23,7 @@ MEASURES = (
         "SUM(sessions[revenue])",
         "sessions",
         "sum(revenue)",
-        Format.NUMBER,
+        Format.MONEY,
     ),
     Measure(
         "Average order value",
@@ -31,7 +31,7 @@ MEASURES = (
         ratio("Revenue", "Purchases"),
         "sessions",
         "sum(revenue) / sum(purchases)",
-        Format.NUMBER,
+        Format.MONEY,
     ),
     Measure(
         "Revenue per session",
@@ -39,7 +39,7 @@ MEASURES = (
         ratio("Revenue", "Sessions"),
         "sessions",
         "sum(revenue) / count(*)",
-        Format.NUMBER,
+        Format.MONEY,
     ),
     Measure(
         "Revenue per visitor",
@@ -47,7 +47,7 @@ MEASURES = (
         ratio("Revenue", "Visitors"),
         "sessions",
         "sum(revenue) / count(DISTINCT user_id)",
-        Format.NUMBER,
+        Format.MONEY,
     ),
     Measure(
         "Revenue of the last 7 days",
@@ -56,7 +56,7 @@ MEASURES = (
         "sessions[started_on] > newest - 7, sessions[started_on] <= newest)",
         WITH_AGE,
         "sum(revenue) FILTER (age < 7)",
-        Format.NUMBER,
+        Format.MONEY,
     ),
     Measure(
         "Revenue of the 7 days before",
@@ -65,7 +65,7 @@ MEASURES = (
         "sessions[started_on] > newest - 14, sessions[started_on] <= newest - 7)",
         WITH_AGE,
         "sum(revenue) FILTER (age >= 7 AND age < 14)",
-        Format.NUMBER,
+        Format.MONEY,
     ),
     Measure(
         "Revenue, change in a week",

@@ -68,7 +68,7 @@ MEASURES = (
         "DIVIDE(SUM(users[spend]), [Buyers])",
         "users",
         "sum(spend) / count(*) FILTER (buying_sessions > 0)",
-        Format.NUMBER,
+        Format.MONEY,
     ),
     Measure(
         "Days between sessions",

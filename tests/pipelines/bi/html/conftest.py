@@ -19,9 +19,9 @@ from tests.pipelines.bi.html.page_reader import read_page
 MADE_AT = dt.datetime(2026, 2, 10, 12, tzinfo=dt.UTC)
 
 
-def html_of(root):
+def html_of(root, currency=""):
     """The report over a lake."""
-    report = Report(tuple(GOLD.values()))
+    report = Report(tuple(GOLD.values()), currency)
     gold = report.open(str(root))
     with gold.connection:
         return report.html(gold, made_at=MADE_AT)

@@ -224,3 +224,12 @@ def test_days_years_apart_are_side_by_side_and_marked(tmp_path):
     shown = sessions.one("table").rows()[1:]
     assert [row[0] for row in shown] == [day.isoformat() for day in days]
     assert sum(int(row[1]) for row in shown) == len(data["sessions"])
+
+
+def test_the_currency_stands_behind_money_and_nothing_else(tmp_path):
+    write_gold(tmp_path, no_gold() | made_gold(sessions=40, days=5))
+    without, named = html_of(tmp_path), html_of(tmp_path, "<EUR>")
+    assert "EUR" not in without
+    shown = r"(?:\u00a0|(?P<apart> <span>))&lt;EUR&gt;(?(apart)</span>)"
+    assert re.search(rf"[0-9]\.[0-9]{{2}}(?:</span>)?{shown}", named)
+    assert re.sub(shown, "", named) == without

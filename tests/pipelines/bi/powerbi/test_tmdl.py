@@ -7,6 +7,8 @@ from collections import Counter
 
 import pytest
 
+from pipelines.bi.powerbi.project import project_files
+from pipelines.bi.powerbi.sources import SourceKind, gold_source
 from pipelines.runtime.catalog import GOLD
 from tests.pipelines.bi.powerbi import tmdl_reader
 from tests.pipelines.bi.powerbi.tmdl_reader import column_of
@@ -216,3 +218,10 @@ def test_the_ends_of_relationships_are_columns_of_one_type(tmdl, tables):
 def test_the_reader_refuses_what_is_no_tmdl_of_ours(wrong):
     with pytest.raises(ValueError, match=r"line|file"):
         tmdl_reader.read(wrong)
+
+
+def test_the_currency_is_part_of_the_format_of_money():
+    source = gold_source(SourceKind.folder, "/lake/gold")
+    without, named = (project_files(tuple(GOLD.values()), source, name) for name in ("", "EUR"))
+    assert any("formatString: #,0.00 \\E\\U\\R\n" in text for text in named.values())
+    assert {path: text.replace(" \\E\\U\\R\n", "\n") for path, text in named.items()} == without
