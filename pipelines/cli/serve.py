@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Annotated
@@ -18,6 +19,9 @@ from pipelines.runtime.console import call, out
 from pipelines.runtime.ports import LOOPBACK, check_port
 from pipelines.runtime.settings import load_settings
 
+_OWN = (LOOPBACK, "localhost")
+"""The names by which a browser of this machine calls it."""
+
 app = typer.Typer(no_args_is_help=True, help="Servers for people and their tools: the MLflow UI, a SQL endpoint.")
 
 
@@ -31,10 +35,15 @@ def mlflow(port: Annotated[int, typer.Option(help="The port on this machine.")] 
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", tracking_uri(settings)]
     command += ["--default-artifact-root", (settings.mlflow_home / "artifacts").as_uri()]
+    # As MLflow does by itself today: pages of other sites neither read nor write, whatever its variables say.
+    command += ["--allowed-hosts", ",".join(f"{host},{host}:*" for host in _OWN), "--x-frame-options", "DENY"]
+    command += ["--cors-allowed-origins", ",".join(f"http://{host}:{port}" for host in _OWN)]
+    # Neither the server nor its helpers need the password of Kafka.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CLICKSTREAM_")}
     log = settings.logs / "mlflow.log"
     with log.open("ab") as file, stopping() as stop, stop.polled_by_caller():
         # A group of its own: the server starts workers, and all of them end with this command.
-        server = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        server = subprocess.Popen(command, stdout=file, stderr=file, env=environment, start_new_session=True)
         try:
             out.print(f"The MLflow UI is at http://{LOOPBACK}:{port}; Ctrl-C ends it. Its log is {log}.")
             while server.poll() is None and not stop.wait(0.3):
