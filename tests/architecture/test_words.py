@@ -21,6 +21,7 @@ ALLOWED = {
     "pipelines/operations/verification/records.py": "a key of --json",
     "pipelines/operations/quarantine.py": "a key of --json",
     "pipelines/operations/quality.py": "a key of --json",
+    "producers/replay/formats/ga4.py": "the word of that format",
     "producers/replay/formats/retailrocket.py": "the word of that format",
     "docs/reference/tables.md": "generated from the contract",
     "pipelines/bi/semantic/measures/sales.py": "names of measures, which reports refer to",
