@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyspark.sql import SparkSession
+
 from gold.sessions import TABLE as SESSIONS
 from pipelines.gold_builder import incremental_tables
 from tests.faults.audit import audit_bronze, audit_metrics, audit_outcomes, audit_sessions
 from tests.faults.harness import LIMIT, Installation, Ledger, Shoppers, Watch, Window, kill_when, windows
+from tests.faults.lab import Lab
 from tests.faults.starts import Chain, Kill
 from tests.support.polling import until
 
@@ -106,13 +109,16 @@ class Campaign:
         self.tallies["all, at the end"].take(found)
         self.offences += [f"at the end: {offence}" for offence in found]
 
-    def feed(self, layer: str) -> None:
-        """Runs the jobs before a layer's once: a layer that has read all there is waits, and is in no window."""
-        self.ledger.send(self.shoppers.take(400))
-        for one in list(JOBS)[: list(JOBS).index(layer)]:
-            done = self.installation.run(JOBS[one])
-            if done.code:
-                self.offences.append(f"{JOBS[one]} ended with {done.code}: {done.said}")
+    def feed(self, layer: str, spark: SparkSession) -> None:
+        """Runs the jobs before a layer's once: a layer that has read all there is waits, and is in no window.
+
+        They run in this process, on a Spark that is there: starting two for each kill took most of the time.
+        """
+        lab = Lab(spark, self.installation.folder, self.ledger, self.installation.servers, self.shoppers)
+        lab.forget()
+        lab.send(400)
+        for before in list(JOBS)[: list(JOBS).index(layer)]:
+            lab.run(before)
 
     @contextmanager
     def fed(self, layer: str) -> Iterator[None]:

@@ -34,9 +34,9 @@ def campaign(tmp_path_factory):
 
 
 @pytest.mark.parametrize("layer", WINDOWS)
-def test_killed_in_every_window_of_a_layer(campaign, layer):
+def test_killed_in_every_window_of_a_layer(campaign, spark, layer):
     def hits(window: Window) -> bool:
-        campaign.feed(layer)
+        campaign.feed(layer, spark)
         return campaign.kill(layer, window, recovered_first=False)
 
     for window in WINDOWS[layer]:
