@@ -12,6 +12,8 @@ from producers.contract.validation import validate_record
 from producers.events import EVENTS
 from producers.replay.format import Unreadable
 from producers.replay.formats import FORMATS
+from producers.replay.formats.snowplow import _PLACES as PLACES
+from producers.replay.formats.snowplow import COLUMNS
 
 NOW = 1_792_065_600_000_000
 
@@ -141,6 +143,9 @@ def test_what_they_give_is_what_the_contract_takes(name):
         ("segment", [], "no JSON object"),
         ("segment", call(), "track with a name"),
         ("segment", call("page", timestamp="soon"), "no time"),
+        ("snowplow", b"a\tb", "131"),
+        ("snowplow", {"x": 1}, "no event"),
+        ("snowplow", {"event": "page_view", "derived_tstamp": "soon"}, "no time"),
         ("ga4", {"event": "x"}, "no event_name"),
         ("ga4", ga4("page_view", event_timestamp=None), "no time"),
         (
@@ -151,9 +156,63 @@ def test_what_they_give_is_what_the_contract_takes(name):
     ],
 )
 def test_what_is_no_event_says_why(name, row, words):
-    events, unreadable = read(name, row, ga4("scroll") if name == "ga4" else call("page"))
+    good = {"ga4": ga4("scroll"), "segment": call("page"), "snowplow": snowplow("page_view")}
+    events, unreadable = read(name, row, good[name])
     assert len(events) == 1
     assert words in unreadable[0]
+
+
+def snowplow(kind, **more):
+    return {
+        "event": kind,
+        "event_id": "e-1",
+        "domain_userid": "d-1",
+        "domain_sessionid": "s-1",
+        "page_url": "https://shop.example/p/7",
+        "derived_tstamp": "2026-10-15 10:00:00.123",
+        **more,
+    }
+
+
+def enriched(row):
+    cells = [""] * COLUMNS
+    for name, value in row.items():
+        cells[PLACES[name]] = str(value)
+    return "\t".join(cells).encode()
+
+
+@pytest.mark.parametrize("spell", [dict, enriched], ids=["JSON", "tabs"])
+def test_enriched_events_of_snowplow_become_events(spell):
+    rows = [
+        snowplow("page_view", page_referrer="https://t.co/"),
+        snowplow("page_ping"),
+        snowplow("struct", se_category="shop", se_action="add-to-cart"),
+        snowplow("struct", se_category="shop", se_action="play"),
+        snowplow("unstruct", event_name="link_click"),
+        snowplow("transaction", tr_total="40.5"),
+        snowplow("transaction_item"),
+    ]
+    events, unreadable = read("snowplow", *map(spell, rows))
+    assert unreadable == []
+    assert kinds(events) == [
+        ("page_views", None, None),
+        ("interactions", "scroll", None),
+        ("clicks", "btn_add_to_cart", None),
+        ("clicks", "play", None),
+        ("clicks", "link_click", None),
+        ("clicks", "btn_buy", "40.5"),
+    ]
+    assert events[0][1] == {
+        "user_id": "d-1", "session_id": "s-1", "event_id": "e-1", "page_url": "https://shop.example/p/7",
+        "referrer_url": "https://t.co/", "timestamp": "2026-10-15 10:00:00.123",
+    }  # fmt: skip
+    for topic, event in events:
+        assert validate_record(EVENTS[topic], json.dumps(event).encode(), NOW).violations == ()
+
+
+def test_a_session_without_an_id_is_its_users_number():
+    row = snowplow("page_view", domain_sessionid=None, domain_sessionidx=3)
+    assert read("snowplow", row)[0][0][1]["session_id"] == "d-1-3"
 
 
 anything = st.recursive(
@@ -165,7 +224,7 @@ anything = st.recursive(
 )  # fmt: skip
 
 
-@given(st.sampled_from(["segment", "ga4"]), anything)
+@given(st.sampled_from(["segment", "ga4", "snowplow"]), anything)
 def test_any_json_is_an_event_or_a_sentence(name, row):
     events, unreadable = read(name, row)
     assert len(events) + len(unreadable) <= 1
