@@ -20,7 +20,7 @@ from pipelines.ml.prediction import set_threshold
 from pipelines.ml.registry import Registry
 from pipelines.ml.targets import IN_SESSION, TARGETS, PredictionTarget, TargetName
 from pipelines.ml.training import TrainingResult, fit, register
-from pipelines.ml.training_data import training_data
+from pipelines.ml.training_data import training_data, training_frame
 from pipelines.ml.training_record import record_training
 from pipelines.runtime.console import ReportProgress, call, out, print_json, progress_bar
 from pipelines.runtime.job import Job, has_few_rows, open_job
@@ -96,19 +96,20 @@ def run_train(
     with ThreadPoolExecutor(1) as meanwhile, ExitStack() as resources:
         # Imports and a new store take Python seconds, in which it would wait for Java.
         meanwhile.submit(registry.import_mlflow)
-        for module in ("sklearn.metrics", "matplotlib.figure"):
+        for module in ("sklearn.ensemble", "sklearn.linear_model", "sklearn.metrics", "matplotlib.figure"):
             meanwhile.submit(import_module, module)
         data = resources.enter_context(training_data(job, target, where))
         opened = meanwhile.submit(registry.open)
-        fitted = fit(data, settings, search=search, report_progress=report_progress)
+        frame = training_frame(data, settings.seed)
+        fitted = fit(job.spark, frame, target, settings, search=search, report_progress=report_progress)
         report_progress("evaluating it on the test period")
         shifted = meanwhile.submit(
-            inheritable_thread_target(job.spark)(adversarial_validation), data, fitted.encoding, settings
+            inheritable_thread_target(job.spark)(adversarial_validation), frame, data, fitted.encoding, settings
         )
-        evaluation = evaluate_on_test(fitted.model, fitted.baselines, data, settings)
-        set_threshold(fitted.model, evaluation.threshold)
+        evaluation = evaluate_on_test(fitted.model, fitted.baselines, fitted.teacher.predict, data, settings)
+        set_threshold(evaluation.model, evaluation.threshold)
         shift = shifted.result()
-        record = record_training(fitted.model, fitted.shape, data, evaluation, shift, settings, searched=search)
+        record = record_training(fitted.shape, fitted.teacher, data, evaluation, shift, settings, searched=search)
         report_progress("registering it")
         return register(opened.result(), record, settings)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from gold.training_examples import TABLE as EXAMPLES
 from pipelines.ml.drift import CLOCK
-from pipelines.ml.explanation import importances
-from pipelines.ml.model import Encoding, TreeShape, fit_tree
-from pipelines.ml.prediction import with_probability
-from pipelines.ml.split import TEST, TRAIN
+from pipelines.ml.model import Encoding, TreeShape
+from pipelines.ml.split import TEST
+from pipelines.ml.teacher import fold_of_users, without
 from pipelines.ml.training_data import TrainingData
+from pipelines.ml.tree_inputs import TreeInputs, grow
 from pipelines.runtime.settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -31,22 +34,28 @@ class PeriodShift:
     most_shifted_feature: str
 
 
-def adversarial_validation(data: TrainingData, encoding: Encoding, settings: ModelSettings) -> PeriodShift:
+def adversarial_validation(
+    train: pd.DataFrame, data: TrainingData, encoding: Encoding, settings: ModelSettings
+) -> PeriodShift:
     """Fits a tree that tells the periods apart on half of the users, and measures it on the other half."""
-    from pyspark.sql import functions as F
+    import pandas as pd
     from sklearn.metrics import roc_auc_score
 
+    test: pd.DataFrame = data.part(TEST).toPandas()
+    rows = pd.concat([train, test.sort_values([*EXAMPLES.key])], ignore_index=True)
+    is_test = np.arange(len(rows)) >= len(train)
     # The hour and the day say when a row is from, not what the session is like.
-    numbers = tuple(column for column in encoding.target.numbers if column.name not in CLOCK)
-    target = replace(encoding.target, label="_is_test", numbers=numbers)
-    rows = data.part(TRAIN, TEST).withColumn("_is_test", F.col("part") == TEST)
-    is_fitted_on = F.pmod(F.xxhash64("user_id", F.lit(settings.seed)), F.lit(2)) == 0
-    if rows.select(is_fitted_on).distinct().count() < 2:  # noqa: PLR2004 - of one user, perhaps
+    encoding = without(encoding, [*CLOCK])
+    half = fold_of_users(rows["user_id"], 2, settings.seed) == 0
+    if half.all() or not half.any():  # of one user, perhaps
         return PeriodShift(0.5, "")
+    inputs = TreeInputs.learn(rows[half], encoding, is_test[half].astype(float))
     shape = TreeShape(DEPTH, settings.rows_per_leaf, settings.impurity)
-    model = fit_tree(rows.where(is_fitted_on), replace(encoding, target=target), shape, seed=settings.seed)
-    unseen = with_probability(model, rows.where(~is_fitted_on)).select("_is_test", "probability")
-    frame: pd.DataFrame = unseen.toPandas()
-    has_both = frame["_is_test"].any() and not frame["_is_test"].all()
-    auc = float(roc_auc_score(frame["_is_test"], frame["probability"])) if has_both else 0.5
-    return PeriodShift(auc, next(iter(importances(model, target))))
+    tree = grow(inputs.matrix(rows[half]), is_test[half].astype(float), np.ones(int(half.sum())), shape)
+    names = [column.name for column in encoding.target.inputs]
+    most_shifted = names[int(np.argmax(tree.feature_importances_))]
+    others = is_test[~half]
+    if others.all() or not others.any():
+        return PeriodShift(0.5, most_shifted)
+    told = tree.predict_proba(inputs.matrix(rows[~half]))[:, -1]
+    return PeriodShift(float(roc_auc_score(others, told)), most_shifted)

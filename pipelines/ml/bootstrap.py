@@ -46,15 +46,17 @@ def intervals(
         "brier": weighted.brier,
         "calibration_error": weighted.expected_calibration_error,
     }
-    draws = [weights for weights in resample_users(users, seed) if _has_both_classes(labels, weights)]
-    return {name: _middle_95([metric(weights) for weights in draws]) for name, metric in metrics.items() if draws}
+    draws = [weights for weights in resample_users(users, seed) if has_both_classes(labels, weights)]
+    return {name: middle_95([metric(weights) for weights in draws]) for name, metric in metrics.items() if draws}
 
 
-def _has_both_classes(labels: NDArray[np.bool_], weights: NDArray[np.float64]) -> bool:
+def has_both_classes(labels: NDArray[np.bool_], weights: NDArray[np.float64]) -> bool:
+    """Whether a draw has rows of both outcomes."""
     return bool((weights[labels] > 0).any() and (weights[~labels] > 0).any())
 
 
-def _middle_95(values: list[float]) -> tuple[float, float]:
+def middle_95(values: list[float]) -> tuple[float, float]:
+    """The interval that leaves out 2.5 % of the values at each end."""
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
@@ -78,6 +80,11 @@ class Comparison:
         return self.precision_interval[0] > 0
 
     @property
+    def is_less_precise(self) -> bool:
+        """Whether the first model's average precision is lower by more than chance explains."""
+        return self.precision_interval[1] < 0
+
+    @property
     def is_worse_calibrated(self) -> bool:
         """Whether the first model's calibration error is higher by more than chance explains."""
         return self.calibration_interval[0] > 0
@@ -92,13 +99,13 @@ def compare(
 ) -> Comparison:
     """Compares the probabilities that two models give the same rows. Needs rows of both classes."""
     one, other = WeightedMetrics(labels, first), WeightedMetrics(labels, second)
-    draws = [weights for weights in resample_users(users, seed) if _has_both_classes(labels, weights)]
+    draws = [weights for weights in resample_users(users, seed) if has_both_classes(labels, weights)]
     once = np.ones(len(labels))
     return Comparison(
         (one.average_precision(once), other.average_precision(once)),
         (one.expected_calibration_error(once), other.expected_calibration_error(once)),
-        _middle_95([one.average_precision(weights) - other.average_precision(weights) for weights in draws]),
-        _middle_95(
+        middle_95([one.average_precision(weights) - other.average_precision(weights) for weights in draws]),
+        middle_95(
             [one.expected_calibration_error(weights) - other.expected_calibration_error(weights) for weights in draws]
         ),
     )

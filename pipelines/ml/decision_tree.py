@@ -63,8 +63,9 @@ class Input:
 
 @dataclass(frozen=True)
 class Node:
-    """A node: the training rows of each class that reach it and, unless it is a leaf, where it leads.
+    """A node: what reaches it of each class and, unless it is a leaf, where it leads.
 
+    ``counts`` are training rows, or sessions by what the tree was taught of them; a leaf's share is its probability.
     ``tested`` is the place of the input that it tests, LEAF for none. A number goes left where it is at most
     ``at_most``; a text where the number of its category is among ``categories``. ``left`` and ``right`` are the
     places of its children.

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Node:
-    """A node of a tree: the training rows that reach it, the buyers among them, and the input that it tests.
+    """A node of a tree: what reaches it of its training, the probability of a yes there, and the input that it tests.
 
-    ``tested`` is the place of that input among the model's inputs. A leaf tests none, and has no
-    branches. ``branches`` are the left and the right child, each with the condition that leads there.
+    ``weight`` is in sessions where the tree is taught, else in rows. A leaf tests nothing, and has no branches.
+    ``branches`` are the left and the right child, each with the condition that leads there.
     """
 
-    rows: int
-    buyers: int
-    tested: int | None = None
+    weight: float
+    share: float
+    tested: Column | None = None
     branches: tuple[tuple[str, Node], ...] = ()
 
     @property
-    def share(self) -> float:
-        """The share of buyers among its training rows, which is the probability that a leaf gives."""
-        return self.buyers / max(self.rows, 1)
+    def rows(self) -> int:
+        """The weight as a whole number."""
+        return round(self.weight)
 
 
 def describe_tree(model: PipelineModel, target: PredictionTarget) -> Node:
@@ -45,12 +45,14 @@ def describe_tree(model: PipelineModel, target: PredictionTarget) -> Node:
     labels += [stage.labels for stage in model.stages if isinstance(stage, StringIndexerModel)]
 
     def describe(node: Any) -> Node:
-        others, buyers = (round(count) for count in node.impurityStats().stats())
+        others, buyers = node.impurityStats().stats()
+        weight = others + buyers
+        share = buyers / weight if weight else 0.0
         if is_leaf(node):
-            return Node(others + buyers, buyers)
+            return Node(weight, share)
         conditions = _conditions(node.split(), inputs, labels)
         branches = zip(conditions, (describe(node.leftChild()), describe(node.rightChild())), strict=True)
-        return Node(others + buyers, buyers, node.split().featureIndex(), tuple(branches))
+        return Node(weight, share, inputs[node.split().featureIndex()], tuple(branches))
 
     return describe(root_of(model))
 
@@ -58,12 +60,12 @@ def describe_tree(model: PipelineModel, target: PredictionTarget) -> Node:
 def rules(tree: Node, target: PredictionTarget) -> str:
     """The tree as text: its conditions, who buys, and what the inputs mean."""
     lines: list[str] = []
-    used: set[int] = set()
+    used: set[Column] = set()
 
     def walk(node: Node, depth: int) -> None:
         indent = "  " * depth
         if node.tested is None:
-            lines.append(f"{indent}{node.share:.1%} buy ({node.buyers:,} of {node.rows:,})")
+            lines.append(f"{indent}{node.share:.1%} buy (of {node.rows:,})")
             return
         used.add(node.tested)
         (yes, left), (no, right) = node.branches
@@ -75,7 +77,7 @@ def rules(tree: Node, target: PredictionTarget) -> str:
     walk(tree, 0)
     if used:
         lines += ["", "where"]
-        lines += [f"  {target.inputs[index].name}: {target.inputs[index].doc}" for index in sorted(used)]
+        lines += [f"  {column.name}: {column.doc}" for column in target.inputs if column in used]
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def best_threshold(labels: NDArray[np.bool_], probabilities: NDArray[np.float64], missed_buyer_costs: float) -> float:
+def best_threshold(
+    labels: NDArray[np.bool_],
+    probabilities: NDArray[np.float64],
+    missed_buyer_costs: float,
+    weights: NDArray[np.float64] | None = None,
+) -> float:
     """The threshold at which the wrong predictions cost least; the highest such one.
 
     A false positive costs 1, a missed buyer ``missed_buyer_costs``. The threshold lies halfway between
@@ -16,11 +21,12 @@ def best_threshold(labels: NDArray[np.bool_], probabilities: NDArray[np.float64]
     decides. It lies above 0: a session of probability 0 is never a predicted buyer.
     """
     given, at = np.unique(-probabilities, return_inverse=True)
-    buyers = np.bincount(at, weights=labels).cumsum()
-    predicted = np.bincount(at).cumsum()
-    cost = (predicted - buyers) + (labels.sum() - buyers) * missed_buyer_costs
+    weights = np.ones(len(labels)) if weights is None else weights
+    buyers = np.bincount(at, weights=weights * labels).cumsum()
+    predicted = np.bincount(at, weights=weights).cumsum()
+    cost = (predicted - buyers) + (buyers[-1] - buyers) * missed_buyer_costs
     # The first choice is to predict no buyer at all.
-    cost = np.array([labels.sum() * missed_buyer_costs, *np.where(given < 0, cost, np.inf)])
+    cost = np.array([buyers[-1] * missed_buyer_costs, *np.where(given < 0, cost, np.inf)])
     best = int(np.argmin(cost))
     here, below = (-negated for negated in (-1.0, *given, 0.0)[best : best + 2])
     # No buyer, though the model gives some sessions 1: then there is no room between them and the end.

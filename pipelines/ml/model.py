@@ -1,4 +1,4 @@
-"""Fit the models as one Spark pipeline each, from raw gold columns to a probability: no encoding lies elsewhere."""
+"""Fit a decision tree as one Spark pipeline, from raw gold columns to a probability: no encoding lies elsewhere."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipelines.ml.decision_tree import NONE, UNKNOWN
 from pipelines.ml.targets import PredictionTarget
 from pipelines.runtime.settings import ModelSettings
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pyspark.ml import PipelineModel, Transformer
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 OTHER = "__unknown"
 """The category of a text that is not frequent."""
+
+
+TAUGHT_BINS = 128
+"""Into so many parts at most a taught tree cuts a number, to look for the best place to split it. Spark has 32."""
 
 
 @dataclass(frozen=True)
@@ -57,36 +65,6 @@ class Encoding:
             ),
         ]
 
-    def linear_stages(self) -> list[Any]:
-        """The stages that give a linear model its vector.
-
-        Numbers are logarithms, because prices and seconds have long tails. An unknown number is zero,
-        and has a column of its own that says so. Texts have one column per value.
-        """
-        from pyspark.ml.feature import OneHotEncoder, SQLTransformer, VectorAssembler
-
-        numbers = [column.name for column in self.target.numbers]
-        known = [f"log1p(coalesce({_number(name)}, 0D)) AS `number_{name}`" for name in numbers]
-        known += [f"CAST({_number(name)} IS NULL AS DOUBLE) AS `missing_{name}`" for name in numbers]
-        return [
-            SQLTransformer(statement=_select([*known, *_texts(one.name for one in self.target.texts)])),
-            *self._indexers(),
-            OneHotEncoder(
-                inputCols=[f"index_{one.name}" for one in self.target.texts],
-                outputCols=[f"is_{one.name}" for one in self.target.texts],
-                handleInvalid="keep",
-            ),
-            VectorAssembler(
-                inputCols=[
-                    *(f"number_{column.name}" for column in self.target.numbers),
-                    *(f"missing_{column.name}" for column in self.target.numbers),
-                    *(f"is_{one.name}" for one in self.target.texts),
-                ],
-                outputCol="features",
-                handleInvalid="keep",
-            ),
-        ]
-
     def _indexers(self) -> list[Transformer]:
         from pyspark.ml.feature import StringIndexerModel
 
@@ -118,43 +96,72 @@ def _select(expressions: list[str]) -> str:
     return f"SELECT *, {', '.join(expressions)} FROM __THIS__"  # noqa: S608 - made of declared names
 
 
-def learn_encoding(train: DataFrame, target: PredictionTarget, settings: ModelSettings) -> Encoding:
+def learn_encoding(train: pd.DataFrame, target: PredictionTarget, settings: ModelSettings) -> Encoding:
     """The frequent values of each text; the same for the same rows."""
-    from pyspark.sql import functions as F
-
-    values = F.array(*(F.struct(F.lit(one.name).alias("text"), F.col(one.name).alias("value")) for one in target.texts))
-    counts = train.select(F.explode(values).alias("_")).groupBy("_.text", "_.value").agg(F.count("*").alias("rows"))
-    frequent = counts.where((F.col("rows") >= settings.rows_per_category) & ~F.col("value").isin(NONE, OTHER)).collect()
-    by_frequency = sorted(frequent, key=lambda row: (-row["rows"], row["value"]))
-    by_text = [[row["value"] for row in by_frequency if row["text"] == text.name] for text in target.texts]
-    return Encoding(target, tuple((NONE, *labels[: settings.max_categories]) for labels in by_text))
+    labels = []
+    for text in target.texts:
+        counts = train[text.name].value_counts()
+        frequent = [
+            (-rows, value)
+            for value, rows in counts.items()
+            if rows >= settings.rows_per_category and value not in (NONE, OTHER)
+        ]
+        labels.append((NONE, *(value for _, value in sorted(frequent)[: settings.max_categories])))
+    return Encoding(target, tuple(labels))
 
 
 def fit_tree(train: DataFrame, encoding: Encoding, shape: TreeShape, *, seed: int) -> PipelineModel:
-    """A decision tree on all inputs.
+    """A decision tree on all inputs, grown on the outcomes.
 
     It has no class weights: they would bend the probabilities, and the threshold does the same work.
     """
+    return _fit(train.withColumn("label", _label(encoding)), encoding, shape.params, seed)
+
+
+def fit_taught_tree(
+    spark: SparkSession,
+    train: pd.DataFrame,
+    probabilities: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    encoding: Encoding,
+    shape: TreeShape,
+    *,
+    seed: int,
+) -> PipelineModel:
+    """A decision tree grown on a teacher's probabilities for the training rows, by their weights.
+
+    Each row stands there twice: as a yes that weighs its probability, and as a no that weighs the rest. So a leaf's
+    probability is the teacher's mean, and an impurity of Gini is the teacher's variance.
+    """
+    import pyarrow as pa
+
+    schema = pa.schema([(one.name, _ARROW[one.type]) for one in encoding.target.inputs])
+    rows = pa.Table.from_pandas(train[schema.names], schema)
+    parts = [
+        rows.append_column("label", pa.array(np.full(len(train), label))).append_column("weight", pa.array(weight))
+        for label, weight in ((1.0, weights * probabilities), (0.0, weights * (1 - probabilities)))
+    ]
+    # Spark counts both rows of a pair.
+    params = {**shape.params, "minInstancesPerNode": 2 * shape.rows_per_leaf, "maxBins": TAUGHT_BINS}
+    params["weightCol"] = "weight"
+    return _fit(spark.createDataFrame(pa.concat_tables(parts)), encoding, params, seed)
+
+
+_ARROW = {"INT": "int32", "DOUBLE": "float64", "STRING": "string"}
+
+
+def _fit(rows: DataFrame, encoding: Encoding, params: dict[str, Any], seed: int) -> PipelineModel:
     from pyspark.ml import PipelineModel
 
     from pipelines.ml.unpruned_tree import UnprunedDecisionTreeClassifier
 
     stages = encoding.tree_stages()
-    tree = UnprunedDecisionTreeClassifier(featuresCol="features", labelCol="label", seed=seed, **shape.params)
-    return PipelineModel([*stages, tree.fit(PipelineModel(stages).transform(with_label(train, encoding)))])
+    tree = UnprunedDecisionTreeClassifier(featuresCol="features", labelCol="label", seed=seed, **params)
+    return PipelineModel([*stages, tree.fit(PipelineModel(stages).transform(rows))])
 
 
-def fit_logistic(train: DataFrame, encoding: Encoding, regularization: float) -> PipelineModel:
-    """The logistic regression that is a tree's baseline."""
-    from pyspark.ml import Pipeline
-    from pyspark.ml.classification import LogisticRegression
-
-    regression = LogisticRegression(featuresCol="features", labelCol="label", regParam=regularization)
-    return Pipeline(stages=[*encoding.linear_stages(), regression]).fit(with_label(train, encoding))
-
-
-def with_label(rows: DataFrame, encoding: Encoding) -> DataFrame:
-    """The rows with the target's outcome as ``label``, 0 or 1, as Spark's estimators want it."""
+def _label(encoding: Encoding) -> Column:
+    """The target's outcome as 0 or 1, as Spark's estimators want it."""
     from pyspark.sql import functions as F
 
-    return rows.withColumn("label", F.col(encoding.target.label).cast("DOUBLE"))
+    return F.col(encoding.target.label).cast("DOUBLE")

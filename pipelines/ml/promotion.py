@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from lakehouse.errors import DataError
+from pipelines.ml.baselines import ALL_NEGATIVE, ONE_RULE
 from pipelines.ml.bootstrap import Comparison
 from pipelines.ml.model_version import CHALLENGER, CHAMPION, LIVE_BECAUSE, REPLACED, TAKEN_BACK_BECAUSE, Version
 from pipelines.ml.registry import Registry
@@ -21,25 +22,52 @@ class Decision:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-def decide_first(average_precision: float, baselines: Mapping[str, Mapping[str, float]]) -> Decision:
-    """For the first version: its average precision has to be higher than that of each baseline."""
-    precisions = {name.replace("_", " "): metrics["average_precision"] for name, metrics in baselines.items()}
-    figures = {"average_precision": average_precision}
-    figures |= {f"average_precision_of_{name}": metrics["average_precision"] for name, metrics in baselines.items()}
-    unbeaten = [f"{name} ({precision:.3f})" for name, precision in precisions.items() if precision >= average_precision]
-    if unbeaten:
-        return Decision(
-            False,
-            f"It is not live: average precision {average_precision:.3f} does not beat {' and '.join(unbeaten)} "
-            "on the test period.",
-            figures,
-        )
-    beaten = ", ".join(f"{name} ({precision:.3f})" for name, precision in precisions.items())
-    return Decision(
-        True,
-        f"It is the first {CHAMPION}: average precision {average_precision:.3f} on the test period beats {beaten}.",
-        figures,
+FEW_BUYERS = 100
+"""Below so many buying sessions, chance moves average precision by more than models differ."""
+
+
+def decide_first(comparisons: Mapping[str, Comparison], buying_sessions: int) -> Decision:
+    """For the first version, by comparisons with the baselines on sessions that taught neither.
+
+    It has to be better than *nobody buys* and *one rule* by more than chance, and not worse than the logistic
+    regression by more than chance. With few buying sessions a single rule is seldom beaten by more than chance, so
+    there it must not be better than the tree by more than chance; the reason says how few they are.
+    """
+    figures = {"buying_sessions": float(buying_sessions)}
+    for name, comparison in comparisons.items():
+        figures["average_precision"] = comparison.average_precisions[0]
+        figures[f"average_precision_of_{name}"] = comparison.average_precisions[1]
+        figures[f"difference_to_{name}_low"], figures[f"difference_to_{name}_high"] = comparison.precision_interval
+    are_few = buying_sessions < FEW_BUYERS
+    must_beat = {ALL_NEGATIVE} if are_few else {ALL_NEGATIVE, ONE_RULE}
+    unbeaten = [
+        name
+        for name, comparison in comparisons.items()
+        if (not comparison.is_more_precise if name in must_beat else comparison.is_less_precise)
+    ]
+    own = figures.get("average_precision", 0.0)
+    against = "; ".join(_against(name, comparisons[name]) for name in unbeaten or comparisons)
+    few = (
+        f" It rests on {buying_sessions:,} buying sessions, few enough for a difference of {_chance(comparisons):.2f} "
+        f"to be chance: below {FEW_BUYERS}, a model goes live that no baseline beats by more than chance."
+        if are_few
+        else f" It rests on {buying_sessions:,} buying sessions."
     )
+    if unbeaten:
+        return Decision(False, f"It is not live: average precision {own:.3f}, where {against}.{few}", figures)
+    return Decision(True, f"It is the first {CHAMPION}: average precision {own:.3f}, where {against}.{few}", figures)
+
+
+def _against(name: str, comparison: Comparison) -> str:
+    low, high = comparison.precision_interval
+    said = {ALL_NEGATIVE: "nobody buys"}.get(name, name.replace("_", " "))
+    remark = "" if low > 0 else ", worse by more than chance" if high < 0 else ", which chance explains"
+    return f"{said} has {comparison.average_precisions[1]:.3f} ({low:+.3f} to {high:+.3f}, 95 %{remark})"
+
+
+def _chance(comparisons: Mapping[str, Comparison]) -> float:
+    """Half the width of the widest interval."""
+    return max(high - low for low, high in (one.precision_interval for one in comparisons.values())) / 2
 
 
 def decide(comparison: Comparison, champion: Version) -> Decision:

@@ -1,4 +1,4 @@
-"""Search for the tree shape that predicts unseen users best, by cross-validation over whole users."""
+"""Search for the tree shape that predicts unseen users best, by nested cross-validation over whole users."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ from collections.abc import Callable
 from itertools import product
 from typing import TYPE_CHECKING
 
-from pyspark.ml import PipelineModel
-from pyspark.ml.evaluation import Evaluator
-from pyspark.ml.tuning import CrossValidator
-from pyspark.sql import functions as F
+import numpy as np
 from sklearn.metrics import average_precision_score
 
 from lakehouse.errors import DataError
-from pipelines.ml.model import Encoding, TreeShape, with_label
-from pipelines.ml.prediction import probability_of_yes
-from pipelines.ml.unpruned_tree import UnprunedDecisionTreeClassifier
+from pipelines.ml.model import Encoding, TreeShape
+from pipelines.ml.teacher import fold_of_users, learn_teacher
+from pipelines.ml.tree_inputs import TreeInputs, grow, session_weights
 from pipelines.runtime.settings import ModelSettings
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pyspark.sql import DataFrame
 
 
 def searched_shapes(settings: ModelSettings) -> list[TreeShape]:
@@ -30,9 +26,9 @@ def searched_shapes(settings: ModelSettings) -> list[TreeShape]:
 
 
 def search_shape(
-    train: DataFrame, encoding: Encoding, settings: ModelSettings, report_progress: Callable[[int, int], None]
+    train: pd.DataFrame, encoding: Encoding, settings: ModelSettings, report_progress: Callable[[int, int], None]
 ) -> TreeShape:
-    """The shape whose trees have the best average precision on users that they have not seen.
+    """The shape whose taught trees have the best average precision on users that neither they nor a teacher have seen.
 
     ``report_progress`` is given how many trees are fitted, and of how many: first 0, then after each.
     Raises DataError where there are too few users.
@@ -40,36 +36,23 @@ def search_shape(
     folds = settings.search_folds
     shapes = searched_shapes(settings)
     total = len(shapes) * folds
-    rows = PipelineModel(encoding.tree_stages()).transform(with_label(train, encoding))
-    fold = F.pmod(F.xxhash64("user_id", F.lit(settings.seed)), F.lit(folds)).cast("INT")
-    if train.select(fold).distinct().count() < folds:
+    labels = train[encoding.target.label].to_numpy(bool)
+    fold = fold_of_users(train["user_id"], folds, settings.seed + 1)
+    parts = [fold == number for number in range(folds)]
+    if any(not labels[part].any() or labels[~part].all() or not labels[~part].any() for part in parts):
         raise DataError(
             "The training rows are of too few users to search by.", "Run `clickstream train` without --search."
         )
     report_progress(0, total)
-    tree = UnprunedDecisionTreeClassifier(featuresCol="features", labelCol="label", seed=settings.seed)
-    maps = [{tree.getParam(name): value for name, value in shape.params.items()} for shape in shapes]
-    validator = CrossValidator(
-        estimator=tree,
-        estimatorParamMaps=maps,
-        evaluator=_AveragePrecision(lambda fitted: report_progress(fitted, total)),
-        numFolds=folds,
-        foldCol="fold",
-    ).fit(rows.select("features", "label", fold.alias("fold")))
-    _, best = max(zip(validator.avgMetrics, range(len(shapes)), strict=True), key=lambda pair: (pair[0], -pair[1]))
-    return shapes[best]
-
-
-class _AveragePrecision(Evaluator):
-    """The average precision of a model's probabilities; tells how many models it has evaluated."""
-
-    def __init__(self, on_evaluated: Callable[[int], None]) -> None:
-        super().__init__()
-        self._on_evaluated = on_evaluated
-        self._evaluated = 0
-
-    def _evaluate(self, dataset: DataFrame) -> float:
-        rows: pd.DataFrame = dataset.select("label", probability_of_yes().alias("probability")).toPandas()
-        self._evaluated += 1
-        self._on_evaluated(self._evaluated)
-        return float(average_precision_score(rows["label"], rows["probability"]))
+    precisions = np.zeros((len(shapes), folds))
+    for number, unseen in enumerate(parts):
+        rows, others = train[~unseen], train[unseen]
+        teacher = learn_teacher(rows, encoding, seed=settings.seed)
+        inputs = TreeInputs.learn(rows, teacher.encoding, teacher.probabilities)
+        matrix, other_matrix = inputs.matrix(rows), inputs.matrix(others)
+        for place, shape in enumerate(shapes):
+            tree = grow(matrix, teacher.probabilities, session_weights(rows), shape)
+            found = tree.predict_proba(other_matrix)[:, 1]
+            precisions[place, number] = average_precision_score(labels[unseen], found)
+            report_progress(number * len(shapes) + place + 1, total)
+    return shapes[int(np.argmax(precisions.mean(axis=1)))]

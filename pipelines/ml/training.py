@@ -3,41 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.errors import LakehouseError
-from lakehouse.parallel import side_by_side
+from pipelines.ml.baselines import Predictor, fit_baselines
 from pipelines.ml.evaluation import compare_models
-from pipelines.ml.model import Encoding, TreeShape, fit_logistic, fit_tree, learn_encoding
+from pipelines.ml.model import Encoding, TreeShape, fit_taught_tree, learn_encoding
 from pipelines.ml.model_version import Version
 from pipelines.ml.promotion import Decision, decide, decide_first, promote
 from pipelines.ml.registry import ModelFilesError, Registry
-from pipelines.ml.split import TRAIN
-from pipelines.ml.training_data import TrainingData
+from pipelines.ml.targets import PredictionTarget
+from pipelines.ml.teacher import Teacher, learn_teacher
 from pipelines.ml.training_record import TrainingRecord
+from pipelines.ml.tree_inputs import session_weights
 from pipelines.runtime.console import ReportProgress
 from pipelines.runtime.settings import ModelSettings
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pyspark.ml import PipelineModel
+    from pyspark.sql import SparkSession
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A tree that is fitted, the encoding of its inputs, its shape, and the baselines that it has to beat."""
+    """A tree that is fitted, the encoding of all inputs, its shape, its teacher, and the baselines it has to beat."""
 
     model: PipelineModel
     encoding: Encoding
     shape: TreeShape
-    baselines: Mapping[str, PipelineModel]
+    teacher: Teacher
+    baselines: Mapping[str, Predictor]
 
 
-def fit(data: TrainingData, settings: ModelSettings, *, search: bool, report_progress: ReportProgress) -> Fitted:
-    """Fits a tree and its baselines on the training part; ``search`` looks for the tree's best shape first."""
-    train = data.part(TRAIN)
-    encoding = learn_encoding(train, data.target, settings)
+def fit(
+    spark: SparkSession,
+    train: pd.DataFrame,
+    target: PredictionTarget,
+    settings: ModelSettings,
+    *,
+    search: bool,
+    report_progress: ReportProgress,
+) -> Fitted:
+    """Fits a tree and its baselines on the training rows; ``search`` looks for the tree's best shape first."""
+    encoding = learn_encoding(train, target, settings)
     shape = TreeShape(settings.max_depth, settings.rows_per_leaf, settings.impurity)
     if search:
         from pipelines.ml.search import search_shape
@@ -48,15 +59,21 @@ def fit(data: TrainingData, settings: ModelSettings, *, search: bool, report_pro
             settings,
             lambda fitted, total: report_progress(f"searching: {total} trees", fitted / total),
         )
+    report_progress("learning what the tree is taught")
+    teacher = learn_teacher(train, encoding, seed=settings.seed)
     report_progress("fitting the tree and the baselines")
-    # Each fit is dozens of small queries, one after the other: most of their time is planning in one thread.
-    model, one_rule, logistic = side_by_side(
-        train.sparkSession,
-        partial(fit_tree, train, encoding, shape, seed=settings.seed),
-        partial(fit_tree, train, encoding, replace(shape, max_depth=1), seed=settings.seed),
-        partial(fit_logistic, train, encoding, settings.logistic_regularization),
-    )
-    return Fitted(model, encoding, shape, {"one_rule": one_rule, "logistic_regression": logistic})
+    with ThreadPoolExecutor(1) as meanwhile:
+        baselines = meanwhile.submit(fit_baselines, train, encoding, settings)
+        model = fit_taught_tree(
+            spark,
+            train,
+            teacher.probabilities,
+            session_weights(train),
+            teacher.encoding,
+            shape,
+            seed=settings.seed,
+        )
+        return Fitted(model, encoding, shape, teacher, baselines.result())
 
 
 @dataclass(frozen=True)
@@ -111,7 +128,7 @@ def register(registry: Registry, record: TrainingRecord, settings: ModelSettings
 def _decide(registry: Registry, champion: Version | None, record: TrainingRecord, settings: ModelSettings) -> Decision:
     evaluation, data = record.evaluation, record.data
     if champion is None:
-        return decide_first(evaluation.metrics["average_precision"], evaluation.baselines)
+        return decide_first(evaluation.comparisons, evaluation.buying_sessions)
     if data.where != "true":
         return Decision(
             False,
@@ -123,7 +140,7 @@ def _decide(registry: Registry, champion: Version | None, record: TrainingRecord
         comparison, _ = compare_models(record.model, model, data, champion.unseen_from, settings.seed)
     except ModelFilesError as error:
         # Nothing scores with it any more, so the new version has the baselines to beat, as a first one has.
-        first = decide_first(evaluation.metrics["average_precision"], evaluation.baselines)
+        first = decide_first(evaluation.comparisons, evaluation.buying_sessions)
         return replace(first, reason=f"{error.message} {first.reason}")
     except LakehouseError as error:
         return Decision(False, f"It is not live: it cannot be compared with version {champion.number}. {error}")

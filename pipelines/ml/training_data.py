@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.errors import AnalysisException
 
+from gold.shared.features import CUTOFFS
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import DataError
@@ -21,11 +22,16 @@ from pipelines.ml.targets import PredictionTarget
 from pipelines.runtime.job import Job
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pyspark.sql import DataFrame, Row
 
 MOST_ROWS_IN_PROCESS = 500_000
 """Up to so many rows of the table this process reads it."""
 
+MOST_TAUGHT_ROWS = 500_000
+"""Of more training rows than so many, a tree is taught by those of some users."""
+
+_SHARES = 10_000
 _ALL_BITS = (1 << 64) - 1
 
 
@@ -35,9 +41,8 @@ class TrainingData:
 
     ``where`` is the condition that they fulfil. ``table_path`` and ``table_version`` are those of
     gold.training_examples, ``digest`` tells these rows from others, ``spans`` is when the first and
-    the last of their sessions began. ``sessions`` counts the sessions of each part. ``tuned_on`` is
-    the part on which thresholds are chosen: validation, or train where all outcomes of the
-    validation period are the same.
+    the last of their sessions began. ``sessions`` counts the sessions of each part. ``can_validate`` says whether
+    the validation period has both outcomes: else nothing is chosen on it.
     """
 
     rows: DataFrame
@@ -49,11 +54,23 @@ class TrainingData:
     spans: tuple[str, str]
     periods: Periods
     sessions: Mapping[str, int]
-    tuned_on: str
+    can_validate: bool
 
     def part(self, *names: str) -> DataFrame:
         """The rows of some parts."""
         return self.rows.where(self.rows["part"].isin(*names))
+
+
+def training_frame(data: TrainingData, seed: int) -> pd.DataFrame:
+    """The rows of the training part in one order; of more than MOST_TAUGHT_ROWS, those of some users, by their hash."""
+    from pyspark.sql import functions as F
+
+    rows = data.part(TRAIN)
+    if sum(data.sessions.values()) > MOST_TAUGHT_ROWS // len(CUTOFFS) and (count := rows.count()) > MOST_TAUGHT_ROWS:
+        place = F.pmod(F.xxhash64("user_id", F.lit(seed)), F.lit(_SHARES))
+        rows = rows.where(place < F.lit(MOST_TAUGHT_ROWS * _SHARES // count))
+    frame: pd.DataFrame = rows.toPandas()
+    return frame.sort_values([*EXAMPLES.key], ignore_index=True)
 
 
 @contextmanager
@@ -79,7 +96,7 @@ def training_data(job: Job, target: PredictionTarget, where: str = "true") -> It
     rows = rows.repartition(parts, *EXAMPLES.key).sortWithinPartitions(*EXAMPLES.key).persist()
     try:
         parts_of = _describe_parts(rows, target)
-        tuned_on = _check_parts(parts_of, periods)
+        can_validate = _check_parts(parts_of, periods)
         yield TrainingData(
             rows,
             target,
@@ -90,7 +107,7 @@ def training_data(job: Job, target: PredictionTarget, where: str = "true") -> It
             spans=(min(row["first"] for row in parts_of.values()), max(row["last"] for row in parts_of.values())),
             periods=periods,
             sessions={part: parts_of[part]["sessions"] if part in parts_of else 0 for part in PARTS},
-            tuned_on=tuned_on,
+            can_validate=can_validate,
         )
     finally:
         rows.unpersist()
@@ -162,8 +179,8 @@ def _describe_parts(rows: DataFrame, target: PredictionTarget) -> dict[str, Row]
     return {row["part"]: row for row in found.collect()}
 
 
-def _check_parts(by_part: Mapping[str, Row], periods: Periods) -> str:
-    """On which part thresholds are chosen. Raises DataError where there is nothing to fit or to evaluate on."""
+def _check_parts(by_part: Mapping[str, Row], periods: Periods) -> bool:
+    """Whether the validation period has both outcomes. Raises DataError where there is nothing to fit or measure."""
     first, second = periods.texts()
     spans = {TRAIN: f"the training period (before {first})", TEST: f"the test period (from {second})"}
     hint = "Let sessions of a longer time come in, run `clickstream aggregate`, and train again."
@@ -178,7 +195,7 @@ def _check_parts(by_part: Mapping[str, Row], periods: Periods) -> str:
                 hint,
             )
     tuning = by_part.get(VALIDATION)
-    return VALIDATION if tuning and tuning["some_buy"] and not tuning["all_buy"] else TRAIN
+    return bool(tuning and tuning["some_buy"] and not tuning["all_buy"])
 
 
 _PURPOSE = {TRAIN: "learn from", TEST: "evaluate a model on"}

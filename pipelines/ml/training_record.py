@@ -19,6 +19,7 @@ from pipelines.ml.plots import evaluation_figures, importances_figure, tree_figu
 from pipelines.ml.prediction import with_probability
 from pipelines.ml.registry import ANSWERS, IMPORTANCES, PROFILE, RULES
 from pipelines.ml.split import TRAIN
+from pipelines.ml.teacher import Teacher
 from pipelines.ml.training_data import TrainingData
 from pipelines.runtime.settings import ModelSettings
 
@@ -70,9 +71,10 @@ class TrainingRecord:
                 f"Made of {sessions:,} sessions, too few to trust the metrics: "
                 f"from {FEW_SESSIONS:,} on they say something."
             )
-        if self.data.tuned_on == TRAIN:
+        if not self.data.can_validate:
             notes.append(
-                "All outcomes of the validation period are the same, so the threshold was chosen on training rows."
+                "All outcomes of the validation period are the same, so nothing says whether probabilities are right; "
+                "the threshold follows from the costs."
             )
         if self.shift.roc_auc > SHIFTED_AUC:
             notes.append(
@@ -84,8 +86,8 @@ class TrainingRecord:
 
 
 def record_training(
-    model: PipelineModel,
     shape: TreeShape,
+    teacher: Teacher,
     data: TrainingData,
     evaluation: Evaluation,
     shift: PeriodShift,
@@ -94,7 +96,7 @@ def record_training(
     searched: bool,
 ) -> TrainingRecord:
     """The record of a training; reads the tree and the training rows once more, for rules, figures and profile."""
-    target = data.target
+    target, model = data.target, evaluation.model
     tree = describe_tree(model, target)
     shares, text = importances(model, target), rules(tree, target)
     sample = _sample(model, data)
@@ -108,7 +110,7 @@ def record_training(
         shape=asdict(shape),
         importances=shares,
         rules=text,
-        params=_params(shape, data, evaluation, settings, searched=searched),
+        params={**_params(shape, data, evaluation, settings, searched=searched), **teacher.describe()},
         tags={
             "question": target.name,
             "table": EXAMPLES.name,
@@ -147,7 +149,14 @@ def _params(
         "most_categories": settings.max_categories,
         "missed_buyer_costs": settings.missed_buyer_costs,
         "threshold": evaluation.threshold,
-        "threshold_chosen_on": data.tuned_on,
+        "threshold_chosen_on": evaluation.threshold_choice.chosen_on,
+        "threshold_by_costs": evaluation.threshold_choice.by_costs,
+        "threshold_cheapest_on_validation": evaluation.threshold_choice.cheapest,
+        "threshold_saving": evaluation.threshold_choice.saved,
+        "calibration_intercept": evaluation.calibration.curve.intercept,
+        "calibration_slope": evaluation.calibration.curve.slope,
+        "calibration_fitted": (evaluation.calibration.fitted.intercept, evaluation.calibration.fitted.slope),
+        "calibration_gain": evaluation.calibration.gained,
         "validation_from": validation_from,
         "test_from": test_from,
         "first_session": data.spans[0],

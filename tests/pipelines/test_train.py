@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
+from pathlib import Path
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
+from pyspark.ml import PipelineModel
 
 from gold.shared.features import NUMBERS
 from gold.training_examples import TABLE
+from lakehouse.embedded_kafka.config import free_port
 from lakehouse.errors import DataError
+from pipelines.ml.calibration import CalibrationCurve
+from pipelines.ml.leaf_values import with_corrected_leaves
 from pipelines.ml.model_package import load_tree, model_folder
 from pipelines.ml.prediction import leaf_paths, predict_with_path, with_probability
 from pipelines.ml.registry import ANSWERS, Registry, open_registry
+from pipelines.ml.saved_tree import read_saved_tree
 from pipelines.ml.store import tracking_uri
 from pipelines.ml.targets import IN_SESSION, TARGETS
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from pipelines.train import run_train, train
+from tests.support.polling import until
 from tests.support.training import examples, fill, noisy
 
 pytestmark = pytest.mark.spark
@@ -70,13 +80,15 @@ def test_json_has_the_promised_keys_and_the_trained_figures(trained, monkeypatch
     assert document["job"] == "train"
     assert (document["model_name"], document["model_version"]) == ("purchase_in_session", "1")
     assert (document["promoted"], document["champion_version"]) == (True, None)
-    assert document["shape"] == {"max_depth": 6, "rows_per_leaf": 20, "impurity": "gini"}
+    assert document["shape"] == {"max_depth": 14, "rows_per_leaf": 15, "impurity": "gini"}
     assert set(document["sessions"]) == {"train", "validation", "test"}
     assert document["metrics"] == pytest.approx(evaluation.metrics)
     assert document["intervals"] == {name: list(pair) for name, pair in evaluation.intervals.items()}
     assert set(document["metrics_by_cut"]) == {"1", "2", "3"}
     assert set(document["baselines"]) == {"all_negative", "one_rule", "logistic_regression"}
-    assert document["decided_by"]["average_precision"] == evaluation.metrics["average_precision"]
+    (precision,) = {one.average_precisions[0] for one in evaluation.comparisons.values()}
+    assert document["decided_by"]["average_precision"] == precision
+    assert document["threshold"] == evaluation.threshold == pytest.approx(0.2)
     assert document["validation_from"] < document["test_from"]
     assert document["notes"] == result.record.notes()
 
@@ -196,6 +208,82 @@ def test_a_served_model_answers_json(trained):
     assert answered.status == 200
     (answer,) = json.loads(answered.response)["predictions"]
     assert set(answer) == {"probability", "prediction", "threshold", "path"}
+
+
+def test_mlflow_serves_the_model_by_its_own_command(trained, tmp_path):
+    job, result = trained
+    folder = model_folder(job.settings, result.version)
+    port = str(free_port(None))
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "models",
+        "serve",
+        "-m",
+        str(folder),
+        "-p",
+        port,
+        "--env-manager",
+        "local",
+    ]
+    without_java = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path), "JAVA_HOME": "/none"}
+    log = (tmp_path / "log").open("w")
+    with subprocess.Popen(
+        command, env=without_java, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
+    ) as it:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            until(lambda: answers(f"{address}/ping"), "an answer of the server", limit=120)
+            example = json.loads(result.record.example.to_json(orient="split", index=False))
+            body, kind = json.dumps({"dataframe_split": example}).encode(), {"Content-Type": "application/json"}
+            request = Request(f"{address}/invocations", body, kind)  # noqa: S310 - this machine's own
+            with urlopen(request, timeout=60) as answered:  # noqa: S310 - this machine's own
+                (answer,) = json.loads(answered.read())["predictions"]
+        finally:
+            os.killpg(it.pid, signal.SIGTERM)
+    assert set(answer) == {"probability", "prediction", "threshold", "path"}
+    assert answer["threshold"] == result.version.threshold
+
+
+def answers(address):
+    try:
+        with urlopen(address, timeout=5) as found:  # noqa: S310 - this machine's own
+            return found.status == 200
+    except OSError:
+        return False
+
+
+def test_what_was_chosen_on_validation_is_kept(trained):
+    job, result = trained
+    params, metrics = Registry(job.settings).params_and_metrics(result.version)
+    assert params["threshold_chosen_on"] == "costs"
+    assert float(params["threshold_by_costs"]) == pytest.approx(0.2)
+    assert float(params["calibration_slope"]) > 0
+    assert params["teacher_folds"] == "4"
+    assert metrics["teacher/average_precision"] == pytest.approx(result.record.evaluation.teacher["average_precision"])
+    assert metrics["validation/calibration_error_after"] >= 0
+
+
+def test_corrected_leaves_are_in_the_model_itself(trained, tmp_path):
+    """Spark, the same model loaded again, and the tree as data give the corrected probability, to the last bit."""
+    job, result = trained
+    curve = CalibrationCurve(-0.7, 1.4)
+    plain = result.record.model
+    corrected = with_corrected_leaves(plain, curve)
+    corrected.save(str(tmp_path / "model"))
+    rows = job.lake.read(TABLE)
+    frame = rows.orderBy(*TABLE.key).toPandas()
+    before, after = (
+        with_probability(one, rows).orderBy(*TABLE.key).toPandas()["probability"].to_numpy()
+        for one in (plain, corrected)
+    )
+    assert after == pytest.approx(curve(before), abs=1e-12)
+    assert len(np.unique(after)) == len(np.unique(before)) > 2
+    loaded = read_saved_tree(tmp_path / "model", IN_SESSION, 0.2)
+    assert loaded.predict(frame).probability.tobytes() == after.tobytes()
+    again = with_probability(PipelineModel.load(str(tmp_path / "model")), rows).orderBy(*TABLE.key).toPandas()
+    assert again["probability"].to_numpy().tobytes() == after.tobytes()
 
 
 def test_a_version_without_its_tree_as_data_is_read(trained):

@@ -67,7 +67,7 @@ def trees(spark, tmp_path_factory):
     """Trees of several shapes: the model as Spark has it, and the tree as data, read from its files."""
     home = tmp_path_factory.mktemp("trees")
     rows = spark.createDataFrame(_taught(), SCHEMA)
-    encoding = learn_encoding(rows, TARGET, ModelSettings(rows_per_category=100))
+    encoding = learn_encoding(rows.toPandas(), TARGET, ModelSettings(rows_per_category=100))
     found = {}
     for name, shape in SHAPES.items():
         model = fit_tree(rows, encoding, shape, seed=1)

@@ -59,7 +59,9 @@ def cross_validated(sessions, target):
     predicted = []
     for fold in range(FOLDS):
         train = sessions.where(sessions.fold != fold)
-        tree = fit_tree(train, learn_encoding(train, target, ModelSettings()), TreeShape(5, 1, "gini"), seed=1)
+        tree = fit_tree(
+            train, learn_encoding(train.toPandas(), target, ModelSettings()), TreeShape(5, 1, "gini"), seed=1
+        )
         rows = with_probability(tree, sessions.where(sessions.fold == fold))
         predicted.append(rows.select("Revenue", "probability").toPandas())
     labels, probabilities = (

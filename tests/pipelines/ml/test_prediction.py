@@ -20,7 +20,7 @@ def tree(job):
     """A tree of two levels on rows with a signal, and the rows."""
     fill(job, examples(400, buys=noisy))
     rows = job.lake.read(TABLE)
-    encoding = learn_encoding(rows, IN_SESSION, ModelSettings())
+    encoding = learn_encoding(rows.toPandas(), IN_SESSION, ModelSettings())
     return fit_tree(rows, encoding, TreeShape(2, 20, "gini"), seed=1), rows
 
 
@@ -58,7 +58,7 @@ def test_a_path_has_words_for_texts_and_for_unknown_values(job):
     fill(job, [tuple(row) for row in rows])
     examples_ = job.lake.read(TABLE)
     model = fit_tree(
-        examples_, learn_encoding(examples_, IN_SESSION, ModelSettings()), TreeShape(2, 20, "gini"), seed=1
+        examples_, learn_encoding(examples_.toPandas(), IN_SESSION, ModelSettings()), TreeShape(2, 20, "gini"), seed=1
     )
     paths = {
         row["path"]
