@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -50,9 +51,7 @@ class Served:
             write_gold(self.lake, GIVEN)
         self.here.mkdir()
         conf = folder / "conf"
-        conf.mkdir()
-        for file in CONF.iterdir():
-            (conf / file.name).write_bytes(file.read_bytes())
+        shutil.copytree(CONF, conf)
         with (conf / "spark-defaults.conf").open("a") as file:
             file.writelines(f"{name} {value}\n" for name, value in NO_CODE_GENERATION.items())
         self.said = folder / "said.txt"
