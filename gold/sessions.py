@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gold.excess_sessions import TABLE as EXCESS_SESSIONS
 from gold.shared.clock import CLOCK
 from gold.shared.exact import mean
 from gold.shared.timeline import EVENTS_OF_A_SESSION, ORDER, SESSION, revenue, timeline
@@ -22,19 +23,27 @@ SUSPECT = {
     "never_rests": "duration_seconds >= bot_rest_seconds AND active_hours >= hours_spanned",
     "too_fast": "page_views >= bot_page_views AND page_views > duration_seconds * bot_page_views_per_second",
     "session_id_reused": "longest_pause_seconds > bot_pause_seconds",
+    "too_many_sessions": "is_excess",
 }
 """What suspected bot traffic does, by the rule's name; the first rule that a session meets is named.
 
 The limits are the shop's (conf/shop.toml). As shipped, in words: two thousand events; at least a day without one clock
 hour of rest; thirty or more pages shown, on average more than one a second; a pause of more than twelve hours, after
-which it is another session whose id the client has kept.
+which it is another session whose id the client has kept; more than sixty sessions of the user begun within
+24 hours, up to this one or an earlier one.
 """
 
 FIRST_VIEW = ("referrer_kind", "referrer_host", "campaign_source", "campaign_medium", "campaign_name")
 """What silver says of the first page shown, and a session takes on."""
 
 
-def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, clock: DataFrame) -> DataFrame:
+def sessions(
+    page_views: DataFrame,
+    clicks: DataFrame,
+    interactions: DataFrame,
+    excess_sessions: DataFrame,
+    clock: DataFrame,
+) -> DataFrame:
     """One row per session, as known from all of its events that have arrived."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -84,8 +93,10 @@ def sessions(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame, 
     hours = "timestampdiff(HOUR, date_trunc('HOUR', started_at), date_trunc('HOUR', ended_at)) + 1"
     suspect_rule = " ".join(f"WHEN {condition} THEN '{rule}'" for rule, condition in SUSPECT.items())
     closes_at = "timestampadd(MICROSECOND, CAST(floor(closes_after_seconds * 1e6D) AS BIGINT), _rested_since)"
+    excess = excess_sessions.select(*SESSION, F.lit(True).alias("is_excess"))
     return (
-        rows.crossJoin(clock)
+        rows.join(excess, list(SESSION), "left")
+        .crossJoin(clock)
         .withColumn("duration_seconds", F.expr(seconds))
         .withColumn("hours_spanned", F.expr(hours))
         .withColumn("closes_at", F.expr(closes_at))
@@ -183,8 +194,8 @@ TABLE = Table(
             "STRING",
             "Why it is suspect: too_many_events (2000 or more), never_rests (a day or longer, with events in every "
             "clock hour of it), too_fast (30 or more pages, on average more than one a second), "
-            "session_id_reused (it went on after a pause of more than 12 hours), if conf/shop.toml sets "
-            "no other limits; null if it is not.",
+            "session_id_reused (it went on after a pause of more than 12 hours), too_many_sessions (its user had "
+            "begun more than 60 within 24 hours by then), if conf/shop.toml sets no other limits; null if it is not.",
         ),
         Column("started_on", "DATE", "The day of started_at, in UTC.", required=True),
         Column("ended_on", "DATE", "The day of ended_at, in UTC.", required=True),
@@ -195,7 +206,7 @@ TABLE = Table(
         Column("last_arrived_at", "TIMESTAMP", "When its newest event arrived at the broker, in UTC.", required=True),
     ),
     key=SESSION,
-    reads={**EVENTS_OF_A_SESSION, "clock": CLOCK},
+    reads={**EVENTS_OF_A_SESSION, "excess_sessions": EXCESS_SESSIONS, "clock": CLOCK},
     build=sessions,
     scope={name: name for name in SESSION},
     rules={

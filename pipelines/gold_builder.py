@@ -113,6 +113,7 @@ def clock_rows(settings: Settings, as_of: datetime) -> pa.Table:
             "bot_page_views": pa.array([limits.page_views], pa.int64()),
             "bot_page_views_per_second": [limits.page_views_per_second],
             "bot_pause_seconds": [limits.reused_after_hours * 3_600.0],
+            "bot_sessions_in_24_hours": pa.array([limits.sessions_in_24_hours], pa.int64()),
         }
     )
 

@@ -13,6 +13,7 @@ CLOCK = Source(
         Column("bot_page_views", "BIGINT", "From so many page views on their pace counts.", True),
         Column("bot_page_views_per_second", "DOUBLE", "Nobody is shown more pages a second, on average.", True),
         Column("bot_pause_seconds", "DOUBLE", "No session goes on after a longer pause, in seconds.", True),
+        Column("bot_sessions_in_24_hours", "BIGINT", "Nobody begins more sessions within 24 hours.", True),
     ),
 )
 """Handed to the tables that read it by the job that asks the broker."""

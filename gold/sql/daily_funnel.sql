@@ -1,4 +1,4 @@
--- Written from gold.daily_funnel; do not edit. Sources: ead69cd651f0e047
+-- Written from gold.daily_funnel; do not edit. Sources: bed1256bdba5f3bb
 SELECT
   CAST("referrer_kind" AS TEXT) AS "referrer_kind",
   CAST("visitors" AS BIGINT) AS "visitors",

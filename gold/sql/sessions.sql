@@ -1,4 +1,4 @@
--- Written from gold.sessions; do not edit. Sources: abf89d4cd989ec8e
+-- Written from gold.sessions; do not edit. Sources: 3928f9b759dabe90
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",
@@ -611,15 +611,31 @@ FROM (
       "session_id"
   ), "step_18" AS (
     SELECT
+      "user_id",
+      "session_id",
+      "sessions_in_24_hours",
+      "most_sessions_in_24_hours",
+      "started_on",
+      "started_at"
+    FROM "excess_sessions"
+  ), "step_19" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      TRUE AS "is_excess"
+    FROM "step_18"
+  ), "step_20" AS (
+    SELECT
       "as_of",
       "closes_after_seconds",
       "bot_events",
       "bot_rest_seconds",
       "bot_page_views",
       "bot_page_views_per_second",
-      "bot_pause_seconds"
+      "bot_pause_seconds",
+      "bot_sessions_in_24_hours"
     FROM "clock"
-  ), "step_19" AS (
+  ), "step_21" AS (
     SELECT
       "step_17"."user_id",
       "step_17"."session_id",
@@ -654,17 +670,24 @@ FROM (
       "step_17"."last_arrived_at",
       "step_17"."active_hours",
       "step_17"."longest_pause_seconds",
-      "step_18"."as_of",
-      "step_18"."closes_after_seconds",
-      "step_18"."bot_events",
-      "step_18"."bot_rest_seconds",
-      "step_18"."bot_page_views",
-      "step_18"."bot_page_views_per_second",
-      "step_18"."bot_pause_seconds",
+      "step_19"."is_excess",
+      "step_20"."as_of",
+      "step_20"."closes_after_seconds",
+      "step_20"."bot_events",
+      "step_20"."bot_rest_seconds",
+      "step_20"."bot_page_views",
+      "step_20"."bot_page_views_per_second",
+      "step_20"."bot_pause_seconds",
+      "step_20"."bot_sessions_in_24_hours",
       DATE_DIFF('MICROSECOND', "step_17"."started_at", "step_17"."ended_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "duration_seconds"
     FROM "step_17"
-    CROSS JOIN "step_18"
-  ), "step_20" AS (
+    LEFT OUTER JOIN "step_19"
+      ON (
+        "step_17"."user_id" = "step_19"."user_id"
+        AND "step_17"."session_id" = "step_19"."session_id"
+      )
+    CROSS JOIN "step_20"
+  ), "step_22" AS (
     SELECT
       "user_id",
       "session_id",
@@ -699,6 +722,7 @@ FROM (
       "last_arrived_at",
       "active_hours",
       "longest_pause_seconds",
+      "is_excess",
       "as_of",
       "closes_after_seconds",
       "bot_events",
@@ -706,10 +730,11 @@ FROM (
       "bot_page_views",
       "bot_page_views_per_second",
       "bot_pause_seconds",
+      "bot_sessions_in_24_hours",
       "duration_seconds",
       DATE_DIFF('HOUR', DATE_TRUNC('HOUR', "started_at"), DATE_TRUNC('HOUR', "ended_at")) + 1 AS "hours_spanned"
-    FROM "step_19"
-  ), "step_21" AS (
+    FROM "step_21"
+  ), "step_23" AS (
     SELECT
       "user_id",
       "session_id",
@@ -744,6 +769,7 @@ FROM (
       "last_arrived_at",
       "active_hours",
       "longest_pause_seconds",
+      "is_excess",
       "as_of",
       "closes_after_seconds",
       "bot_events",
@@ -751,13 +777,14 @@ FROM (
       "bot_page_views",
       "bot_page_views_per_second",
       "bot_pause_seconds",
+      "bot_sessions_in_24_hours",
       "duration_seconds",
       "hours_spanned",
       "_rested_since" + INTERVAL (
         TRY_CAST(FLOOR("closes_after_seconds" * TRY_CAST(1e6 AS DOUBLE)) AS BIGINT)
       ) MICROSECOND AS "closes_at"
-    FROM "step_20"
-  ), "step_22" AS (
+    FROM "step_22"
+  ), "step_24" AS (
     SELECT
       "user_id",
       "session_id",
@@ -808,6 +835,8 @@ FROM (
         THEN 'too_fast'
         WHEN "longest_pause_seconds" > "bot_pause_seconds"
         THEN 'session_id_reused'
+        WHEN "is_excess"
+        THEN 'too_many_sessions'
       END AS "suspect_rule",
       CAST("started_at" AS DATE) AS "started_on",
       CAST("ended_at" AS DATE) AS "ended_on",
@@ -816,7 +845,7 @@ FROM (
       "bought_at",
       "closes_at",
       "last_arrived_at"
-    FROM "step_21"
+    FROM "step_23"
   )
   SELECT
     "user_id" AS "user_id",
@@ -863,5 +892,5 @@ FROM (
     "closes_at" AS "closes_at",
     "last_arrived_at" AS "last_arrived_at",
     NOT "suspect_rule" IS NULL AS "is_suspect"
-  FROM "step_22"
+  FROM "step_24"
 )

@@ -1,4 +1,4 @@
--- Written from gold.traffic_sources; do not edit. Sources: 439879e63422a729
+-- Written from gold.traffic_sources; do not edit. Sources: 3542e83f40751922
 SELECT
   CAST("referrer_kind" AS TEXT) AS "referrer_kind",
   CAST("source" AS TEXT) AS "source",

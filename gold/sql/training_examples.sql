@@ -1,4 +1,4 @@
--- Written from gold.training_examples; do not edit. Sources: 6158606e66c5646a
+-- Written from gold.training_examples; do not edit. Sources: a7a06cd5b122cf16
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",

@@ -1,4 +1,4 @@
--- Written from gold.users; do not edit. Sources: 3b61ecfa40a4572a
+-- Written from gold.users; do not edit. Sources: 1180eaffbc64a5bb
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("sessions" AS BIGINT) AS "sessions",

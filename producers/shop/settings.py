@@ -61,6 +61,7 @@ class BotLimits:
     page_views: int = 30
     page_views_per_second: float = 1.0
     reused_after_hours: float = 12.0
+    sessions_in_24_hours: int = 60
 
 
 @dataclass(frozen=True)

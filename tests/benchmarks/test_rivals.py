@@ -112,7 +112,7 @@ def test_duckdb_alone_gives_the_right_totals(tmp_path, records, expected):
     duckdb_alone.gold(tmp_path, tmp_path / "gold")
     sessions = pl.read_parquet(tmp_path / "gold" / "sessions.parquet")
     assert totals(sessions, pl.read_parquet(tmp_path / "gold" / "users.parquet").height) == expected
-    assert len(list((tmp_path / "gold").iterdir())) == 11
+    assert len(list((tmp_path / "gold").iterdir())) == 13
 
 
 @pytest.mark.spark

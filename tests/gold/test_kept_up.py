@@ -113,6 +113,34 @@ def day_of_midnight(lake, table):
     return lake.read(table).where("user_id = 'anna' AND session_id = 's2'").first()["started_on"]
 
 
+@pytest.mark.parametrize("rows", [10_000, 0], ids=["in process", "by Spark"])
+def test_too_many_sessions_are_those_of_a_rebuild(another_shop, rows):
+    """A robot's sessions come late, in the middle and first; and some go, so that others are none too many."""
+    home = another_shop.settings
+    settings = load_settings(lake=home.lake, state=home.state, engines={"in_process_rows": rows})
+    job, lake = Job(settings, another_shop.spark), another_shop.lake
+
+    def suspects():
+        return lake.read(SESSIONS).where("suspect_rule = 'too_many_sessions'").count()
+
+    def visits(start, count):
+        return [view(f"robot/{start}-{n}", at(start) + timedelta(seconds=n)) for n in range(count)]
+
+    keep(lake, visits("10:00", 58))
+    run_aggregate(job)
+    assert suspects() == 0
+    keep(lake, [*visits("12:00", 4), *visits("09:00", 1)])
+    run_aggregate(job)
+    assert suspects() == 3
+    gold_equals_a_rebuild(job)
+    table = lake.path(SILVER["page_views"])
+    job.spark.sql(f"DELETE FROM delta.`{table}` WHERE user_id = 'robot' AND session_id LIKE '10:00-1%'")  # noqa: S608
+    keep(lake, visits("13:00", 10))
+    run_aggregate(job)
+    assert suspects() == 2
+    gold_equals_a_rebuild(job)
+
+
 def test_doing_it_again_writes_nothing(shop):
     before = {table.name: shop.lake.version(table) for table in incremental_tables()}
     run_aggregate(shop)

@@ -7,10 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from gold.sessions import sessions
-from gold.shared.clock import CLOCK
-from lakehouse.storage import spark_schema
-from tests.support.gold_events import at, frames, view
+from tests.support.gold_events import at, frames, sessions_of, view
 
 pytestmark = pytest.mark.spark
 
@@ -53,10 +50,7 @@ def test_what_no_human_does_is_suspect_and_what_is_odd_is_not(lake):
         *[view("kept id/s", at("10:00", day)) for day in (0, 0, 5)],
         *[view("overnight/s", at(time, day)) for time, day in (("20:00", 0), ("08:00", 1))],
     ]
-    clock = lake.spark.createDataFrame(
-        [(at("00:00", day=9), 1800.0, 2000, 86400.0, 30, 1.0, 43200.0)], spark_schema(CLOCK)
-    )
-    rows = sessions(**frames(lake, events), clock=clock).collect()
+    rows = sessions_of(lake, frames(lake, events), at("00:00", day=9)).collect()
     assert {row["user_id"]: row["suspect_rule"] for row in rows} == {
         "many": "too_many_events", "nearly": None, "awake": "never_rests", "tab left open": None, "long day": None,
         "reader": None, "crawler": "too_fast", "impatient": None, "all at once": "too_fast",

@@ -11,7 +11,13 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from lakehouse.storage import Lake
+from gold.excess_sessions import excess_sessions
+from gold.session_starts import session_starts
+from gold.sessions import sessions
+from gold.shared.clock import CLOCK
+from lakehouse.storage import Lake, spark_schema
+from pipelines.gold_builder import clock_rows
+from pipelines.runtime.settings import load_settings
 from producers.shop.settings import current_shop
 from silver.addresses import derive
 from silver.events import SILVER
@@ -91,6 +97,13 @@ def frames(lake: Lake, events: Iterable[Event]) -> Mapping[str, DataFrame]:
         name: lake.spark.createDataFrame(found, lake.empty(SILVER[name]).schema).coalesce(1)
         for name, found in rows.items()
     }
+
+
+def sessions_of(lake: Lake, silver: Mapping[str, DataFrame], as_of: datetime) -> DataFrame:
+    """gold.sessions of some silver, and of what it needs before, by the shop's limits as shipped."""
+    clock = lake.spark.createDataFrame(clock_rows(load_settings(), as_of), spark_schema(CLOCK))
+    excess = excess_sessions(session_starts(**silver), clock)
+    return sessions(**silver, excess_sessions=excess, clock=clock)
 
 
 def keep(lake: Lake, events: Iterable[Event]) -> None:

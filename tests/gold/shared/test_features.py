@@ -8,13 +8,10 @@ from datetime import UTC, timedelta
 import pytest
 from pyspark.sql import functions as F
 
-from gold.sessions import sessions
-from gold.shared.clock import CLOCK
 from gold.shared.features import CUTOFFS, FEATURES, features
 from gold.shared.timeline import timeline
 from gold.user_history import user_history
-from lakehouse.storage import spark_schema
-from tests.support.gold_events import DAY, act, buy, click, frames, view
+from tests.support.gold_events import DAY, act, buy, click, frames, sessions_of, view
 from tests.support.gold_sessions import ANNA_BUYS, ANNA_ONE_CLICK, GOLDEN_EVENTS
 
 pytestmark = pytest.mark.spark
@@ -23,8 +20,7 @@ pytestmark = pytest.mark.spark
 def features_of(lake, events, made=features):
     """The features of all sessions of the events, by (user_id, session_id, cut)."""
     silver = frames(lake, events)
-    clock = lake.spark.createDataFrame([(DAY, 1800.0, 2000, 86400.0, 30, 1.0, 43200.0)], spark_schema(CLOCK))
-    built = made(timeline(**silver), user_history(sessions(**silver, clock=clock)))
+    built = made(timeline(**silver), user_history(sessions_of(lake, silver, DAY)))
     rows = [row.asDict() | {"cut_at": row["cut_at"].astimezone(UTC)} for row in built.collect()]
     return {(row["user_id"], row["session_id"], row["cut"]): row for row in rows}
 

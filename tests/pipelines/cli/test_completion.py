@@ -56,7 +56,7 @@ def completed(path, line, shell="bash", **more):
         ("clickstream produce replay file --format ", list(FORMATS)),
         ("clickstream export gold.users --force --format p", ["parquet"]),
         ("clickstream export gold.users --out ", []),
-        ("clickstream tables session", ["sessions", "session_predictions"]),
+        ("clickstream tables session", ["session_starts", "sessions", "session_predictions"]),
         ("clickstream tables clic", ["click_map"]),
         ("clickstream train --s", ["--search", "--seed"]),
         ("clickstream models promote --que", ["--question"]),
@@ -94,5 +94,5 @@ def test_a_bash_that_has_the_script_completes_a_table(path):
     told = run(path, "bash", "--norc", "-c", script).stdout.splitlines()
     assert told == [
         "complete -o default -F _clickstream_completion clickstream",
-        "gold.sessions gold.session_predictions",
+        "gold.session_starts gold.sessions gold.session_predictions",
     ]

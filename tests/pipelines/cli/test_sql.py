@@ -170,7 +170,7 @@ def test_no_other_file_is_read(ask, source):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("FROM sesions", "There is no table sesions. Near it: gold.sessions."),
+        ("FROM sesions", "There is no table sesions. Near it: gold.sessions"),
         ("FROM nothing.like_it", "The tables are bronze."),
         ("FROM clicks", "Name one with its layer: bronze.clicks or silver.clicks."),
         ("FROM bronze.sessions", "There is no table sessions in that layer. Near it: gold.sessions."),

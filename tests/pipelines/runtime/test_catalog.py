@@ -17,7 +17,7 @@ def test_a_table_is_found_by_its_full_or_short_name(name, full):
     ("name", "sentence"),
     [
         ("clicks", "More than one table is called clicks. Name one with its layer: bronze.clicks or silver.clicks."),
-        ("gold.sesions", "There is no table gold.sesions. Near it: gold.sessions."),
+        ("gold.sesions", "There is no table gold.sesions. Near it: gold.sessions"),
         ("Clickz", "Near it: bronze.clicks, silver.clicks"),
         ("xyz", "There is no table xyz. The tables are bronze.clicks, "),
     ],

@@ -150,6 +150,8 @@ def test_the_relationships(tmdl):
         (("prediction_log", "sessions_key"), ("sessions", "sessions_key")): True,
         (("training_examples", "sessions_key"), ("sessions", "sessions_key")): True,
         (("user_history", "sessions_key"), ("sessions", "sessions_key")): True,
+        (("session_starts", "sessions_key"), ("sessions", "sessions_key")): True,
+        (("excess_sessions", "sessions_key"), ("sessions", "sessions_key")): True,
         **{
             ((table, day), ("dates", "date")): True
             for table, day in (
@@ -173,6 +175,8 @@ def test_the_relationships(tmdl):
                 ("prediction_log", "started_on"),
                 ("training_examples", "started_on"),
                 ("user_history", "started_on"),
+                ("session_starts", "started_on"),
+                ("excess_sessions", "started_on"),
                 ("users", "first_started_on"),
                 ("users", "last_ended_on"),
             )
@@ -188,6 +192,8 @@ def test_tables_of_the_same_key_filter_each_other(tmdl):
         assert {(one[0], other[0]) for one, other in ends} == {
             ("session_predictions", "sessions"),
             ("user_history", "sessions"),
+            ("session_starts", "sessions"),
+            ("excess_sessions", "sessions"),
         }
 
 
