@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, QueryBuilder
 
+from gold.excess_sessions import TABLE as EXCESS_SESSIONS
 from pipelines.gold_builder import incremental_tables
 
 pytestmark = pytest.mark.spark
 
-TABLES = {table.short_name: table for table in incremental_tables()}
+TABLES = {table.short_name: table for table in incremental_tables() if table is not EXCESS_SESSIONS}  # it has no rows
 
 
 def plain(value):
