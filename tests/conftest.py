@@ -14,6 +14,7 @@ from lakehouse.embedded_kafka.broker import Broker
 from lakehouse.jvm import shared_archive_options
 from lakehouse.session import start_session
 from lakehouse.storage import Lake
+from lakehouse.table import Table
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.job import CLASS_ARCHIVE, COMPILE_QUICKLY, JARS, NO_CODE_GENERATION, Job
 from pipelines.runtime.settings import CONF, Settings, load_settings
@@ -72,8 +73,14 @@ def job(spark, settings) -> Job:
 
 @pytest.fixture
 def gold_of(monkeypatch) -> Callable[..., None]:
-    """Lets the jobs keep up these gold tables alone: each one more costs seconds with every run."""
-    return lambda *tables: monkeypatch.setattr("pipelines.gold_builder.incremental_tables", lambda: list(tables))
+    """Lets the jobs keep up these gold tables and what they read alone: each one more costs seconds with every run."""
+
+    def keep_up(*tables: Table) -> None:
+        from tests.support.gold_tables import with_upstream
+
+        monkeypatch.setattr("pipelines.gold_builder.incremental_tables", lambda: with_upstream(*tables))
+
+    return keep_up
 
 
 @pytest.fixture

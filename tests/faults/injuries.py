@@ -28,6 +28,7 @@ from producers.events import EVENTS
 from producers.kafka import ensure_topics
 from tests.faults.harness import Ledger, Shoppers
 from tests.faults.lab import JOBS, Lab
+from tests.support.gold_tables import with_upstream
 from tests.support.injuries import LOG_AND_FILES, clean_log, commits, put_back
 
 TABLES = [
@@ -157,7 +158,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
         tempfile.TemporaryDirectory() as name,
-        patch("pipelines.gold_builder.incremental_tables", lambda: [SESSIONS, FUNNEL]),
+        patch("pipelines.gold_builder.incremental_tables", lambda: with_upstream(SESSIONS, FUNNEL)),
         suppress(KeyboardInterrupt),
     ):
         folder = Path(name)

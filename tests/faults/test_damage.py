@@ -19,6 +19,7 @@ from producers.kafka import ensure_topics
 from tests.faults.harness import Ledger, Shoppers
 from tests.faults.lab import Lab
 from tests.support import injuries
+from tests.support.gold_tables import with_upstream
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
 
@@ -46,7 +47,7 @@ def made(spark, tmp_path_factory):
 def made_lab(spark, folder, servers):
     older = folder / "older"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipelines.gold_builder.incremental_tables", lambda: [SESSIONS, FUNNEL])
+        patched.setattr("pipelines.gold_builder.incremental_tables", lambda: with_upstream(SESSIONS, FUNNEL))
         lab = Lab(spark, folder / "lab", Ledger(folder / "ledger.sqlite", servers), servers, Shoppers(7))
         for events in (300, 150, 150):
             shutil.rmtree(older, ignore_errors=True)

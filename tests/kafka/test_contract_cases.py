@@ -19,6 +19,7 @@ from producers.kafka import Sender
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
+from tests.support.gold_tables import with_upstream
 from tests.support.installation import installation
 from tests.support.spellings import CASES, case_value
 
@@ -39,7 +40,7 @@ def cases_lake(spark, empty_topics, tmp_path_factory):
         run_ingest(job)
         run_refine(job)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipelines.gold_builder.incremental_tables", lambda: [SESSIONS])
+        patched.setattr("pipelines.gold_builder.incremental_tables", lambda: with_upstream(SESSIONS))
         run_aggregate(job)
     coordinates = {
         bytes(row["key"]).decode(): (name, row["partition"], row["offset"])
