@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.table import Column
 from pipelines.ml.decision_tree import NONE
 from pipelines.ml.model import OTHER
-from pipelines.ml.prediction import is_leaf, model_inputs, root_of, tree_of
+from pipelines.ml.prediction import model_inputs, nodes_of, tree_of
 from pipelines.ml.targets import PredictionTarget
 
 if TYPE_CHECKING:
@@ -44,17 +44,20 @@ def describe_tree(model: PipelineModel, target: PredictionTarget) -> Node:
     labels: list[Sequence[str]] = [()] * (len(inputs) - texts)
     labels += [stage.labels for stage in model.stages if isinstance(stage, StringIndexerModel)]
 
-    def describe(node: Any) -> Node:
-        others, buyers = node.impurityStats().stats()
+    nodes = nodes_of(model)
+
+    def describe(node: Mapping[str, Any]) -> Node:
+        others, buyers = node["impurityStats"]
         weight = others + buyers
         share = buyers / weight if weight else 0.0
-        if is_leaf(node):
+        if node["leftChild"] < 0:
             return Node(weight, share)
-        conditions = _conditions(node.split(), inputs, labels)
-        branches = zip(conditions, (describe(node.leftChild()), describe(node.rightChild())), strict=True)
-        return Node(weight, share, inputs[node.split().featureIndex()], tuple(branches))
+        conditions = _conditions(node["split"], inputs, labels)
+        children = (describe(nodes[node["leftChild"]]), describe(nodes[node["rightChild"]]))
+        tested = inputs[node["split"]["featureIndex"]]
+        return Node(weight, share, tested, tuple(zip(conditions, children, strict=True)))
 
-    return describe(root_of(model))
+    return describe(nodes[0])
 
 
 def rules(tree: Node, target: PredictionTarget) -> str:
@@ -89,18 +92,20 @@ def importances(model: PipelineModel, target: PredictionTarget) -> dict[str, flo
     return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
 
 
-def _conditions(split: Any, inputs: Sequence[Column], labels: Sequence[Sequence[str]]) -> tuple[str, str]:
+def _conditions(split: Mapping[str, Any], inputs: Sequence[Column], labels: Sequence[Sequence[str]]) -> tuple[str, str]:
     """The condition of the left branch, and of the right one."""
-    index = split.featureIndex()
-    column = inputs[index]
-    if split.getClass().getSimpleName() == "CategoricalSplit":
-        values = (*labels[index], OTHER)
+    column, limits = inputs[split["featureIndex"]], split["leftCategoriesOrThreshold"]
+    if split["numCategories"] >= 0:
+        values = (*labels[split["featureIndex"]], OTHER)
+        to_the_left = {int(category) for category in limits}
         left, right = (
-            ", ".join(_value(values[int(category)]) for category in categories)
-            for categories in (split.leftCategories(), split.rightCategories())
+            ", ".join(
+                _value(values[number]) for number in range(split["numCategories"]) if (number in to_the_left) == side
+            )
+            for side in (True, False)
         )
         return f"{column.name} is {left}", f"{column.name} is {right}"
-    threshold = split.threshold()
+    (threshold,) = limits
     missable = not column.required
     if missable and threshold < 0:
         return f"{column.name} is not known yet", f"{column.name} is known"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,17 +56,38 @@ def model_inputs(model: PipelineModel, target: PredictionTarget) -> list[Column]
 
 def leaf_paths(model: PipelineModel) -> list[tuple[int, ...]]:
     """For each leaf, from left to right as Spark numbers them: the inputs tested on the way, each once."""
+    nodes = nodes_of(model)
 
-    def walk(node: Any, tested: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        if is_leaf(node):
+    def walk(place: int, tested: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        node = nodes[place]
+        if node["leftChild"] < 0:
             yield tested
             return
-        index = node.split().featureIndex()
+        index = node["split"]["featureIndex"]
         further = tested if index in tested else (*tested, index)
-        for child in (node.leftChild(), node.rightChild()):
+        for child in (node["leftChild"], node["rightChild"]):
             yield from walk(child, further)
 
-    return [*walk(root_of(model), ())]
+    return [*walk(0, ())]
+
+
+def nodes_of(model: PipelineModel) -> list[dict[str, Any]]:
+    """The nodes of a pipeline's tree, depth first, as Spark saves them; one without children has them at -1.
+
+    Java hands them over at once: node by node would take thousands of calls.
+    """
+    from pyspark import SparkContext
+
+    java: Any = SparkContext._gateway.jvm  # type: ignore[union-attr] # noqa: SLF001
+    saved = java.java.lang.Class.forName("org.apache.spark.ml.tree.DecisionTreeModelReadWrite$NodeData$")
+    nodes = saved.getField("MODULE$").get(None).build(root_of(model), 0)._1()  # noqa: SLF001 - a pair of Scala
+    jackson = java.com.fasterxml.jackson
+    mapper = jackson.databind.json.JsonMapper().registerModule(jackson.module.scala.DefaultScalaModule())
+    access, visible = jackson.annotation.PropertyAccessor, jackson.annotation.JsonAutoDetect.Visibility
+    mapper.setVisibility(access.GETTER, visible.NONE)
+    mapper.setVisibility(access.FIELD, visible.ANY)
+    found: list[dict[str, Any]] = json.loads(mapper.writeValueAsString(nodes))
+    return sorted(found, key=lambda node: int(node["id"]))
 
 
 def root_of(model: PipelineModel) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
-from types import SimpleNamespace
 
 import pytest
 
@@ -68,8 +67,7 @@ def conditions_on(inputs):
     """What the tree says of a split at each number: at one that only a missing value is below, and at another."""
 
     def split(index, threshold):
-        java_class = SimpleNamespace(getSimpleName=lambda: "ContinuousSplit")
-        return SimpleNamespace(featureIndex=lambda: index, threshold=lambda: threshold, getClass=lambda: java_class)
+        return {"featureIndex": index, "numCategories": -1, "leftCategoriesOrThreshold": [threshold]}
 
     return [
         explanation._conditions(split(index, threshold), inputs, ())
