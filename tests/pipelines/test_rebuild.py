@@ -19,13 +19,14 @@ from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
+from tests.support.gold_tables import with_upstream
 from tests.support.records import land, record, rows, value
 
 pytestmark = pytest.mark.spark
 
 
 def test_silver_and_gold_are_rebuilt_to_the_same_rows(job, tables, gold_of):
-    gold = (SESSIONS, QUALITY)
+    gold = with_upstream(SESSIONS, QUALITY)
     gold_of(*gold)
     for event in EVENTS:
         good = value(event, event_id="e1")
