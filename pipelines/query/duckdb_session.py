@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from difflib import get_close_matches
 from tempfile import TemporaryDirectory
@@ -82,7 +82,10 @@ def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], None
         try:
             doing.result()
         except BaseException:
-            connection.interrupt()
+            # DuckDB forgets it where it begins a part of its work just then.
+            while not doing.done():
+                connection.interrupt()
+                wait([doing], timeout=0.1)
             raise
 
 
