@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,19 +32,32 @@ IVY = ".ivy2.5.2"
 @contextmanager
 def own_environment() -> Iterator[None]:
     """Within, a Java that is started has this program's Python and Spark, the loopback address, and UTF-8."""
-    before = dict(os.environ)
-    os.environ.pop("SPARK_HOME", None)
-    os.environ.pop("PYSPARK_DRIVER_PYTHON", None)
-    os.environ.update(PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_IP=LOOPBACK, SPARK_LOCAL_HOSTNAME="localhost")
+    own: dict[str, str | None] = {
+        "SPARK_HOME": None,
+        "PYSPARK_DRIVER_PYTHON": None,
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": LOOPBACK,
+        "SPARK_LOCAL_HOSTNAME": "localhost",
+    }
     # Java writes and reads the names of files as the locale says.
     locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
     if "utf" not in locale.lower():
-        os.environ["LC_ALL"] = "C.UTF-8"
+        own["LC_ALL"] = "C.UTF-8"
+    before = {name: os.environ.get(name) for name in own}
+    _set(own)
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        _set(before)  # and nothing else: PySpark notes the session's settings in variables of its own
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    """Sets environment variables; None removes one."""
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def require_user_name() -> None:

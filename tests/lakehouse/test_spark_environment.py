@@ -108,6 +108,8 @@ def test_the_shell_s_variables_come_back(monkeypatch):
     with own_environment():
         assert "SPARK_HOME" not in os.environ
         assert os.environ["LC_ALL"] == "C.UTF-8"
+        monkeypatch.setenv("SPARK_BUFFER_SIZE", "4096")  # as PySpark does, for itself
+    assert os.environ["SPARK_BUFFER_SIZE"] == "4096"
     assert (os.environ["SPARK_HOME"], os.environ["LC_ALL"]) == ("/opt/spark", "POSIX")
     assert "SPARK_LOCAL_IP" not in os.environ
 
