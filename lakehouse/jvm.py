@@ -101,6 +101,13 @@ def _whole(artifact: Any) -> Path:
     return jar
 
 
+def last_error(output: str) -> str:
+    """The last line of a program's output that tells of an error; empty where none does."""
+    lines = output.splitlines()[-200:]
+    telling = [line.strip() for line in lines if "rror" in line or "xception" in line or "not found" in line]
+    return telling[-1].rstrip(".")[:300] if telling else ""
+
+
 def shared_archive_options(archive: Path) -> str:
     """Java's options to share the classes of an archive; none where there is no such file."""
     # Java would report on standard output that an archive does not fit, between a program's own lines.

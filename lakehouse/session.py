@@ -17,6 +17,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from lakehouse.errors import SparkStartError, UsageError
+from lakehouse.jvm import last_error
 from lakehouse.spark_environment import LOCAL_SETTINGS, ivy_folder, own_environment, require_user_name
 from lakehouse.spark_jars import with_kept_jars
 
@@ -159,7 +160,4 @@ def _standard_error_into(log: Path) -> Iterator[None]:
 
 def _last_words(log: Path, start: int) -> str:
     """The last line of a log that tells of an error, from byte ``start`` on: what is before is of earlier jobs."""
-    text = log.read_bytes()[start:].decode(errors="replace") if log.exists() else ""
-    lines = text.splitlines()[-200:]
-    telling = [line.strip() for line in lines if "rror" in line or "xception" in line or "not found" in line]
-    return telling[-1].rstrip(".")[:300] if telling else ""
+    return last_error(log.read_bytes()[start:].decode(errors="replace")) if log.exists() else ""

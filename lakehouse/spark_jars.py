@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from lakehouse.atomic_files import read_json, write_json
 from lakehouse.errors import OutsideError
+from lakehouse.jvm import last_error
 
 PACKAGES = "spark.jars.packages"
 CLASS_PATH = "spark.driver.extraClassPath"
@@ -60,11 +61,8 @@ def resolve_packages(packages: str, fallback: Path) -> list[Path]:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         found = str(read_json(answer).get("jars", ""))
     if done.returncode or not found:
-        said = [
-            line for line in done.stderr.splitlines() if "rror" in line or "xception" in line or "not found" in line
-        ]
         raise OutsideError(
-            f"Spark's packages {packages} cannot be resolved: {(said or ['Java says nothing'])[-1].strip()[:300]}.",
+            f"Spark's packages {packages} cannot be resolved: {last_error(done.stderr) or 'Java says nothing'}.",
             "Look whether this machine reaches a Maven repository, then try again.",
         )
     return [Path(unquote(urlsplit(jar).path)) for jar in found.split(",")]

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 from rich.markup import escape
 
@@ -26,7 +25,6 @@ from pipelines.runtime.settings import CONF
 
 _WORK = """
 import sys
-from pathlib import Path
 
 from bronze.raw_events import BRONZE
 from lakehouse.jvm import archive_at_exit_options
@@ -43,12 +41,11 @@ job.spark.stop()
 def main() -> None:
     """Notes the jars and rebuilds the archive: without them all works, only slower. A jar with a wrong sum stops it."""
     packages = read_defaults(CONF / "spark-defaults.conf")[PACKAGES]
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            jars = resolve_packages(packages, Path(folder))
-        except OutsideError as error:
-            err.print(escape(str(error)))
-            return
+    try:
+        jars = resolve_packages(packages, JARS.parent)
+    except OutsideError as error:
+        err.print(escape(str(error)))
+        return
     if "--renew-sums" in sys.argv:
         write_sums(SPARK_SUMS, jars)
         write_sums(KAFKA_SUMS, resolve_jars(KAFKA, LOG_BINDING))

@@ -81,7 +81,7 @@ def open_endpoint(settings: Settings, host: str, port: int, folder: Path) -> Job
     forget_environment()
     conf = read_defaults(conf_folder() / "spark-defaults.conf")
     if PACKAGES in with_kept_jars(conf, JARS):
-        jars = resolve_packages(conf[PACKAGES], folder)
+        jars = resolve_packages(conf[PACKAGES], JARS.parent)
         check_sums(SPARK_SUMS, jars)
         keep_jars(JARS, conf[PACKAGES], jars)
     return open_job(
