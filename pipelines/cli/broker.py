@@ -10,7 +10,7 @@ import typer
 from lakehouse.embedded_kafka.broker import BrokerStatus
 from lakehouse.errors import UsageError
 from pipelines.runtime.console import call, err, out, print_json
-from pipelines.runtime.kafka_endpoint import broker_of, reachable
+from pipelines.runtime.kafka_endpoint import broker_of, reachable, start_broker
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import load_settings
 
@@ -26,8 +26,7 @@ def start(as_json: AsJson = False) -> None:
             f"An external Kafka is configured ({settings.kafka.bootstrap_servers}), and nothing was started.",
             "Unset CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS (kafka.bootstrap_servers in conf/) to use the embedded one.",
         )
-    settings.make_folders()
-    status = broker_of(settings, _note).start()
+    status = start_broker(settings, _note)
     if as_json:
         print_json(asdict(status))
     else:

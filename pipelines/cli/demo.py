@@ -33,7 +33,7 @@ from pipelines.run import STEPS
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import call, err, out
 from pipelines.runtime.job import Job, open_job
-from pipelines.runtime.kafka_endpoint import broker_of
+from pipelines.runtime.kafka_endpoint import broker_of, start_broker
 from pipelines.runtime.settings import Settings, load_settings
 from pipelines.score import run_score
 from pipelines.train import run_train
@@ -92,7 +92,7 @@ def _kafka(settings: Settings) -> Iterator[str]:
     broker = broker_of(settings, _print_step)
     was_running = broker.status().running
     with err.status("starting Kafka (the first time it fetches its jars)"):
-        status = broker.start()
+        status = start_broker(settings, _print_step)
     try:
         yield status.bootstrap_servers or ""
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from lakehouse.embedded_kafka.broker import Broker
+from lakehouse.embedded_kafka.broker import Broker, BrokerStatus
 from lakehouse.errors import OutsideError
 from pipelines.runtime.kafka_client import refuse_clear_text
 from pipelines.runtime.ports import MAX_PORT
@@ -16,6 +16,12 @@ def broker_of(settings: Settings, say: Callable[[str], None] = lambda _: None) -
     """The embedded broker of an installation, running or not."""
     kafka = settings.kafka
     return Broker(settings.kafka_home, kafka.port, kafka.heap, kafka.start_timeout_seconds, say)
+
+
+def start_broker(settings: Settings, say: Callable[[str], None] = lambda _: None) -> BrokerStatus:
+    """Starts the embedded broker, if it does not run, in a state folder that is for its owner alone."""
+    settings.make_folders()
+    return broker_of(settings, say).start()
 
 
 def bootstrap_servers(settings: Settings) -> str:

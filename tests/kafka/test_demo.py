@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,8 @@ def rows(environment, name):
 
 def test_the_demo_scores_sessions_and_stops_what_it_started(installation):
     done = run(installation, "clickstream", "demo", "--sessions", "300")
+    for folder in ("CLICKSTREAM_LAKE", "CLICKSTREAM_STATE"):
+        assert stat.S_IMODE(Path(installation[folder]).stat().st_mode) == 0o700, folder
     assert done.returncode == 0, done.stdout + done.stderr
     for words in (
         "Every record is kept, quarantined or a duplicate",
@@ -191,7 +194,7 @@ def test_verify_after_the_demo_lacks_only_kafka(installation):
     assert sum(not check["done"] for check in checks.values()) == 9
     rows_of = {name: check["figures"]["rows"] for name, check in checks.items() if "required columns" in name}
     assert len(rows_of) == len(TABLES)
-    # The demo's sessions are not judged yet, and none of its users is a robot.
+    # No prediction of the demo is evaluated yet, and none of its users is a bot.
     empty = ("gold.model_metrics", "gold.excess_sessions")
     assert [name for name, count in rows_of.items() if not count and not name.startswith(empty)] == []
 
