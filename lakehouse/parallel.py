@@ -1,30 +1,17 @@
-"""Work on several tables in parallel, each after those that it reads; and on whatever else is independent."""
+"""Work on several tables in parallel, each after those that it reads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import TypeVar
 
-from pyspark import InheritableThread, inheritable_thread_target
+from pyspark import InheritableThread
 from pyspark.sql import SparkSession
 
 from lakehouse.table import Table, dependency_sorter
 
 MAX_PARALLEL_TABLES = 3
 """How many tables: small queries mostly cost planning, which Spark does in one thread for each query."""
-
-
-_Result = TypeVar("_Result")
-
-
-def side_by_side(spark: SparkSession, *work: Callable[[], _Result]) -> list[_Result]:
-    """Does what is independent of each other in threads, and gives the results in order. Raises the first error."""
-    with ThreadPoolExecutor(MAX_PARALLEL_TABLES) as threads:
-        # Each thread has the session's properties, as one of Spark's own threads has.
-        futures = [threads.submit(inheritable_thread_target(spark)(one)) for one in work]
-        return [future.result() for future in futures]
 
 
 def run_in_parallel(spark: SparkSession, tables: Sequence[Table], work: Callable[[Table], None]) -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lakehouse.parallel import MAX_PARALLEL_TABLES, run_in_parallel, side_by_side
+from lakehouse.parallel import MAX_PARALLEL_TABLES, run_in_parallel
 from lakehouse.table import Column, Table
 
 pytestmark = pytest.mark.spark
@@ -59,15 +59,3 @@ def test_after_an_error_no_table_starts_and_running_ones_end(spark):
         run_in_parallel(spark, [slow, A, B, C, D], work)
     assert ended in ([slow.name], [])
     assert not {"gold.b", "gold.c", "gold.d"} & set(ended)
-
-
-def test_work_side_by_side_gives_its_results_in_order(spark):
-    together = threading.Barrier(2)
-
-    def number(one):
-        together.wait(60)
-        return spark.range(one).count()
-
-    assert side_by_side(spark, lambda: number(3), lambda: number(2)) == [3, 2]
-    with pytest.raises(ZeroDivisionError):
-        side_by_side(spark, lambda: 1, lambda: 1 // 0)
