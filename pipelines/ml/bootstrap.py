@@ -46,12 +46,21 @@ def intervals(
         "brier": weighted.brier,
         "calibration_error": weighted.expected_calibration_error,
     }
-    draws = [weights for weights in resample_users(users, seed) if has_both_classes(labels, weights)]
+    draws = [weights for weights in resample_users(users, seed) if _has_both_classes(labels, weights)]
     return {name: middle_95([metric(weights) for weights in draws]) for name, metric in metrics.items() if draws}
 
 
-def has_both_classes(labels: NDArray[np.bool_], weights: NDArray[np.float64]) -> bool:
-    """Whether a draw has rows of both outcomes."""
+def draws_with_unseen(
+    labels: NDArray[np.bool_], users: NDArray[np.int64], seed: int
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+    """Draws of users with rows of both outcomes, each with the rows of the users that were not drawn."""
+    for weights in resample_users(users, seed):
+        unseen = weights == 0
+        if _has_both_classes(labels, weights) and unseen.any():
+            yield weights, unseen
+
+
+def _has_both_classes(labels: NDArray[np.bool_], weights: NDArray[np.float64]) -> bool:
     return bool((weights[labels] > 0).any() and (weights[~labels] > 0).any())
 
 
@@ -99,7 +108,7 @@ def compare(
 ) -> Comparison:
     """Compares the probabilities that two models give the same rows. Needs rows of both classes."""
     one, other = WeightedMetrics(labels, first), WeightedMetrics(labels, second)
-    draws = [weights for weights in resample_users(users, seed) if has_both_classes(labels, weights)]
+    draws = [weights for weights in resample_users(users, seed) if _has_both_classes(labels, weights)]
     once = np.ones(len(labels))
     return Comparison(
         (one.average_precision(once), other.average_precision(once)),

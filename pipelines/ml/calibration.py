@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.ml.bootstrap import has_both_classes, middle_95, resample_users
+from pipelines.ml.bootstrap import draws_with_unseen, middle_95
 from pipelines.ml.metrics import expected_calibration_error
 
 _LEAST = 1e-6
@@ -69,11 +69,9 @@ def check_calibration(
     fitted = fit_curve(labels, probabilities, np.ones(len(labels)))
     plain = _log_losses(labels, probabilities)
     gained = []
-    for weights in resample_users(users, seed):
-        unseen = weights == 0
-        if has_both_classes(labels, weights) and unseen.any():
-            curve = fit_curve(labels, probabilities, weights)
-            gained.append(float((plain - _log_losses(labels, curve(probabilities)))[unseen].mean()))
+    for weights, unseen in draws_with_unseen(labels, users, seed):
+        curve = fit_curve(labels, probabilities, weights)
+        gained.append(float((plain - _log_losses(labels, curve(probabilities)))[unseen].mean()))
     interval = middle_95(gained) if gained else None
     curve = fitted if interval is not None and interval[0] > 0 else IDENTITY
     after = expected_calibration_error(labels, curve(probabilities))

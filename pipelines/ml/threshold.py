@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.ml.bootstrap import has_both_classes, middle_95, resample_users
+from pipelines.ml.bootstrap import draws_with_unseen, middle_95
 from pipelines.ml.metrics import best_threshold
 
 
@@ -61,11 +61,9 @@ def choose_threshold(
 
     stated = mistakes(by_costs)
     saved = []
-    for weights in resample_users(users, seed):
-        unseen = weights == 0
-        if has_both_classes(labels, weights) and unseen.any():
-            own = best_threshold(labels, probabilities, missed_buyer_costs, weights)
-            saved.append(float((stated - mistakes(own))[unseen].mean()))
+    for weights, unseen in draws_with_unseen(labels, users, seed):
+        own = best_threshold(labels, probabilities, missed_buyer_costs, weights)
+        saved.append(float((stated - mistakes(own))[unseen].mean()))
     cheapest = best_threshold(labels, probabilities, missed_buyer_costs)
     if not saved:
         return Threshold(by_costs, by_costs, cheapest)
