@@ -52,16 +52,16 @@ def incremental_tables() -> list[Table]:
 
     Each stands after those that it reads; what scoring waits for stands before the others.
     """
-    first = _upstream_names(EXAMPLES)
+    first = upstream_names(EXAMPLES)
     return sorted(
         (table for table in GOLD.values() if table.build is not None), key=lambda table: table.name not in first
     )
 
 
-def _upstream_names(table: Source) -> set[str]:
+def upstream_names(table: Source) -> set[str]:
     """The names of the table and of all that it is made from."""
     reads = table.reads.values() if isinstance(table, Table) else ()
-    return {table.name}.union(*map(_upstream_names, reads))
+    return {table.name}.union(*map(upstream_names, reads))
 
 
 def upstream_tables() -> list[Table]:

@@ -21,13 +21,7 @@ def read_client_file(file: Path) -> dict[str, str]:
 
     Raises UsageError where it cannot be read; the message has nothing of what is in it.
     """
-    try:
-        text = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise UsageError(
-            f"CLICKSTREAM_KAFKA__CLIENT_FILE names {file}, which cannot be read: {why}.", "Fix the name or the file."
-        ) from None
+    text = _text(f"CLICKSTREAM_KAFKA__CLIENT_FILE names {file}", file, "Fix the name or the file.").strip()
     if text.startswith("{"):
         try:
             settings = json.loads(text)
@@ -111,10 +105,13 @@ def _private_key(file: str) -> str:
 
 
 def _text_of(name: str, file: str) -> str:
+    """The text of a file that a setting names."""
+    return _text(f"Kafka's {name} is {file or 'not set'}", Path(file), f"Fix it {_WHERE}.")
+
+
+def _text(said: str, file: Path, hint: str) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise UsageError(
-            f"Kafka's {name} is {file or 'not set'}, which cannot be read: {why}.", f"Fix it {_WHERE}."
-        ) from None
+        raise UsageError(f"{said}, which cannot be read: {why}.", hint) from None

@@ -21,8 +21,9 @@ from pydantic_settings import (
 from lakehouse.errors import UsageError
 from lakehouse.table import Table
 from pipelines.runtime.kafka_client import read_client_file
+from producers.shop.settings import SHIPPED
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = SHIPPED
 """The folder of the settings that this installation ships with."""
 
 _PREFIX = "CLICKSTREAM_"

@@ -23,6 +23,10 @@ class Unreadable:
     reason: str
 
 
+class UnfitError(Exception):
+    """What stands in a line is no event, and why."""
+
+
 Line: TypeAlias = tuple[int, bytes]
 """The number of a line, from 1, and its bytes without the line end."""
 

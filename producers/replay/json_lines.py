@@ -10,14 +10,10 @@ from typing import Any
 from lakehouse.errors import DataError
 from producers.contract.timestamps import read_instant
 from producers.record import Record, encode
-from producers.replay.format import Line, Unreadable
+from producers.replay.format import Line, UnfitError, Unreadable
 
 Described = tuple[str, dict[str, Any]]
 """What an object is: a topic, and the fields of its event; those without a value are left out."""
-
-
-class UnfitError(Exception):
-    """An object is no event, and why."""
 
 
 def json_records(

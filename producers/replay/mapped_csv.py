@@ -14,7 +14,7 @@ from producers.contract.event_type import Kind
 from producers.contract.timestamps import read_instant
 from producers.events import EVENTS
 from producers.record import Record, encode
-from producers.replay.format import Line, Unreadable
+from producers.replay.format import Line, UnfitError, Unreadable
 from producers.replay.mapping import DELIMITERS, CsvMapping, MappedEvent
 
 _BOM = "\ufeff"
@@ -23,10 +23,6 @@ _LOOKS_COMMA = re.compile(r"-?[0-9.]*[0-9],[0-9]{1,2}")
 _FEW_DIGITS = 40  # of more digits, the contract says that it is no price
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _HAS_ZONE = re.compile(r"(?:[Zz]|[+-][0-9]{2}:?(?:[0-9]{2})?)(?:\[.*\])?\Z")
-
-
-class _UnfitError(Exception):
-    pass
 
 
 def read_mapped(lines: Iterator[Line], mapping: CsvMapping) -> Iterator[Record | Unreadable]:
@@ -56,7 +52,7 @@ def read_mapped(lines: Iterator[Line], mapping: CsvMapping) -> Iterator[Record |
             continue
         try:
             yield from _records(dict(zip(header, row, strict=True)), mapping)
-        except _UnfitError as error:
+        except UnfitError as error:
             yield Unreadable(number, str(error))
 
 
@@ -118,14 +114,12 @@ def _instant(name: str, text: str, mapping: CsvMapping) -> int:
         try:
             found = datetime.strptime(text, mapping.time_format)  # noqa: DTZ007  a zone is given below
         except ValueError:
-            raise _UnfitError(
-                f"{name} is {text!r}, which is not as time_format says, {mapping.time_format!r}"
-            ) from None
+            raise UnfitError(f"{name} is {text!r}, which is not as time_format says, {mapping.time_format!r}") from None
         zoned = found if found.tzinfo else found.replace(tzinfo=mapping.time_zone or UTC)
         return _micros(zoned)
     instant = read_instant(text)
     if instant is None:
-        raise _UnfitError(
+        raise UnfitError(
             f'{name} is {text!r}, which is no time: say in time_format how it is written, as "%d.%m.%Y %H:%M"'
         )
     if mapping.time_zone is None or text.replace(".", "").isdigit() or _HAS_ZONE.search(text):
@@ -144,10 +138,10 @@ def _iso(instant: int) -> str:
 def _number(name: str, text: str, mapping: CsvMapping) -> Decimal | str:
     if mapping.decimal_comma:
         if not _COMMA.fullmatch(text):
-            raise _UnfitError(f"{name} is {text!r}, which is no number with a decimal comma")
+            raise UnfitError(f"{name} is {text!r}, which is no number with a decimal comma")
         text = re.sub(r"[. \u00a0\u202f']", "", text).replace(",", ".")
     elif _LOOKS_COMMA.fullmatch(text):
-        raise _UnfitError(f"{name} is {text!r}: if that is a decimal comma, say decimal_comma = true in the mapping")
+        raise UnfitError(f"{name} is {text!r}: if that is a decimal comma, say decimal_comma = true in the mapping")
     try:
         number = Decimal(text)
     except InvalidOperation:

@@ -16,8 +16,8 @@ from decimal import Decimal
 from typing import Any
 
 from producers.record import Record
-from producers.replay.format import SITE, Format, Line, Unreadable
-from producers.replay.json_lines import Described, UnfitError, at, json_records
+from producers.replay.format import SITE, Format, Line, UnfitError, Unreadable
+from producers.replay.json_lines import Described, at, json_records
 
 _CLICKS = {"add_to_cart": "btn_add_to_cart", "purchase": "btn_buy", "in_app_purchase": "btn_buy"}
 _INTERACTIONS = {

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from producers.record import Record
-from producers.replay.format import SITE, Format, Line, Unreadable
-from producers.replay.json_lines import Described, UnfitError, at, json_records
+from producers.replay.format import SITE, Format, Line, UnfitError, Unreadable
+from producers.replay.json_lines import Described, at, json_records
 
 _CLICKS = {"product added": "btn_add_to_cart", "order completed": "btn_buy"}
 _INTERACTIONS = {

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from producers.record import Record
-from producers.replay.format import SITE, Format, Line, Unreadable
-from producers.replay.json_lines import Described, UnfitError, at, json_records
+from producers.replay.format import SITE, Format, Line, UnfitError, Unreadable
+from producers.replay.json_lines import Described, at, json_records
 
 COLUMNS = 131
 """So many an enriched event has; a newer release adds none."""
