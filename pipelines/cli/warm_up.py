@@ -25,6 +25,7 @@ from pipelines.runtime.settings import CONF
 
 _WORK = """
 import sys
+from pathlib import Path
 
 from bronze.raw_events import BRONZE
 from lakehouse.jvm import archive_at_exit_options
