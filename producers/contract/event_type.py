@@ -83,7 +83,7 @@ class EventType:
     def version(self) -> str:
         """The contract's version: twelve hexadecimal digits that change with every rule, and with no description.
 
-        What the shop's settings say of addresses and elements is a part of it.
+        What the shop's settings say of addresses, elements and this event's envelopes is a part of it.
         """
         rules = [{name: value for name, value in asdict(field).items() if name != "doc"} for field in self.fields]
         declared = {
@@ -92,6 +92,8 @@ class EventType:
             "fields": rules,
             "shop": current_shop().silver_version,
         }
+        if unwraps := current_shop().envelopes_of(self.name):
+            declared["envelopes"] = unwraps
         return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:12]
 
 

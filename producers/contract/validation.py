@@ -8,17 +8,29 @@ decided here and in producers.contract.field_rules:
 - A body that cannot be read violates one rule. Of a body that can be read, every violation is reported:
   those of the fields, a key that occurs twice at any level, and nesting that is too deep. A field whose
   own key occurs twice is not validated.
-- What the event seems to be wrapped in (producers.contract.envelopes) is said behind the first violation.
+- What the event seems to be wrapped in (producers.contract.envelopes) is said behind the first violation. What the
+  shop's settings unwrap for the topic (producers.contract.unwrapping) is validated in place of its envelope.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from producers.contract.envelopes import envelope_of_bytes, envelope_of_object, envelope_of_text, with_envelope
+from producers.contract.envelopes import (
+    NONE,
+    Envelope,
+    envelope_of_bytes,
+    envelope_of_object,
+    envelope_of_text,
+    with_envelope,
+    with_layers,
+)
 from producers.contract.event_type import MAX_DEPTH, EventType
 from producers.contract.field_rules import READERS, RuleViolation, Value, missing, shown
 from producers.contract.strict_json import JsonDocument, JsonType, JsonValue, NotJsonError, read_json, unescaped
+from producers.contract.unwrapping import unwrapped
+from producers.shop.settings import current_shop
 
 _NULL = JsonType.NULL  # in Python 3.11 looking it up costs more than comparing with it
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -34,15 +46,33 @@ class ValidationResult:
 
 
 def validate_record(event: EventType, value: bytes | None, arrived_at: int) -> ValidationResult:
-    """Validate a record that arrived at an instant (microseconds since 1970, UTC). Never raises."""
+    """Validate a record that arrived at an instant (microseconds since 1970, UTC), by the present settings.
+
+    Never raises for what a value holds.
+    """
+    # A valid record is in no envelope, so the settings are looked at only where there are violations.
+    result = validate_value(event, value, arrived_at)
+    if not result.violations or not (unwraps := current_shop().envelopes_of(event.name)):
+        return result
+    inner, layers = unwrapped(value or b"", unwraps)
+    result = validate_value(event, inner if layers else value, arrived_at, unwraps)
+    return ValidationResult(result.values, with_layers(result.violations, layers)) if layers else result
+
+
+def validate_value(
+    event: EventType, value: bytes | None, arrived_at: int, unwraps: Collection[str] = ()
+) -> ValidationResult:
+    """Validate a value as it is. ``unwraps`` are the envelopes that it would have been taken out of."""
     try:
         document = _document(value)
     except _UnreadableError as error:
-        return ValidationResult({}, with_envelope((error.violation,), error.envelope))
-    return validate_document(event, document, arrived_at)
+        return ValidationResult({}, with_envelope((error.violation,), error.envelope, event.name, unwraps))
+    return validate_document(event, document, arrived_at, unwraps)
 
 
-def validate_document(event: EventType, document: JsonDocument, arrived_at: int) -> ValidationResult:
+def validate_document(
+    event: EventType, document: JsonDocument, arrived_at: int, unwraps: Collection[str] = ()
+) -> ValidationResult:
     """Validate a JSON object that has been read."""
     violations = _shape_violations(document)
     values: dict[str, Value] = {}
@@ -57,7 +87,7 @@ def validate_document(event: EventType, document: JsonDocument, arrived_at: int)
             if field.required:
                 violations.append(missing(field))
     if violations:
-        return ValidationResult({}, with_envelope(tuple(violations), envelope_of_object(document)))
+        return ValidationResult({}, with_envelope(tuple(violations), envelope_of_object(document), event.name, unwraps))
     return ValidationResult(values, ())
 
 
@@ -65,7 +95,7 @@ _ABSENT = JsonValue(_NULL, "null")
 
 
 class _UnreadableError(Exception):
-    def __init__(self, rule: str, sentence: str, envelope: str = "") -> None:
+    def __init__(self, rule: str, sentence: str, envelope: Envelope = NONE) -> None:
         super().__init__(sentence)
         self.violation = RuleViolation(rule, sentence)
         self.envelope = envelope
@@ -91,7 +121,7 @@ def _document(value: bytes | None) -> JsonDocument:
         sentence = f"The value is not JSON: at character {error.position}, {what}"
         raise _UnreadableError("json_invalid", sentence, envelope_of_bytes(value)) from None
     if document.type is not JsonType.OBJECT:
-        envelope = envelope_of_text(unescaped(text.strip())) if document.type is JsonType.STRING else ""
+        envelope = envelope_of_text(unescaped(text.strip())) if document.type is JsonType.STRING else NONE
         sentence = f"The value is not a JSON object, but {_named(document.type)}."
         raise _UnreadableError("json_not_object", sentence, envelope)
     return document

@@ -34,6 +34,9 @@ LONGEST_CURRENCY = 12
 ADDRESS_VERSION = 1
 """Raise it when addresses are parsed in another way, so that silver is rebuilt by it."""
 
+ENVELOPES = ("schema_registry", "connect", "cloud_event", "double_encoding", "gzip")
+"""What [envelopes] may have unwrapped."""
+
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _HOST = re.compile(r"[^\s/?#@:*\"']+")
 _REFERRER = re.compile(r"[^\s/?#@:*\"']+(\.\*)?")
@@ -77,17 +80,26 @@ class Shop:
     pages: tuple[PageKind, ...] = ()
     referrers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     bots: BotLimits = BotLimits()
+    envelopes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def envelopes_of(self, topic: str) -> tuple[str, ...]:
+        """What is unwrapped of a topic's values. It is part of the contract's version of that topic alone."""
+        return dict(self.envelopes).get(topic, ())
 
     @cached_property
     def silver_version(self) -> str:
         """Twelve hexadecimal digits that change with all that decides what silver holds."""
-        decides = {name: value for name, value in asdict(self).items() if name not in {"bots", "currency"}}
+        decides = {name: value for name, value in asdict(self).items() if name not in _NOT_OF_SILVER}
         return _digest([ADDRESS_VERSION, list_digest(), decides])
 
     @cached_property
     def gold_version(self) -> str:
         """Twelve hexadecimal digits that change with what decides gold alone."""
         return _digest(asdict(self.bots))
+
+
+_NOT_OF_SILVER = {"bots", "currency", "envelopes"}
+"""What changes no row that is in silver: unwrapping leaves valid events as they are."""
 
 
 def _digest(value: object) -> str:
@@ -124,7 +136,7 @@ def read_shop(file: Path) -> Shop:
 
 def shop_of(found: Mapping[str, Any]) -> Shop:
     """The settings as they stand in the file; what is left out has its default."""
-    _refuse_unknown("", found, (*_READ, "elements", "pages", "referrers", "bots"))
+    _refuse_unknown("", found, (*_READ, "elements", "pages", "referrers", "bots", "envelopes"))
     values: dict[str, Any] = {name: read(name, found[name]) for name, read in _READ.items() if name in found}
     elements = _table("elements", found.get("elements", {}))
     _refuse_unknown("elements.", elements, ("purchase", "cart_add"))
@@ -136,6 +148,7 @@ def shop_of(found: Mapping[str, Any]) -> Shop:
         pages=_pages(found.get("pages", [])),
         referrers=_referrers(_table("referrers", found.get("referrers", {}))),
         bots=_bots(_table("bots", found.get("bots", {}))),
+        envelopes=_envelopes(_table("envelopes", found.get("envelopes", {}))),
     )
 
 
@@ -252,6 +265,17 @@ def _bots(found: Mapping[str, Any]) -> BotLimits:
             raise _WrongError(f"bots.{name} is {value!r}, but it counts: write a whole number.")
         limits[name] = type(limits[name])(value)
     return BotLimits(**limits)
+
+
+def _envelopes(found: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    from producers.events import EVENTS  # whose versions are made from these settings
+
+    _refuse_unknown("envelopes.", found, tuple(EVENTS))
+    for topic, value in found.items():
+        for kind in _texts(f"envelopes.{topic}", value):
+            if kind not in ENVELOPES:
+                raise _WrongError(f"envelopes.{topic} holds {kind!r}, but it is one of {', '.join(ENVELOPES)}.")
+    return tuple((topic, tuple(sorted({kind.strip() for kind in found[topic]}))) for topic in sorted(found))
 
 
 _READ: dict[str, Callable[[str, Any], Any]] = {

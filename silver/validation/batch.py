@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from producers.contract.envelopes import with_layers
 from producers.contract.event_type import EventType, Kind
 from producers.contract.field_rules import RuleViolation
 from producers.contract.timestamps import DAY
-from producers.contract.validation import validate_document, validate_record
+from producers.contract.unwrapping import unwrapped
+from producers.contract.validation import validate_document, validate_value
 from producers.shop.settings import Shop, current_shop
 from silver.addresses import derive, derived_columns
 from silver.validation.fast_path import FastPathResult, run_fast_path, with_nulls
@@ -23,6 +26,9 @@ INSTANT = pa.timestamp("us", "UTC")
 
 Violations: TypeAlias = Mapping[int, tuple[RuleViolation, ...]]
 """Why rows are invalid, by row."""
+
+UNWRAPPED_AT_ONCE = 64 << 20
+"""So many bytes of what was unwrapped are in memory at a time, and the last record's."""
 
 _VIOLATIONS = pa.list_(pa.struct([("rule", pa.string()), ("sentence", pa.string())]))
 _COORDINATES = pa.schema(
@@ -66,12 +72,46 @@ def validate_batch(event: EventType, batch: pa.RecordBatch, shop: Shop | None = 
     """
     if not batch.num_rows:
         return pa.RecordBatch.from_pylist([], validated_schema(event))
-    values = _whole(batch.column("value"), pa.binary())
-    coordinates = {name: _whole(batch.column(name), _COORDINATES.field(name).type) for name in _COORDINATES.names}
+    shop = shop or current_shop()
+    batch = batch.set_column(batch.schema.get_field_index("value"), "value", _whole(batch.column("value"), pa.binary()))
+    parts = [_validated(event, part, shop) for part in _unwrapped(batch, shop.envelopes_of(event.name))]
+    return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Records in order, the values to validate, and which envelopes they were taken out of, by row."""
+
+    records: pa.RecordBatch
+    values: pa.BinaryArray
+    layers: Mapping[int, tuple[str, ...]]
+    unwraps: Collection[str]
+
+
+def _unwrapped(batch: pa.RecordBatch, unwraps: Collection[str]) -> Iterator[_Part]:
+    """The batch in parts, few of which are more than one: little bytes may hold many."""
+    if not unwraps:
+        yield _Part(batch, batch.column("value"), {}, unwraps)
+        return
+    start, inner, layers, size = 0, list[bytes | None](), dict[int, tuple[str, ...]](), 0
+    for row, value in enumerate(batch.column("value"), 1):
+        unpacked, taken = unwrapped(value.as_py() or b"", unwraps)
+        if taken:
+            layers[len(inner)] = taken
+            size += len(unpacked)
+        inner.append(unpacked if taken else value.as_py())
+        if size >= UNWRAPPED_AT_ONCE or row == batch.num_rows:
+            yield _Part(batch.slice(start, row - start), pa.array(inner, pa.binary()), layers, unwraps)
+            start, inner, layers, size = row, [], {}, 0
+
+
+def _validated(event: EventType, part: _Part, shop: Shop) -> pa.RecordBatch:
+    records = part.records
+    coordinates = {name: _whole(records.column(name), _COORDINATES.field(name).type) for name in _COORDINATES.names}
     arrived_at = coordinates["arrived_at"].cast(pa.int64()).fill_null(0).to_numpy()
-    fast = run_fast_path(event, values, arrived_at)
-    violations = _validate_the_rest(event, fast, arrived_at)
-    return _assemble(event, fast, violations, coordinates, values, shop or current_shop())
+    fast = run_fast_path(event, part.values, arrived_at)
+    violations = _validate_the_rest(event, fast, arrived_at, part)
+    return _assemble(event, fast, violations, coordinates, records.column("value"), shop)
 
 
 def _whole(column: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -80,18 +120,19 @@ def _whole(column: pa.Array, kind: pa.DataType) -> pa.Array:
     return pa.concat_arrays([column]) if column.offset else column
 
 
-def _validate_the_rest(event: EventType, fast: FastPathResult, arrived_at: Ints) -> Violations:
+def _validate_the_rest(event: EventType, fast: FastPathResult, arrived_at: Ints, part: _Part) -> Violations:
     """Put the reference implementation's values into the columns; return the violations, by row."""
     violations = {}
     for row in np.flatnonzero(~fast.is_valid).tolist():
         document = fast.decoded.document(row)
         at = int(arrived_at[row])
+        layers = part.layers.get(row, ())
         if document:
-            result = validate_document(event, document, at)
+            result = validate_document(event, document, at, part.unwraps)
         else:
-            result = validate_record(event, fast.decoded.values[row], at)
+            result = validate_value(event, fast.decoded.values[row], at, part.unwraps)
         if result.violations:
-            violations[row] = result.violations
+            violations[row] = with_layers(result.violations, layers) if layers else result.violations
         else:
             fast.put(row, result.values)
     return violations

@@ -60,7 +60,8 @@ class Decoded:
             return None
         if len(found) != self.quotes[row] or not _is_shallow(value):
             return None
-        members = {key: JsonValue.of(str(found[key], "utf-8")) for key in self.columns if key in found}
+        # Unknown keys as well: an envelope is recognised by them.
+        members = {key: JsonValue.of(str(source, "utf-8")) for key, source in found.items()}
         return JsonDocument(JsonType.OBJECT, members, (), 1)
 
 

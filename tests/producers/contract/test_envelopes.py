@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.contract.envelopes import envelope_of_bytes, envelope_of_text
+from producers.contract.envelopes import Envelope, envelope_of_bytes, envelope_of_text
 from producers.contract.validation import validate_record
 from producers.events import EVENTS
 from tests.support.clicks import CLICK, TEN
@@ -85,11 +85,11 @@ def test_a_good_event_with_the_words_of_an_envelope_stays_good():
 
 @given(st.binary(), st.text())
 def test_anything_may_be_looked_at(value, text):
-    assert isinstance(envelope_of_bytes(value), str)
-    assert isinstance(envelope_of_text(text), str)
+    assert isinstance(envelope_of_bytes(value), Envelope)
+    assert isinstance(envelope_of_text(text), Envelope)
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_the_schema_of_a_registry_is_named(schema):
-    said = envelope_of_bytes(b"\x00" + schema.to_bytes(4, "big") + BODY)
+    said = envelope_of_bytes(b"\x00" + schema.to_bytes(4, "big") + BODY).sentence
     assert f"schema {schema} " in said or "UTF-16" in said

@@ -36,6 +36,9 @@ from producers.shop.settings import SHIPPED, Shop, current_shop, read_shop, shop
         ("[bots]\nevents = 1.5", "write a whole number"),
         ('[bots]\nevents = "1"', "without quotes"),
         ("bots = 3", r"write \[bots\]"),
+        ('[envelopes]\nviews = ["gzip"]', "no entry envelopes.views; the entries are clicks"),
+        ('[envelopes]\nclicks = ["zip"]', "envelopes.clicks holds 'zip', but it is one of schema_registry"),
+        ('[envelopes]\nclicks = "gzip"', "it is a list"),
         ("hosts = [", "cannot be read"),
     ],
 )
@@ -76,7 +79,11 @@ def test_what_decides_a_layer_changes_its_version():
     ):
         assert replace(shop, **change).silver_version != shop.silver_version
         assert replace(shop, **change).gold_version == shop.gold_version
-    for change in ({"currency": "EUR"}, {"bots": replace(shop.bots, events=3)}):
+    for change in (
+        {"currency": "EUR"},
+        {"bots": replace(shop.bots, events=3)},
+        {"envelopes": (("clicks", ("gzip",)),)},
+    ):
         assert replace(shop, **change).silver_version == shop.silver_version
     assert replace(shop, bots=replace(shop.bots, events=3)).gold_version != shop.gold_version
 
