@@ -47,7 +47,7 @@ def category_performance(page_views: DataFrame, clicks: DataFrame, interactions:
 TABLE = Table(
     name="gold.category_performance",
     doc="One row per (event_on, category): what was looked at, put into carts and bought on the day. A purchase counts "
-    "for the category that its click names.",
+    "for the category that its click names, a product put into the cart for that of its first event.",
     columns=(
         Column("category", "STRING", "The category that the event names; (none) where it names none.", True),
         Column("events", "BIGINT", "COUNT(*) of page_views, clicks and interactions.", True),
@@ -75,6 +75,7 @@ TABLE = Table(
     key=("event_on", "category"),
     reads=EVENTS_OF_A_SESSION,
     build=category_performance,
-    scope={"event_on": "event_on", "category": CATEGORY},
+    # The whole day, as a click and an interaction that are one product may not both name its category.
+    scope={"event_on": "event_on"},
     sort_by=("event_on",),
 )

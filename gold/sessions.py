@@ -153,7 +153,13 @@ TABLE = Table(
             "Clicks on btn_buy, or what conf/shop.toml names.",
             required=True,
         ),
-        Column("cart_adds", "BIGINT", "Products put into the cart, by interaction or by click.", required=True),
+        Column(
+            "cart_adds",
+            "BIGINT",
+            "Products put into the cart, by interaction or by click; both of one product count once, as in "
+            "page_performance.",
+            required=True,
+        ),
         Column("interactions", "BIGINT", "Interactions of any type.", required=True),
         *(
             Column(f"{name}_count", "BIGINT", f"Interactions of type {name}.", required=True)

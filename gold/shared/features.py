@@ -36,7 +36,7 @@ NUMBERS = (
     Column("searches", "DOUBLE", "Searches so far.", required=True),
     Column("wishlist_adds", "DOUBLE", "Products put on the wishlist so far.", required=True),
     Column("shares_and_videos", "DOUBLE", "Shares and videos played so far.", required=True),
-    Column("cart_adds", "DOUBLE", "Products put into the cart so far.", required=True),
+    Column("cart_adds", "DOUBLE", "Products put into the cart so far, as sessions.cart_adds counts.", required=True),
     Column("cart_removes", "DOUBLE", "Products taken out of the cart so far.", required=True),
     Column(
         "cart_items", "DOUBLE", "Products put into the cart less those taken out so far, at least 0.", required=True
@@ -215,7 +215,7 @@ def features(events: DataFrame, user_history: DataFrame) -> DataFrame:
         "cart_adds": count("is_cart_add"),
         "cart_removes": count(f"{action} = 'remove_from_cart'"),
         "cart_items": F.greatest(count("is_cart_add") - count(f"{action} = 'remove_from_cart'"), F.lit(0)),
-        "cart_value": F.coalesce(total("CASE WHEN is_cart_add THEN price END", so_far), F.lit(0.0)),
+        "cart_value": F.coalesce(total("cart_price", so_far), F.lit(0.0)),
         "cart_views": count("kind = 'page_view' AND page_kind = 'cart'"),
         "checkout_views": count("kind = 'page_view' AND page_kind = 'checkout'"),
         "seconds_since_cart_add": seconds("_cart_add_at"),

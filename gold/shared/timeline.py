@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gold.shared.carts import PAIR_SECONDS, count_once
 from gold.shared.exact import money
 from lakehouse.table import Column
 from silver.events import SILVER
@@ -31,13 +32,14 @@ def timeline(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) 
     """One row per event: whose and when it is, its kind, its action, and the page it happened on.
 
     ``kind`` is page_view, click or interaction. ``action`` is a click's element or an
-    interaction's type, and null for a page view.
+    interaction's type, and null for a page view. ``is_cart_add`` and ``cart_price`` count each product
+    that is put into a cart once.
     """
     from pyspark.sql import functions as F
 
     from lakehouse.dataframes import union
 
-    def part(events: DataFrame, kind: str, action: str | None, purchase: str, cart_add: str) -> DataFrame:
+    def part(events: DataFrame, kind: str, action: str | None, purchase: str = "false") -> DataFrame:
         of_view = (F.col(name) if kind == "page_view" else F.lit(None).cast("STRING").alias(name) for name in _OF_VIEWS)
         return events.select(
             *SESSION,
@@ -51,16 +53,21 @@ def timeline(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) 
             "category",
             "price",
             F.expr(purchase).alias("is_purchase"),
-            F.expr(cart_add).alias("is_cart_add"),
         )
 
-    events = union(
-        [
-            part(page_views, "page_view", None, "false", "false"),
-            part(clicks, "click", "element_id", "is_purchase", "is_cart_add"),
-            part(interactions, "interaction", "interaction_type", "false", "interaction_type = 'add_to_cart'"),
-        ]
-    )
+    def clicked(*, into_cart: bool) -> DataFrame:
+        rows = clicks.where("is_cart_add" if into_cart else "NOT is_cart_add")
+        return part(rows, "click", "element_id", "is_purchase")
+
+    def interacted(*, into_cart: bool) -> DataFrame:
+        rows = interactions.where(f"interaction_type {'=' if into_cart else '<>'} 'add_to_cart'")
+        return part(rows, "interaction", "interaction_type")
+
+    # Few events put something into a cart: only they are looked at one by one.
+    carts = count_once(union([clicked(into_cart=True), interacted(into_cart=True)]), SESSION, ORDER)
+    others = union([part(page_views, "page_view", None), clicked(into_cart=False), interacted(into_cart=False)])
+    no_cart = {"is_cart_add": F.lit(False), "cart_price": F.lit(None).cast("DOUBLE")}
+    events = union([others.select("*", *(value.alias(name) for name, value in no_cart.items())), carts])
     is_on_product = F.col("price").isNotNull() | (F.col("page_kind") == "product")
     return events.select(
         "*",
@@ -79,7 +86,9 @@ def revenue() -> SparkColumn:
 CART_ADDS = Column(
     "cart_adds",
     "BIGINT",
-    "COUNT(*) of clicks WHERE is_cart_add, and of interactions WHERE interaction_type = 'add_to_cart'.",
+    "Products put into the cart, by clicks WHERE is_cart_add or interactions WHERE interaction_type = 'add_to_cart'. A "
+    f"click and an interaction of a session on one page and day, at most {PAIR_SECONDS} seconds apart and of no other "
+    "category or price, are one product, and count where the first of the two does.",
     True,
 )
 PURCHASES = Column("purchases", "BIGINT", "COUNT(*) of clicks WHERE is_purchase.", True)

@@ -1,4 +1,4 @@
--- Written from gold.daily_funnel; do not edit. Sources: bed1256bdba5f3bb
+-- Written from gold.daily_funnel; do not edit. Sources: 04471ac4b96a2ca3
 SELECT
   CAST("referrer_kind" AS TEXT) AS "referrer_kind",
   CAST("visitors" AS BIGINT) AS "visitors",

@@ -1,4 +1,4 @@
--- Written from gold.excess_sessions; do not edit. Sources: c7c500ceb962fb9c
+-- Written from gold.excess_sessions; do not edit. Sources: 4a860ccd2f4afb16
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",

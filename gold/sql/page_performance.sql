@@ -1,4 +1,4 @@
--- Written from gold.page_performance; do not edit. Sources: 6b8a904f0b655396
+-- Written from gold.page_performance; do not edit. Sources: 90869b2ce27ccc71
 SELECT
   CAST("page" AS TEXT) AS "page",
   CAST("page_kind" AS TEXT) AS "page_kind",
@@ -67,8 +67,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase",
-      FALSE AS "is_cart_add"
+      FALSE AS "is_purchase"
     FROM "step_1"
   ), "step_3" AS (
     SELECT
@@ -121,9 +120,10 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase" AS "is_purchase",
-      "is_cart_add" AS "is_cart_add"
+      "is_purchase" AS "is_purchase"
     FROM "step_3"
+    WHERE
+      NOT "is_cart_add"
   ), "step_5" AS (
     SELECT
       "user_id",
@@ -146,8 +146,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_4"
   ), "step_6" AS (
     SELECT
@@ -171,8 +170,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_5"
   ), "step_7" AS (
     SELECT
@@ -196,8 +194,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_2"
     UNION ALL
     SELECT
@@ -221,8 +218,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_6"
   ), "step_8" AS (
     SELECT
@@ -272,9 +268,10 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase",
-      "interaction_type" = 'add_to_cart' AS "is_cart_add"
+      FALSE AS "is_purchase"
     FROM "step_8"
+    WHERE
+      "interaction_type" <> 'add_to_cart'
   ), "step_10" AS (
     SELECT
       "user_id",
@@ -297,8 +294,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_9"
   ), "step_11" AS (
     SELECT
@@ -322,8 +318,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_10"
   ), "step_12" AS (
     SELECT
@@ -347,8 +342,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_7"
     UNION ALL
     SELECT
@@ -372,8 +366,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_11"
   ), "step_13" AS (
     SELECT
@@ -398,15 +391,8 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      (
-        NOT "price" IS NULL OR "page_kind" = 'product'
-      ) AS "is_on_product",
-      (
-        "kind" = 'page_view' AND (
-          NOT "price" IS NULL OR "page_kind" = 'product'
-        )
-      ) AS "is_product_view"
+      FALSE AS "is_cart_add",
+      CAST(NULL AS DOUBLE) AS "cart_price"
     FROM "step_12"
   ), "step_14" AS (
     SELECT
@@ -418,24 +404,26 @@ FROM (
       "topic_id",
       "partition",
       "offset",
-      "kind",
-      "action",
+      'click' AS "kind",
+      "element_id" AS "action",
       "page_url",
-      "page",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
       "page_kind",
-      "referrer_host",
-      "referrer_kind",
-      "campaign_source",
-      "campaign_medium",
-      "campaign_name",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      CAST("event_at" AS DATE) AS "event_on"
-    FROM "step_13"
+      "is_purchase" AS "is_purchase"
+    FROM "step_3"
+    WHERE
+      "is_cart_add"
   ), "step_15" AS (
     SELECT
       "user_id",
@@ -446,28 +434,26 @@ FROM (
       "topic_id",
       "partition",
       "offset",
-      "kind",
-      "action",
+      'interaction' AS "kind",
+      "interaction_type" AS "action",
       "page_url",
-      "page",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
       "page_kind",
-      "referrer_host",
-      "referrer_kind",
-      "campaign_source",
-      "campaign_medium",
-      "campaign_name",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "event_on",
-      LAG("event_at", 1) OVER (
-        PARTITION BY "user_id", "session_id", "event_on", "kind"
-        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-      ) AS "_previous"
-    FROM "step_14"
+      FALSE AS "is_purchase"
+    FROM "step_8"
+    WHERE
+      "interaction_type" = 'add_to_cart'
   ), "step_16" AS (
     SELECT
       "user_id",
@@ -490,16 +476,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "event_on",
-      "_previous",
-      LEAD("event_at", 1) OVER (
-        PARTITION BY "user_id", "session_id", "event_on", "kind"
-        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-      ) AS "_next"
+      "is_purchase"
     FROM "step_15"
   ), "step_17" AS (
     SELECT
@@ -523,14 +500,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "event_on",
-      "_previous",
-      "_next",
-      MAX("event_at") OVER (PARTITION BY "user_id", "session_id", "event_on") AS "_last_at"
+      "is_purchase"
     FROM "step_16"
   ), "step_18" AS (
     SELECT
@@ -554,18 +524,31 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "event_on",
-      "_previous",
-      "_next",
-      "_last_at",
-      CASE
-        WHEN "kind" = 'page_view'
-        THEN COALESCE("_next", NULLIF("_last_at", "event_at"))
-      END AS "_until"
+      "is_purchase"
+    FROM "step_14"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase"
     FROM "step_17"
   ), "step_19" AS (
     SELECT
@@ -590,15 +573,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "event_on",
-      "_previous",
-      "_next",
-      "_last_at",
-      "_until",
-      DATE_DIFF('MICROSECOND', "event_at", "_until") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_seconds"
+      CAST("event_at" AS DATE) AS "_day"
     FROM "step_18"
   ), "step_20" AS (
     SELECT
@@ -623,7 +598,871 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "_day",
+      LAG("event_at", 1) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "_previous_at"
+    FROM "step_19"
+  ), "step_21" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      CASE
+        WHEN DATE_DIFF('MICROSECOND', "_previous_at", "event_at") <= 10000000
+        THEN 0
+        ELSE 1
+      END AS "_begins"
+    FROM "step_20"
+  ), "step_22" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      SUM("_begins") OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_run"
+    FROM "step_21"
+  ), "step_23" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      LAST_VALUE("category" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_category"
+    FROM "step_22"
+  ), "step_24" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      LAST_VALUE("price" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_price"
+    FROM "step_23"
+  ), "step_25" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      CASE
+        WHEN COALESCE("category" <> "_category", FALSE)
+        OR COALESCE("price" <> "_price", FALSE)
+        THEN 1
+        ELSE 0
+      END AS "_changes"
+    FROM "step_24"
+  ), "step_26" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      SUM("_changes") OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_burst"
+    FROM "step_25"
+  ), "step_27" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      CASE WHEN "kind" = 'click' THEN 1 ELSE -1 END AS "_one"
+    FROM "step_26"
+  ), "step_28" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      SUM("_one") OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run", "_burst"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_more_clicks"
+    FROM "step_27"
+  ), "step_29" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      ROW_NUMBER() OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run", "_burst"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "_place"
+    FROM "step_28"
+  ), "step_30" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      LAST_VALUE("price" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run", "_burst"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_known_price"
+    FROM "step_29"
+  ), "step_31" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      "_known_price",
+      (
+        "_place" + ABS("_more_clicks")
+      ) / NULLIF(2, 0) AS "_products"
+    FROM "step_30"
+  ), "step_32" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      "_known_price",
+      "_products",
+      ABS("_more_clicks") > ABS("_more_clicks" - "_one") AS "is_cart_add"
+    FROM "step_31"
+  ), "step_33" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      "_known_price",
+      "_products",
       "is_cart_add",
+      CASE
+        WHEN NOT "price" IS NULL AND "_known_price" IS NULL
+        THEN "_products" * "price"
+        WHEN "is_cart_add"
+        THEN "_known_price"
+      END AS "cart_price"
+    FROM "step_32"
+  ), "step_34" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_33"
+  ), "step_35" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_34"
+  ), "step_36" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_35"
+  ), "step_37" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_13"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_36"
+  ), "step_38" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      (
+        NOT "price" IS NULL OR "page_kind" = 'product'
+      ) AS "is_on_product",
+      (
+        "kind" = 'page_view' AND (
+          NOT "price" IS NULL OR "page_kind" = 'product'
+        )
+      ) AS "is_product_view"
+    FROM "step_37"
+  ), "step_39" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      CAST("event_at" AS DATE) AS "event_on"
+    FROM "step_38"
+  ), "step_40" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "event_on",
+      LAG("event_at", 1) OVER (
+        PARTITION BY "user_id", "session_id", "event_on", "kind"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "_previous"
+    FROM "step_39"
+  ), "step_41" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "event_on",
+      "_previous",
+      LEAD("event_at", 1) OVER (
+        PARTITION BY "user_id", "session_id", "event_on", "kind"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "_next"
+    FROM "step_40"
+  ), "step_42" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "event_on",
+      "_previous",
+      "_next",
+      MAX("event_at") OVER (PARTITION BY "user_id", "session_id", "event_on") AS "_last_at"
+    FROM "step_41"
+  ), "step_43" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "event_on",
+      "_previous",
+      "_next",
+      "_last_at",
+      CASE
+        WHEN "kind" = 'page_view'
+        THEN COALESCE("_next", NULLIF("_last_at", "event_at"))
+      END AS "_until"
+    FROM "step_42"
+  ), "step_44" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "event_on",
+      "_previous",
+      "_next",
+      "_last_at",
+      "_until",
+      DATE_DIFF('MICROSECOND', "event_at", "_until") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_seconds"
+    FROM "step_43"
+  ), "step_45" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
       "is_on_product",
       "is_product_view",
       "event_on",
@@ -632,8 +1471,8 @@ FROM (
       "_last_at",
       "_until",
       "_seconds"
-    FROM "step_19"
-  ), "step_21" AS (
+    FROM "step_44"
+  ), "step_46" AS (
     SELECT
       "event_on",
       "page",
@@ -672,7 +1511,7 @@ FROM (
           ) AS DOUBLE)
         ) / 1000000.0
       ) AS "seconds_on_page_mean"
-    FROM "step_20"
+    FROM "step_45"
     GROUP BY
       "event_on",
       "page",
@@ -695,5 +1534,5 @@ FROM (
     CASE WHEN "page_views" > 0 THEN (
       "exits" / "page_views"
     ) END AS "exit_rate"
-  FROM "step_21"
+  FROM "step_46"
 )

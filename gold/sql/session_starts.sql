@@ -1,4 +1,4 @@
--- Written from gold.session_starts; do not edit. Sources: e816481a916069fd
+-- Written from gold.session_starts; do not edit. Sources: bf0411377d70061a
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",

@@ -1,4 +1,4 @@
--- Written from gold.sessions; do not edit. Sources: 3928f9b759dabe90
+-- Written from gold.sessions; do not edit. Sources: c1585cd466d5633f
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",
@@ -97,8 +97,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase",
-      FALSE AS "is_cart_add"
+      FALSE AS "is_purchase"
     FROM "step_1"
   ), "step_3" AS (
     SELECT
@@ -151,9 +150,10 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase" AS "is_purchase",
-      "is_cart_add" AS "is_cart_add"
+      "is_purchase" AS "is_purchase"
     FROM "step_3"
+    WHERE
+      NOT "is_cart_add"
   ), "step_5" AS (
     SELECT
       "user_id",
@@ -176,8 +176,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_4"
   ), "step_6" AS (
     SELECT
@@ -201,8 +200,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_5"
   ), "step_7" AS (
     SELECT
@@ -226,8 +224,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_2"
     UNION ALL
     SELECT
@@ -251,8 +248,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_6"
   ), "step_8" AS (
     SELECT
@@ -302,9 +298,10 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase",
-      "interaction_type" = 'add_to_cart' AS "is_cart_add"
+      FALSE AS "is_purchase"
     FROM "step_8"
+    WHERE
+      "interaction_type" <> 'add_to_cart'
   ), "step_10" AS (
     SELECT
       "user_id",
@@ -327,8 +324,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_9"
   ), "step_11" AS (
     SELECT
@@ -352,8 +348,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_10"
   ), "step_12" AS (
     SELECT
@@ -377,8 +372,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_7"
     UNION ALL
     SELECT
@@ -402,8 +396,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_11"
   ), "step_13" AS (
     SELECT
@@ -428,15 +421,8 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      (
-        NOT "price" IS NULL OR "page_kind" = 'product'
-      ) AS "is_on_product",
-      (
-        "kind" = 'page_view' AND (
-          NOT "price" IS NULL OR "page_kind" = 'product'
-        )
-      ) AS "is_product_view"
+      FALSE AS "is_cart_add",
+      CAST(NULL AS DOUBLE) AS "cart_price"
     FROM "step_12"
   ), "step_14" AS (
     SELECT
@@ -448,27 +434,26 @@ FROM (
       "topic_id",
       "partition",
       "offset",
-      "kind",
-      "action",
+      'click' AS "kind",
+      "element_id" AS "action",
       "page_url",
-      "page",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
       "page_kind",
-      "referrer_host",
-      "referrer_kind",
-      "campaign_source",
-      "campaign_medium",
-      "campaign_name",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      LAG("event_at", 1) OVER (
-        PARTITION BY "user_id", "session_id"
-        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-      ) AS "_previous_at"
-    FROM "step_13"
+      "is_purchase" AS "is_purchase"
+    FROM "step_3"
+    WHERE
+      "is_cart_add"
   ), "step_15" AS (
     SELECT
       "user_id",
@@ -479,25 +464,26 @@ FROM (
       "topic_id",
       "partition",
       "offset",
-      "kind",
-      "action",
+      'interaction' AS "kind",
+      "interaction_type" AS "action",
       "page_url",
-      "page",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
       "page_kind",
-      "referrer_host",
-      "referrer_kind",
-      "campaign_source",
-      "campaign_medium",
-      "campaign_name",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "_previous_at",
-      DATE_DIFF('MICROSECOND', "_previous_at", "event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_pause"
-    FROM "step_14"
+      FALSE AS "is_purchase"
+    FROM "step_8"
+    WHERE
+      "interaction_type" = 'add_to_cart'
   ), "step_16" AS (
     SELECT
       "user_id",
@@ -520,14 +506,863 @@ FROM (
       "campaign_name",
       "category",
       "price",
+      "is_purchase"
+    FROM "step_15"
+  ), "step_17" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase"
+    FROM "step_16"
+  ), "step_18" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase"
+    FROM "step_14"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase"
+    FROM "step_17"
+  ), "step_19" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      CAST("event_at" AS DATE) AS "_day"
+    FROM "step_18"
+  ), "step_20" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      LAG("event_at", 1) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "_previous_at"
+    FROM "step_19"
+  ), "step_21" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      CASE
+        WHEN DATE_DIFF('MICROSECOND', "_previous_at", "event_at") <= 10000000
+        THEN 0
+        ELSE 1
+      END AS "_begins"
+    FROM "step_20"
+  ), "step_22" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      SUM("_begins") OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_run"
+    FROM "step_21"
+  ), "step_23" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      LAST_VALUE("category" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_category"
+    FROM "step_22"
+  ), "step_24" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      LAST_VALUE("price" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_price"
+    FROM "step_23"
+  ), "step_25" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      CASE
+        WHEN COALESCE("category" <> "_category", FALSE)
+        OR COALESCE("price" <> "_price", FALSE)
+        THEN 1
+        ELSE 0
+      END AS "_changes"
+    FROM "step_24"
+  ), "step_26" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      SUM("_changes") OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_burst"
+    FROM "step_25"
+  ), "step_27" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      CASE WHEN "kind" = 'click' THEN 1 ELSE -1 END AS "_one"
+    FROM "step_26"
+  ), "step_28" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      SUM("_one") OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run", "_burst"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_more_clicks"
+    FROM "step_27"
+  ), "step_29" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      ROW_NUMBER() OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run", "_burst"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "_place"
+    FROM "step_28"
+  ), "step_30" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      LAST_VALUE("price" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run", "_burst"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_known_price"
+    FROM "step_29"
+  ), "step_31" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      "_known_price",
+      (
+        "_place" + ABS("_more_clicks")
+      ) / NULLIF(2, 0) AS "_products"
+    FROM "step_30"
+  ), "step_32" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      "_known_price",
+      "_products",
+      ABS("_more_clicks") > ABS("_more_clicks" - "_one") AS "is_cart_add"
+    FROM "step_31"
+  ), "step_33" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      "_known_price",
+      "_products",
+      "is_cart_add",
+      CASE
+        WHEN NOT "price" IS NULL AND "_known_price" IS NULL
+        THEN "_products" * "price"
+        WHEN "is_cart_add"
+        THEN "_known_price"
+      END AS "cart_price"
+    FROM "step_32"
+  ), "step_34" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
       "is_purchase",
       "is_cart_add",
+      "cart_price"
+    FROM "step_33"
+  ), "step_35" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_34"
+  ), "step_36" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_35"
+  ), "step_37" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_13"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_36"
+  ), "step_38" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      (
+        NOT "price" IS NULL OR "page_kind" = 'product'
+      ) AS "is_on_product",
+      (
+        "kind" = 'page_view' AND (
+          NOT "price" IS NULL OR "page_kind" = 'product'
+        )
+      ) AS "is_product_view"
+    FROM "step_37"
+  ), "step_39" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      LAG("event_at", 1) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "_previous_at"
+    FROM "step_38"
+  ), "step_40" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "_previous_at",
+      DATE_DIFF('MICROSECOND', "_previous_at", "event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_pause"
+    FROM "step_39"
+  ), "step_41" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
       "is_on_product",
       "is_product_view",
       "_previous_at",
       "_pause"
-    FROM "step_15"
-  ), "step_17" AS (
+    FROM "step_40"
+  ), "step_42" AS (
     SELECT
       "user_id",
       "session_id",
@@ -605,11 +1440,11 @@ FROM (
       MAX("arrived_at") AS "last_arrived_at",
       COUNT(DISTINCT CAST(DATE_TRUNC('HOUR', CAST("event_at" AS TIMESTAMP)) AS TIMESTAMP)) AS "active_hours",
       MAX("_pause") AS "longest_pause_seconds"
-    FROM "step_16"
+    FROM "step_41"
     GROUP BY
       "user_id",
       "session_id"
-  ), "step_18" AS (
+  ), "step_43" AS (
     SELECT
       "user_id",
       "session_id",
@@ -618,13 +1453,13 @@ FROM (
       "started_on",
       "started_at"
     FROM "excess_sessions"
-  ), "step_19" AS (
+  ), "step_44" AS (
     SELECT
       "user_id",
       "session_id",
       TRUE AS "is_excess"
-    FROM "step_18"
-  ), "step_20" AS (
+    FROM "step_43"
+  ), "step_45" AS (
     SELECT
       "as_of",
       "closes_after_seconds",
@@ -635,59 +1470,59 @@ FROM (
       "bot_pause_seconds",
       "bot_sessions_in_24_hours"
     FROM "clock"
-  ), "step_21" AS (
+  ), "step_46" AS (
     SELECT
-      "step_17"."user_id",
-      "step_17"."session_id",
-      "step_17"."events",
-      "step_17"."page_views",
-      "step_17"."product_views",
-      "step_17"."clicks",
-      "step_17"."purchases",
-      "step_17"."cart_adds",
-      "step_17"."interactions",
-      "step_17"."scroll_count",
-      "step_17"."zoom_count",
-      "step_17"."hover_count",
-      "step_17"."add_to_cart_count",
-      "step_17"."remove_from_cart_count",
-      "step_17"."add_to_wishlist_count",
-      "step_17"."search_count",
-      "step_17"."share_count",
-      "step_17"."video_play_count",
-      "step_17"."distinct_pages",
-      "step_17"."distinct_categories",
-      "step_17"."price_min",
-      "step_17"."price_max",
-      "step_17"."revenue",
-      "step_17"."price_mean",
-      "step_17"."_landing",
-      "step_17"."_exit",
-      "step_17"."started_at",
-      "step_17"."ended_at",
-      "step_17"."bought_at",
-      "step_17"."_rested_since",
-      "step_17"."last_arrived_at",
-      "step_17"."active_hours",
-      "step_17"."longest_pause_seconds",
-      "step_19"."is_excess",
-      "step_20"."as_of",
-      "step_20"."closes_after_seconds",
-      "step_20"."bot_events",
-      "step_20"."bot_rest_seconds",
-      "step_20"."bot_page_views",
-      "step_20"."bot_page_views_per_second",
-      "step_20"."bot_pause_seconds",
-      "step_20"."bot_sessions_in_24_hours",
-      DATE_DIFF('MICROSECOND', "step_17"."started_at", "step_17"."ended_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "duration_seconds"
-    FROM "step_17"
-    LEFT OUTER JOIN "step_19"
+      "step_42"."user_id",
+      "step_42"."session_id",
+      "step_42"."events",
+      "step_42"."page_views",
+      "step_42"."product_views",
+      "step_42"."clicks",
+      "step_42"."purchases",
+      "step_42"."cart_adds",
+      "step_42"."interactions",
+      "step_42"."scroll_count",
+      "step_42"."zoom_count",
+      "step_42"."hover_count",
+      "step_42"."add_to_cart_count",
+      "step_42"."remove_from_cart_count",
+      "step_42"."add_to_wishlist_count",
+      "step_42"."search_count",
+      "step_42"."share_count",
+      "step_42"."video_play_count",
+      "step_42"."distinct_pages",
+      "step_42"."distinct_categories",
+      "step_42"."price_min",
+      "step_42"."price_max",
+      "step_42"."revenue",
+      "step_42"."price_mean",
+      "step_42"."_landing",
+      "step_42"."_exit",
+      "step_42"."started_at",
+      "step_42"."ended_at",
+      "step_42"."bought_at",
+      "step_42"."_rested_since",
+      "step_42"."last_arrived_at",
+      "step_42"."active_hours",
+      "step_42"."longest_pause_seconds",
+      "step_44"."is_excess",
+      "step_45"."as_of",
+      "step_45"."closes_after_seconds",
+      "step_45"."bot_events",
+      "step_45"."bot_rest_seconds",
+      "step_45"."bot_page_views",
+      "step_45"."bot_page_views_per_second",
+      "step_45"."bot_pause_seconds",
+      "step_45"."bot_sessions_in_24_hours",
+      DATE_DIFF('MICROSECOND', "step_42"."started_at", "step_42"."ended_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "duration_seconds"
+    FROM "step_42"
+    LEFT OUTER JOIN "step_44"
       ON (
-        "step_17"."user_id" = "step_19"."user_id"
-        AND "step_17"."session_id" = "step_19"."session_id"
+        "step_42"."user_id" = "step_44"."user_id"
+        AND "step_42"."session_id" = "step_44"."session_id"
       )
-    CROSS JOIN "step_20"
-  ), "step_22" AS (
+    CROSS JOIN "step_45"
+  ), "step_47" AS (
     SELECT
       "user_id",
       "session_id",
@@ -733,8 +1568,8 @@ FROM (
       "bot_sessions_in_24_hours",
       "duration_seconds",
       DATE_DIFF('HOUR', DATE_TRUNC('HOUR', "started_at"), DATE_TRUNC('HOUR', "ended_at")) + 1 AS "hours_spanned"
-    FROM "step_21"
-  ), "step_23" AS (
+    FROM "step_46"
+  ), "step_48" AS (
     SELECT
       "user_id",
       "session_id",
@@ -783,8 +1618,8 @@ FROM (
       "_rested_since" + INTERVAL (
         TRY_CAST(FLOOR("closes_after_seconds" * TRY_CAST(1e6 AS DOUBLE)) AS BIGINT)
       ) MICROSECOND AS "closes_at"
-    FROM "step_22"
-  ), "step_24" AS (
+    FROM "step_47"
+  ), "step_49" AS (
     SELECT
       "user_id",
       "session_id",
@@ -845,7 +1680,7 @@ FROM (
       "bought_at",
       "closes_at",
       "last_arrived_at"
-    FROM "step_23"
+    FROM "step_48"
   )
   SELECT
     "user_id" AS "user_id",
@@ -892,5 +1727,5 @@ FROM (
     "closes_at" AS "closes_at",
     "last_arrived_at" AS "last_arrived_at",
     NOT "suspect_rule" IS NULL AS "is_suspect"
-  FROM "step_24"
+  FROM "step_49"
 )

@@ -1,4 +1,4 @@
--- Written from gold.traffic_sources; do not edit. Sources: 3542e83f40751922
+-- Written from gold.traffic_sources; do not edit. Sources: b51d7e3fd921cefc
 SELECT
   CAST("referrer_kind" AS TEXT) AS "referrer_kind",
   CAST("source" AS TEXT) AS "source",

@@ -1,4 +1,4 @@
--- Written from gold.training_examples; do not edit. Sources: a7a06cd5b122cf16
+-- Written from gold.training_examples; do not edit. Sources: 4ac03fd04afdcb8b
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",
@@ -109,8 +109,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase",
-      FALSE AS "is_cart_add"
+      FALSE AS "is_purchase"
     FROM "step_1"
   ), "step_3" AS (
     SELECT
@@ -163,9 +162,10 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase" AS "is_purchase",
-      "is_cart_add" AS "is_cart_add"
+      "is_purchase" AS "is_purchase"
     FROM "step_3"
+    WHERE
+      NOT "is_cart_add"
   ), "step_5" AS (
     SELECT
       "user_id",
@@ -188,8 +188,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_4"
   ), "step_6" AS (
     SELECT
@@ -213,8 +212,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_5"
   ), "step_7" AS (
     SELECT
@@ -238,8 +236,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_2"
     UNION ALL
     SELECT
@@ -263,8 +260,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_6"
   ), "step_8" AS (
     SELECT
@@ -314,9 +310,10 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase",
-      "interaction_type" = 'add_to_cart' AS "is_cart_add"
+      FALSE AS "is_purchase"
     FROM "step_8"
+    WHERE
+      "interaction_type" <> 'add_to_cart'
   ), "step_10" AS (
     SELECT
       "user_id",
@@ -339,8 +336,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_9"
   ), "step_11" AS (
     SELECT
@@ -364,8 +360,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_10"
   ), "step_12" AS (
     SELECT
@@ -389,8 +384,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_7"
     UNION ALL
     SELECT
@@ -414,8 +408,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add"
+      "is_purchase"
     FROM "step_11"
   ), "step_13" AS (
     SELECT
@@ -440,15 +433,8 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      (
-        NOT "price" IS NULL OR "page_kind" = 'product'
-      ) AS "is_on_product",
-      (
-        "kind" = 'page_view' AND (
-          NOT "price" IS NULL OR "page_kind" = 'product'
-        )
-      ) AS "is_product_view"
+      FALSE AS "is_cart_add",
+      CAST(NULL AS DOUBLE) AS "cart_price"
     FROM "step_12"
   ), "step_14" AS (
     SELECT
@@ -460,27 +446,26 @@ FROM (
       "topic_id",
       "partition",
       "offset",
-      "kind",
-      "action",
+      'click' AS "kind",
+      "element_id" AS "action",
       "page_url",
-      "page",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
       "page_kind",
-      "referrer_host",
-      "referrer_kind",
-      "campaign_source",
-      "campaign_medium",
-      "campaign_name",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      ROW_NUMBER() OVER (
-        PARTITION BY "user_id", "session_id"
-        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-      ) AS "cut"
-    FROM "step_13"
+      "is_purchase" AS "is_purchase"
+    FROM "step_3"
+    WHERE
+      "is_cart_add"
   ), "step_15" AS (
     SELECT
       "user_id",
@@ -491,30 +476,26 @@ FROM (
       "topic_id",
       "partition",
       "offset",
-      "kind",
-      "action",
+      'interaction' AS "kind",
+      "interaction_type" AS "action",
       "page_url",
-      "page",
+      CASE
+        WHEN "page_host" IS NULL
+        THEN "page_path"
+        ELSE 'https://' || "page_host" || "page_path"
+      END AS "page",
       "page_kind",
-      "referrer_host",
-      "referrer_kind",
-      "campaign_source",
-      "campaign_medium",
-      "campaign_name",
+      CAST(NULL AS TEXT) AS "referrer_host",
+      CAST(NULL AS TEXT) AS "referrer_kind",
+      CAST(NULL AS TEXT) AS "campaign_source",
+      CAST(NULL AS TEXT) AS "campaign_medium",
+      CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
-      LAG("event_at", 1) OVER (
-        PARTITION BY "user_id", "session_id"
-        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-      ) AS "_previous_at"
-    FROM "step_14"
+      FALSE AS "is_purchase"
+    FROM "step_8"
     WHERE
-      "cut" <= 21
+      "interaction_type" = 'add_to_cart'
   ), "step_16" AS (
     SELECT
       "user_id",
@@ -537,13 +518,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
-      "_previous_at",
-      DATE_DIFF('MICROSECOND', "_previous_at", "event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_pause"
+      "is_purchase"
     FROM "step_15"
   ), "step_17" AS (
     SELECT
@@ -567,18 +542,7 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
-      "_previous_at",
-      "_pause",
-      FIRST("event_at") OVER (
-        PARTITION BY "user_id", "session_id"
-        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS "_started_at"
+      "is_purchase"
     FROM "step_16"
   ), "step_18" AS (
     SELECT
@@ -602,15 +566,31 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
-      "_previous_at",
-      "_pause",
-      "_started_at",
-      DATE_DIFF('MICROSECOND', "_started_at", "event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_seconds"
+      "is_purchase"
+    FROM "step_14"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase"
     FROM "step_17"
   ), "step_19" AS (
     SELECT
@@ -635,15 +615,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
-      "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "kind" = 'page_view' AS "_is_view"
+      CAST("event_at" AS DATE) AS "_day"
     FROM "step_18"
   ), "step_20" AS (
     SELECT
@@ -668,22 +640,11 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
-      "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      (
-        "_is_view"
-        AND ROW_NUMBER() OVER (
-          PARTITION BY "user_id", "session_id", "kind"
-          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-        ) = 1
-      ) AS "_is_first_view"
+      "_day",
+      LAG("event_at", 1) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "_previous_at"
     FROM "step_19"
   ), "step_21" AS (
     SELECT
@@ -708,20 +669,13 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
+      "_day",
       "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      ROW_NUMBER() OVER (
-        PARTITION BY "user_id", "session_id", "page_url"
-        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-      ) = 1 AS "_is_new_page"
+      CASE
+        WHEN DATE_DIFF('MICROSECOND', "_previous_at", "event_at") <= 10000000
+        THEN 0
+        ELSE 1
+      END AS "_begins"
     FROM "step_20"
   ), "step_22" AS (
     SELECT
@@ -746,24 +700,14 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
+      "_day",
       "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      (
-        "is_product_view"
-        AND ROW_NUMBER() OVER (
-          PARTITION BY "user_id", "session_id", "page_url", "is_product_view"
-          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-        ) = 1
-      ) AS "_is_new_product"
+      "_begins",
+      SUM("_begins") OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_run"
     FROM "step_21"
   ), "step_23" AS (
     SELECT
@@ -788,25 +732,15 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
+      "_day",
       "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      "_is_new_product",
-      (
-        NOT "category" IS NULL
-        AND ROW_NUMBER() OVER (
-          PARTITION BY "user_id", "session_id", "category"
-          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-        ) = 1
-      ) AS "_is_new_category"
+      "_begins",
+      "_run",
+      LAST_VALUE("category" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_category"
     FROM "step_22"
   ), "step_24" AS (
     SELECT
@@ -831,22 +765,16 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
+      "_day",
       "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      "_is_new_product",
-      "_is_new_category",
-      (
-        "_is_view" AND NOT "category" IS NULL
-      ) AS "_views_category"
+      "_begins",
+      "_run",
+      "_category",
+      LAST_VALUE("price" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_price"
     FROM "step_23"
   ), "step_25" AS (
     SELECT
@@ -871,27 +799,18 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
+      "_day",
       "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      "_is_new_product",
-      "_is_new_category",
-      "_views_category",
-      (
-        "_views_category"
-        AND ROW_NUMBER() OVER (
-          PARTITION BY "user_id", "session_id", "category", "kind"
-          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-        ) = 1
-      ) AS "_views_new_category"
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      CASE
+        WHEN COALESCE("category" <> "_category", FALSE)
+        OR COALESCE("price" <> "_price", FALSE)
+        THEN 1
+        ELSE 0
+      END AS "_changes"
     FROM "step_24"
   ), "step_26" AS (
     SELECT
@@ -916,26 +835,18 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
+      "_day",
       "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      "_is_new_product",
-      "_is_new_category",
-      "_views_category",
-      "_views_new_category",
-      MIN(CASE WHEN "kind" = 'page_view' THEN "event_at" END) OVER (
-        PARTITION BY "user_id", "session_id"
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      SUM("_changes") OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run"
         ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS "_first_view_at"
+      ) AS "_burst"
     FROM "step_25"
   ), "step_27" AS (
     SELECT
@@ -960,27 +871,15 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
+      "_day",
       "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      "_is_new_product",
-      "_is_new_category",
-      "_views_category",
-      "_views_new_category",
-      "_first_view_at",
-      MAX(CASE WHEN "kind" = 'page_view' THEN "event_at" END) OVER (
-        PARTITION BY "user_id", "session_id"
-        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS "_last_view_at"
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      CASE WHEN "kind" = 'click' THEN 1 ELSE -1 END AS "_one"
     FROM "step_26"
   ), "step_28" AS (
     SELECT
@@ -1005,28 +904,20 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
+      "_day",
       "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      "_is_new_product",
-      "_is_new_category",
-      "_views_category",
-      "_views_new_category",
-      "_first_view_at",
-      "_last_view_at",
-      MAX(CASE WHEN "is_cart_add" THEN "event_at" END) OVER (
-        PARTITION BY "user_id", "session_id"
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      SUM("_one") OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run", "_burst"
         ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS "_cart_add_at"
+      ) AS "_more_clicks"
     FROM "step_27"
   ), "step_29" AS (
     SELECT
@@ -1051,29 +942,20 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
+      "_day",
       "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      "_is_new_product",
-      "_is_new_category",
-      "_views_category",
-      "_views_new_category",
-      "_first_view_at",
-      "_last_view_at",
-      "_cart_add_at",
-      MAX(CASE WHEN "_is_first_view" THEN "referrer_kind" END) OVER (
-        PARTITION BY "user_id", "session_id"
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      ROW_NUMBER() OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run", "_burst"
         ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS "_referrer_kind"
+      ) AS "_place"
     FROM "step_28"
   ), "step_30" AS (
     SELECT
@@ -1098,26 +980,22 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
+      "_day",
       "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      "_is_new_product",
-      "_is_new_category",
-      "_views_category",
-      "_views_new_category",
-      "_first_view_at",
-      "_last_view_at",
-      "_cart_add_at",
-      "_referrer_kind",
-      CASE WHEN "kind" = 'page_view' THEN "is_product_view" END AS "_shows_product"
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      LAST_VALUE("price" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id", "page", "_day", "_run", "_burst"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_known_price"
     FROM "step_29"
   ), "step_31" AS (
     SELECT
@@ -1142,31 +1020,21 @@ FROM (
       "category",
       "price",
       "is_purchase",
-      "is_cart_add",
-      "is_on_product",
-      "is_product_view",
-      "cut",
+      "_day",
       "_previous_at",
-      "_pause",
-      "_started_at",
-      "_seconds",
-      "_is_view",
-      "_is_first_view",
-      "_is_new_page",
-      "_is_new_product",
-      "_is_new_category",
-      "_views_category",
-      "_views_new_category",
-      "_first_view_at",
-      "_last_view_at",
-      "_cart_add_at",
-      "_referrer_kind",
-      "_shows_product",
-      LAST_VALUE("_shows_product" IGNORE NULLS) OVER (
-        PARTITION BY "user_id", "session_id"
-        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-      ) AS "_was_on_product"
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      "_known_price",
+      (
+        "_place" + ABS("_more_clicks")
+      ) / NULLIF(2, 0) AS "_products"
     FROM "step_30"
   ), "step_32" AS (
     SELECT
@@ -1191,7 +1059,990 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      "_known_price",
+      "_products",
+      ABS("_more_clicks") > ABS("_more_clicks" - "_one") AS "is_cart_add"
+    FROM "step_31"
+  ), "step_33" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "_day",
+      "_previous_at",
+      "_begins",
+      "_run",
+      "_category",
+      "_price",
+      "_changes",
+      "_burst",
+      "_one",
+      "_more_clicks",
+      "_place",
+      "_known_price",
+      "_products",
       "is_cart_add",
+      CASE
+        WHEN NOT "price" IS NULL AND "_known_price" IS NULL
+        THEN "_products" * "price"
+        WHEN "is_cart_add"
+        THEN "_known_price"
+      END AS "cart_price"
+    FROM "step_32"
+  ), "step_34" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_33"
+  ), "step_35" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_34"
+  ), "step_36" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_35"
+  ), "step_37" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_13"
+    UNION ALL
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price"
+    FROM "step_36"
+  ), "step_38" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      (
+        NOT "price" IS NULL OR "page_kind" = 'product'
+      ) AS "is_on_product",
+      (
+        "kind" = 'page_view' AND (
+          NOT "price" IS NULL OR "page_kind" = 'product'
+        )
+      ) AS "is_product_view"
+    FROM "step_37"
+  ), "step_39" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      ROW_NUMBER() OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "cut"
+    FROM "step_38"
+  ), "step_40" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      LAG("event_at", 1) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) AS "_previous_at"
+    FROM "step_39"
+    WHERE
+      "cut" <= 21
+  ), "step_41" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      DATE_DIFF('MICROSECOND', "_previous_at", "event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_pause"
+    FROM "step_40"
+  ), "step_42" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      FIRST("event_at") OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_started_at"
+    FROM "step_41"
+  ), "step_43" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      DATE_DIFF('MICROSECOND', "_started_at", "event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS "_seconds"
+    FROM "step_42"
+  ), "step_44" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "kind" = 'page_view' AS "_is_view"
+    FROM "step_43"
+  ), "step_45" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      (
+        "_is_view"
+        AND ROW_NUMBER() OVER (
+          PARTITION BY "user_id", "session_id", "kind"
+          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ) = 1
+      ) AS "_is_first_view"
+    FROM "step_44"
+  ), "step_46" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      ROW_NUMBER() OVER (
+        PARTITION BY "user_id", "session_id", "page_url"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+      ) = 1 AS "_is_new_page"
+    FROM "step_45"
+  ), "step_47" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      (
+        "is_product_view"
+        AND ROW_NUMBER() OVER (
+          PARTITION BY "user_id", "session_id", "page_url", "is_product_view"
+          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ) = 1
+      ) AS "_is_new_product"
+    FROM "step_46"
+  ), "step_48" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      (
+        NOT "category" IS NULL
+        AND ROW_NUMBER() OVER (
+          PARTITION BY "user_id", "session_id", "category"
+          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ) = 1
+      ) AS "_is_new_category"
+    FROM "step_47"
+  ), "step_49" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      (
+        "_is_view" AND NOT "category" IS NULL
+      ) AS "_views_category"
+    FROM "step_48"
+  ), "step_50" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      (
+        "_views_category"
+        AND ROW_NUMBER() OVER (
+          PARTITION BY "user_id", "session_id", "category", "kind"
+          ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ) = 1
+      ) AS "_views_new_category"
+    FROM "step_49"
+  ), "step_51" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      MIN(CASE WHEN "kind" = 'page_view' THEN "event_at" END) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_first_view_at"
+    FROM "step_50"
+  ), "step_52" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      MAX(CASE WHEN "kind" = 'page_view' THEN "event_at" END) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_last_view_at"
+    FROM "step_51"
+  ), "step_53" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      MAX(CASE WHEN "is_cart_add" THEN "event_at" END) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_cart_add_at"
+    FROM "step_52"
+  ), "step_54" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      "_cart_add_at",
+      MAX(CASE WHEN "_is_first_view" THEN "referrer_kind" END) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ) AS "_referrer_kind"
+    FROM "step_53"
+  ), "step_55" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      "_cart_add_at",
+      "_referrer_kind",
+      CASE WHEN "kind" = 'page_view' THEN "is_product_view" END AS "_shows_product"
+    FROM "step_54"
+  ), "step_56" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
+      "is_on_product",
+      "is_product_view",
+      "cut",
+      "_previous_at",
+      "_pause",
+      "_started_at",
+      "_seconds",
+      "_is_view",
+      "_is_first_view",
+      "_is_new_page",
+      "_is_new_product",
+      "_is_new_category",
+      "_views_category",
+      "_views_new_category",
+      "_first_view_at",
+      "_last_view_at",
+      "_cart_add_at",
+      "_referrer_kind",
+      "_shows_product",
+      LAST_VALUE("_shows_product" IGNORE NULLS) OVER (
+        PARTITION BY "user_id", "session_id"
+        ORDER BY "event_at", "arrived_at", "topic", "topic_id", "partition", "offset"
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) AS "_was_on_product"
+    FROM "step_55"
+  ), "step_57" AS (
+    SELECT
+      "user_id",
+      "session_id",
+      "event_at",
+      "arrived_at",
+      "topic",
+      "topic_id",
+      "partition",
+      "offset",
+      "kind",
+      "action",
+      "page_url",
+      "page",
+      "page_kind",
+      "referrer_host",
+      "referrer_kind",
+      "campaign_source",
+      "campaign_medium",
+      "campaign_name",
+      "category",
+      "price",
+      "is_purchase",
+      "is_cart_add",
+      "cart_price",
       "is_on_product",
       "is_product_view",
       "cut",
@@ -1236,8 +2087,8 @@ FROM (
           ) AS DOUBLE)
         ) / 1000000.0
       ) AS "_category_price"
-    FROM "step_31"
-  ), "step_33" AS (
+    FROM "step_56"
+  ), "step_58" AS (
     SELECT
       "user_id",
       "session_id",
@@ -1261,6 +2112,7 @@ FROM (
       "price",
       "is_purchase",
       "is_cart_add",
+      "cart_price",
       "is_on_product",
       "is_product_view",
       "cut",
@@ -1286,8 +2138,8 @@ FROM (
         WHEN NOT "category" IS NULL
         THEN "price" / NULLIF(NULLIF("_category_price", TRY_CAST(0 AS DOUBLE)), 0)
       END AS "_to_category"
-    FROM "step_32"
-  ), "step_34" AS (
+    FROM "step_57"
+  ), "step_59" AS (
     SELECT
       "user_id",
       "session_id",
@@ -1311,104 +2163,104 @@ FROM (
       "started_at",
       "ended_at"
     FROM "user_history"
-  ), "step_35" AS (
+  ), "step_60" AS (
     SELECT
       "user_id",
       "session_id",
       {'earlier_sessions': "earlier_sessions", 'earlier_buying_sessions': "earlier_buying_sessions", 'days_since_previous_session': "days_since_previous_session", 'days_since_last_purchase': "days_since_last_purchase"} AS "_history"
-    FROM "step_34"
-  ), "step_36" AS (
+    FROM "step_59"
+  ), "step_61" AS (
     SELECT
-      "step_33"."user_id",
-      "step_33"."session_id",
-      "step_33"."cut",
-      "step_33"."event_at" AS "cut_at",
-      MAX("step_33"."is_purchase") OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      "step_58"."user_id",
+      "step_58"."session_id",
+      "step_58"."cut",
+      "step_58"."event_at" AS "cut_at",
+      MAX("step_58"."is_purchase") OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS "_has_bought",
-      CAST(COUNT_IF("step_33"."kind" = 'page_view') OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."kind" = 'page_view') OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "page_views",
-      CAST(COUNT_IF("step_33"."is_product_view") OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."is_product_view") OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "product_views",
-      CAST(COUNT_IF("step_33"."kind" = 'click') OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."kind" = 'click') OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "clicks",
-      CAST(COUNT_IF("step_33"."kind" = 'interaction') OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."kind" = 'interaction') OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "interactions",
-      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'scroll') OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."kind" = 'interaction' AND "step_58"."action" = 'scroll') OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "scrolls",
-      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'zoom') OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."kind" = 'interaction' AND "step_58"."action" = 'zoom') OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "zooms",
-      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'hover') OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."kind" = 'interaction' AND "step_58"."action" = 'hover') OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "hovers",
       CAST(COUNT_IF(
-        "step_33"."kind" = 'interaction'
-        AND "step_33"."action" IN ('zoom', 'hover')
-        AND "step_33"."is_on_product"
+        "step_58"."kind" = 'interaction'
+        AND "step_58"."action" IN ('zoom', 'hover')
+        AND "step_58"."is_on_product"
       ) OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "product_zooms_and_hovers",
-      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'search') OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."kind" = 'interaction' AND "step_58"."action" = 'search') OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "searches",
-      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'add_to_wishlist') OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."kind" = 'interaction' AND "step_58"."action" = 'add_to_wishlist') OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "wishlist_adds",
       CAST(COUNT_IF(
-        "step_33"."kind" = 'interaction'
-        AND "step_33"."action" IN ('share', 'video_play')
+        "step_58"."kind" = 'interaction'
+        AND "step_58"."action" IN ('share', 'video_play')
       ) OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "shares_and_videos",
-      CAST(COUNT_IF("step_33"."is_cart_add") OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."is_cart_add") OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "cart_adds",
-      CAST(COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'remove_from_cart') OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."kind" = 'interaction' AND "step_58"."action" = 'remove_from_cart') OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "cart_removes",
       CAST(GREATEST(
         (
-          COUNT_IF("step_33"."is_cart_add") OVER (
-            PARTITION BY "step_35"."user_id", "step_35"."session_id"
-            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+          COUNT_IF("step_58"."is_cart_add") OVER (
+            PARTITION BY "step_60"."user_id", "step_60"."session_id"
+            ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-          ) - COUNT_IF("step_33"."kind" = 'interaction' AND "step_33"."action" = 'remove_from_cart') OVER (
-            PARTITION BY "step_35"."user_id", "step_35"."session_id"
-            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+          ) - COUNT_IF("step_58"."kind" = 'interaction' AND "step_58"."action" = 'remove_from_cart') OVER (
+            PARTITION BY "step_60"."user_id", "step_60"."session_id"
+            ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           )
         ),
@@ -1417,64 +2269,62 @@ FROM (
       CAST(COALESCE(
         (
           CAST(SUM(
-            TRY_CAST(FLOOR(
-              (
-                CASE WHEN "step_33"."is_cart_add" THEN "step_33"."price" END
-              ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)
-            ) AS BIGINT)
+            TRY_CAST(FLOOR((
+              "step_58"."cart_price"
+            ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) AS BIGINT)
           ) OVER (
-            PARTITION BY "step_35"."user_id", "step_35"."session_id"
-            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+            PARTITION BY "step_60"."user_id", "step_60"."session_id"
+            ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) AS DOUBLE) / 1000000.0
         ),
         0.0
       ) AS DOUBLE) AS "cart_value",
-      CAST(COUNT_IF("step_33"."kind" = 'page_view' AND "step_33"."page_kind" = 'cart') OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."kind" = 'page_view' AND "step_58"."page_kind" = 'cart') OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "cart_views",
-      CAST(COUNT_IF("step_33"."kind" = 'page_view' AND "step_33"."page_kind" = 'checkout') OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."kind" = 'page_view' AND "step_58"."page_kind" = 'checkout') OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "checkout_views",
-      CAST(DATE_DIFF('MICROSECOND', "step_33"."_cart_add_at", "step_33"."event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS DOUBLE) AS "seconds_since_cart_add",
-      CAST(COUNT_IF("step_33"."_is_new_page") OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(DATE_DIFF('MICROSECOND', "step_58"."_cart_add_at", "step_58"."event_at") / NULLIF(TRY_CAST(1e6 AS DOUBLE), 0) AS DOUBLE) AS "seconds_since_cart_add",
+      CAST(COUNT_IF("step_58"."_is_new_page") OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "distinct_pages",
-      CAST(COUNT_IF("step_33"."_is_new_product") OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."_is_new_product") OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "distinct_products",
       CAST((
-        COUNT_IF("step_33"."is_product_view") OVER (
-          PARTITION BY "step_35"."user_id", "step_35"."session_id"
-          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+        COUNT_IF("step_58"."is_product_view") OVER (
+          PARTITION BY "step_60"."user_id", "step_60"."session_id"
+          ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) - COUNT_IF("step_33"."_is_new_product") OVER (
-          PARTITION BY "step_35"."user_id", "step_35"."session_id"
-          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+        ) - COUNT_IF("step_58"."_is_new_product") OVER (
+          PARTITION BY "step_60"."user_id", "step_60"."session_id"
+          ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         )
       ) AS DOUBLE) AS "repeated_product_views",
-      CAST(COUNT_IF("step_33"."_is_new_category") OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COUNT_IF("step_58"."_is_new_category") OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "distinct_categories",
       CAST((
-        COUNT_IF("step_33"."_views_category") OVER (
-          PARTITION BY "step_35"."user_id", "step_35"."session_id"
-          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+        COUNT_IF("step_58"."_views_category") OVER (
+          PARTITION BY "step_60"."user_id", "step_60"."session_id"
+          ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) - COUNT_IF("step_33"."_views_new_category") OVER (
-          PARTITION BY "step_35"."user_id", "step_35"."session_id"
-          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+        ) - COUNT_IF("step_58"."_views_new_category") OVER (
+          PARTITION BY "step_60"."user_id", "step_60"."session_id"
+          ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         )
       ) AS DOUBLE) AS "repeated_category_views",
@@ -1482,20 +2332,20 @@ FROM (
         (
           CAST(SUM(
             TRY_CAST(FLOOR((
-              "step_33"."price"
+              "step_58"."price"
             ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) AS BIGINT)
           ) OVER (
-            PARTITION BY "step_35"."user_id", "step_35"."session_id"
-            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+            PARTITION BY "step_60"."user_id", "step_60"."session_id"
+            ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) AS DOUBLE) / CAST(NULLIF(
             COUNT(
               TRY_CAST(FLOOR((
-                "step_33"."price"
+                "step_58"."price"
               ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)) AS BIGINT)
             ) OVER (
-              PARTITION BY "step_35"."user_id", "step_35"."session_id"
-              ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+              PARTITION BY "step_60"."user_id", "step_60"."session_id"
+              ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
               ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             ),
             0
@@ -1503,39 +2353,39 @@ FROM (
         ) / 1000000.0
       ) AS DOUBLE) AS "price_mean",
       CAST((
-        MAX("step_33"."price") OVER (
-          PARTITION BY "step_35"."user_id", "step_35"."session_id"
-          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+        MAX("step_58"."price") OVER (
+          PARTITION BY "step_60"."user_id", "step_60"."session_id"
+          ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) - MIN("step_33"."price") OVER (
-          PARTITION BY "step_35"."user_id", "step_35"."session_id"
-          ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+        ) - MIN("step_58"."price") OVER (
+          PARTITION BY "step_60"."user_id", "step_60"."session_id"
+          ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
           ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         )
       ) AS DOUBLE) AS "price_spread",
-      CAST(LAST_VALUE("step_33"."price" IGNORE NULLS) OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(LAST_VALUE("step_58"."price" IGNORE NULLS) OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "price_last",
-      CAST(LAST_VALUE("step_33"."_to_category" IGNORE NULLS) OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(LAST_VALUE("step_58"."_to_category" IGNORE NULLS) OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "price_to_category",
-      CAST("step_33"."_seconds" AS DOUBLE) AS "seconds_so_far",
-      CAST("step_33"."_pause" AS DOUBLE) AS "seconds_since_previous",
-      CAST(MAX("step_33"."_pause") OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST("step_58"."_seconds" AS DOUBLE) AS "seconds_so_far",
+      CAST("step_58"."_pause" AS DOUBLE) AS "seconds_since_previous",
+      CAST(MAX("step_58"."_pause") OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS DOUBLE) AS "longest_pause_seconds",
       CAST((
-        DATE_DIFF('MICROSECOND', "step_33"."_first_view_at", "step_33"."_last_view_at") / TRY_CAST(1e6 AS DOUBLE) / NULLIF(
+        DATE_DIFF('MICROSECOND', "step_58"."_first_view_at", "step_58"."_last_view_at") / TRY_CAST(1e6 AS DOUBLE) / NULLIF(
           (
-            COUNT_IF("step_33"."kind" = 'page_view') OVER (
-              PARTITION BY "step_35"."user_id", "step_35"."session_id"
-              ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+            COUNT_IF("step_58"."kind" = 'page_view') OVER (
+              PARTITION BY "step_60"."user_id", "step_60"."session_id"
+              ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
               ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             ) - 1
           ),
@@ -1547,12 +2397,12 @@ FROM (
           CAST(SUM(
             TRY_CAST(FLOOR(
               (
-                CASE WHEN "step_33"."_was_on_product" THEN "step_33"."_pause" END
+                CASE WHEN "step_58"."_was_on_product" THEN "step_58"."_pause" END
               ) * TRY_CAST(1e6 AS DOUBLE) + TRY_CAST(0.5 AS DOUBLE)
             ) AS BIGINT)
           ) OVER (
-            PARTITION BY "step_35"."user_id", "step_35"."session_id"
-            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+            PARTITION BY "step_60"."user_id", "step_60"."session_id"
+            ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) AS DOUBLE) / 1000000.0
         ),
@@ -1560,54 +2410,54 @@ FROM (
       ) AS DOUBLE) AS "product_seconds",
       CAST((
         (
-          COUNT_IF("step_33"."kind" = 'page_view') OVER (
-            PARTITION BY "step_35"."user_id", "step_35"."session_id"
-            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+          COUNT_IF("step_58"."kind" = 'page_view') OVER (
+            PARTITION BY "step_60"."user_id", "step_60"."session_id"
+            ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) * 60
-        ) / NULLIF("step_33"."_seconds", 0.0)
+        ) / NULLIF("step_58"."_seconds", 0.0)
       ) AS DOUBLE) AS "page_views_per_minute",
       CAST((
         (
-          COUNT_IF("step_33"."kind" = 'click') OVER (
-            PARTITION BY "step_35"."user_id", "step_35"."session_id"
-            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+          COUNT_IF("step_58"."kind" = 'click') OVER (
+            PARTITION BY "step_60"."user_id", "step_60"."session_id"
+            ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) * 60
-        ) / NULLIF("step_33"."_seconds", 0.0)
+        ) / NULLIF("step_58"."_seconds", 0.0)
       ) AS DOUBLE) AS "clicks_per_minute",
       CAST((
         (
-          COUNT_IF("step_33"."kind" = 'interaction') OVER (
-            PARTITION BY "step_35"."user_id", "step_35"."session_id"
-            ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+          COUNT_IF("step_58"."kind" = 'interaction') OVER (
+            PARTITION BY "step_60"."user_id", "step_60"."session_id"
+            ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
           ) * 60
-        ) / NULLIF("step_33"."_seconds", 0.0)
+        ) / NULLIF("step_58"."_seconds", 0.0)
       ) AS DOUBLE) AS "interactions_per_minute",
-      CAST(HOUR("step_33"."event_at") AS DOUBLE) AS "hour_of_day",
+      CAST(HOUR("step_58"."event_at") AS DOUBLE) AS "hour_of_day",
       CAST((
-        DAYOFWEEK(CAST("step_33"."event_at" AS DATE)) + 1
+        DAYOFWEEK(CAST("step_58"."event_at" AS DATE)) + 1
       ) AS DOUBLE) AS "day_of_week",
       CAST("_history"."earlier_sessions" AS DOUBLE) AS "earlier_sessions",
       CAST("_history"."earlier_buying_sessions" AS DOUBLE) AS "earlier_buying_sessions",
       CAST("_history"."days_since_previous_session" AS DOUBLE) AS "days_since_previous_session",
       CAST("_history"."days_since_last_purchase" AS DOUBLE) AS "days_since_last_purchase",
-      CAST(COALESCE("step_33"."_referrer_kind", 'direct') AS TEXT) AS "referrer_kind",
-      CAST("step_33"."kind" AS TEXT) AS "last_kind",
-      CAST(LAST_VALUE("step_33"."category" IGNORE NULLS) OVER (
-        PARTITION BY "step_35"."user_id", "step_35"."session_id"
-        ORDER BY "step_33"."event_at", "step_33"."arrived_at", "step_33"."topic", "step_33"."topic_id", "step_33"."partition", "step_33"."offset"
+      CAST(COALESCE("step_58"."_referrer_kind", 'direct') AS TEXT) AS "referrer_kind",
+      CAST("step_58"."kind" AS TEXT) AS "last_kind",
+      CAST(LAST_VALUE("step_58"."category" IGNORE NULLS) OVER (
+        PARTITION BY "step_60"."user_id", "step_60"."session_id"
+        ORDER BY "step_58"."event_at", "step_58"."arrived_at", "step_58"."topic", "step_58"."topic_id", "step_58"."partition", "step_58"."offset"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
       ) AS TEXT) AS "last_category",
-      CAST("step_33"."page_kind" AS TEXT) AS "last_page_kind"
-    FROM "step_33"
-    INNER JOIN "step_35"
+      CAST("step_58"."page_kind" AS TEXT) AS "last_page_kind"
+    FROM "step_58"
+    INNER JOIN "step_60"
       ON (
-        "step_33"."user_id" = "step_35"."user_id"
-        AND "step_33"."session_id" = "step_35"."session_id"
+        "step_58"."user_id" = "step_60"."user_id"
+        AND "step_58"."session_id" = "step_60"."session_id"
       )
-  ), "step_37" AS (
+  ), "step_62" AS (
     SELECT
       "user_id",
       "session_id",
@@ -1658,14 +2508,14 @@ FROM (
       "last_kind",
       "last_category",
       "last_page_kind"
-    FROM "step_36"
+    FROM "step_61"
     WHERE
       (
         "cut" IN (1, 2, 3, 5, 8, 13, 21) AND NOT (
           "_has_bought"
         )
       )
-  ), "step_38" AS (
+  ), "step_63" AS (
     SELECT
       "user_id",
       "session_id",
@@ -1712,7 +2562,7 @@ FROM (
       "closes_at",
       "last_arrived_at"
     FROM "sessions"
-  ), "step_39" AS (
+  ), "step_64" AS (
     SELECT
       "user_id",
       "session_id",
@@ -1723,85 +2573,85 @@ FROM (
       ) AS "is_over",
       "started_on",
       "started_at"
-    FROM "step_38"
+    FROM "step_63"
     WHERE
       NOT (
         "is_suspect"
       )
-  ), "step_40" AS (
+  ), "step_65" AS (
     SELECT
       "user_id",
       "session_id",
       "bought_next",
       "bought_next_known_at"
-    FROM "step_34"
+    FROM "step_59"
   )
   SELECT
-    "step_37"."user_id" AS "user_id",
-    "step_37"."session_id" AS "session_id",
-    "step_37"."cut" AS "cut",
-    "step_37"."cut_at" AS "cut_at",
-    "step_37"."page_views" AS "page_views",
-    "step_37"."product_views" AS "product_views",
-    "step_37"."clicks" AS "clicks",
-    "step_37"."interactions" AS "interactions",
-    "step_37"."scrolls" AS "scrolls",
-    "step_37"."zooms" AS "zooms",
-    "step_37"."hovers" AS "hovers",
-    "step_37"."product_zooms_and_hovers" AS "product_zooms_and_hovers",
-    "step_37"."searches" AS "searches",
-    "step_37"."wishlist_adds" AS "wishlist_adds",
-    "step_37"."shares_and_videos" AS "shares_and_videos",
-    "step_37"."cart_adds" AS "cart_adds",
-    "step_37"."cart_removes" AS "cart_removes",
-    "step_37"."cart_items" AS "cart_items",
-    "step_37"."cart_value" AS "cart_value",
-    "step_37"."cart_views" AS "cart_views",
-    "step_37"."checkout_views" AS "checkout_views",
-    "step_37"."seconds_since_cart_add" AS "seconds_since_cart_add",
-    "step_37"."distinct_pages" AS "distinct_pages",
-    "step_37"."distinct_products" AS "distinct_products",
-    "step_37"."repeated_product_views" AS "repeated_product_views",
-    "step_37"."distinct_categories" AS "distinct_categories",
-    "step_37"."repeated_category_views" AS "repeated_category_views",
-    "step_37"."price_mean" AS "price_mean",
-    "step_37"."price_spread" AS "price_spread",
-    "step_37"."price_last" AS "price_last",
-    "step_37"."price_to_category" AS "price_to_category",
-    "step_37"."seconds_so_far" AS "seconds_so_far",
-    "step_37"."seconds_since_previous" AS "seconds_since_previous",
-    "step_37"."longest_pause_seconds" AS "longest_pause_seconds",
-    "step_37"."page_seconds_mean" AS "page_seconds_mean",
-    "step_37"."product_seconds" AS "product_seconds",
-    "step_37"."page_views_per_minute" AS "page_views_per_minute",
-    "step_37"."clicks_per_minute" AS "clicks_per_minute",
-    "step_37"."interactions_per_minute" AS "interactions_per_minute",
-    "step_37"."hour_of_day" AS "hour_of_day",
-    "step_37"."day_of_week" AS "day_of_week",
-    "step_37"."earlier_sessions" AS "earlier_sessions",
-    "step_37"."earlier_buying_sessions" AS "earlier_buying_sessions",
-    "step_37"."days_since_previous_session" AS "days_since_previous_session",
-    "step_37"."days_since_last_purchase" AS "days_since_last_purchase",
-    "step_37"."referrer_kind" AS "referrer_kind",
-    "step_37"."last_kind" AS "last_kind",
-    "step_37"."last_category" AS "last_category",
-    "step_37"."last_page_kind" AS "last_page_kind",
-    "step_39"."bought_later",
-    "step_39"."bought_later_known_at",
-    "step_39"."is_over",
-    "step_39"."started_on",
-    "step_39"."started_at",
-    "step_40"."bought_next",
-    "step_40"."bought_next_known_at"
-  FROM "step_37"
-  INNER JOIN "step_39"
+    "step_62"."user_id" AS "user_id",
+    "step_62"."session_id" AS "session_id",
+    "step_62"."cut" AS "cut",
+    "step_62"."cut_at" AS "cut_at",
+    "step_62"."page_views" AS "page_views",
+    "step_62"."product_views" AS "product_views",
+    "step_62"."clicks" AS "clicks",
+    "step_62"."interactions" AS "interactions",
+    "step_62"."scrolls" AS "scrolls",
+    "step_62"."zooms" AS "zooms",
+    "step_62"."hovers" AS "hovers",
+    "step_62"."product_zooms_and_hovers" AS "product_zooms_and_hovers",
+    "step_62"."searches" AS "searches",
+    "step_62"."wishlist_adds" AS "wishlist_adds",
+    "step_62"."shares_and_videos" AS "shares_and_videos",
+    "step_62"."cart_adds" AS "cart_adds",
+    "step_62"."cart_removes" AS "cart_removes",
+    "step_62"."cart_items" AS "cart_items",
+    "step_62"."cart_value" AS "cart_value",
+    "step_62"."cart_views" AS "cart_views",
+    "step_62"."checkout_views" AS "checkout_views",
+    "step_62"."seconds_since_cart_add" AS "seconds_since_cart_add",
+    "step_62"."distinct_pages" AS "distinct_pages",
+    "step_62"."distinct_products" AS "distinct_products",
+    "step_62"."repeated_product_views" AS "repeated_product_views",
+    "step_62"."distinct_categories" AS "distinct_categories",
+    "step_62"."repeated_category_views" AS "repeated_category_views",
+    "step_62"."price_mean" AS "price_mean",
+    "step_62"."price_spread" AS "price_spread",
+    "step_62"."price_last" AS "price_last",
+    "step_62"."price_to_category" AS "price_to_category",
+    "step_62"."seconds_so_far" AS "seconds_so_far",
+    "step_62"."seconds_since_previous" AS "seconds_since_previous",
+    "step_62"."longest_pause_seconds" AS "longest_pause_seconds",
+    "step_62"."page_seconds_mean" AS "page_seconds_mean",
+    "step_62"."product_seconds" AS "product_seconds",
+    "step_62"."page_views_per_minute" AS "page_views_per_minute",
+    "step_62"."clicks_per_minute" AS "clicks_per_minute",
+    "step_62"."interactions_per_minute" AS "interactions_per_minute",
+    "step_62"."hour_of_day" AS "hour_of_day",
+    "step_62"."day_of_week" AS "day_of_week",
+    "step_62"."earlier_sessions" AS "earlier_sessions",
+    "step_62"."earlier_buying_sessions" AS "earlier_buying_sessions",
+    "step_62"."days_since_previous_session" AS "days_since_previous_session",
+    "step_62"."days_since_last_purchase" AS "days_since_last_purchase",
+    "step_62"."referrer_kind" AS "referrer_kind",
+    "step_62"."last_kind" AS "last_kind",
+    "step_62"."last_category" AS "last_category",
+    "step_62"."last_page_kind" AS "last_page_kind",
+    "step_64"."bought_later",
+    "step_64"."bought_later_known_at",
+    "step_64"."is_over",
+    "step_64"."started_on",
+    "step_64"."started_at",
+    "step_65"."bought_next",
+    "step_65"."bought_next_known_at"
+  FROM "step_62"
+  INNER JOIN "step_64"
     ON (
-      "step_37"."user_id" = "step_39"."user_id"
-      AND "step_37"."session_id" = "step_39"."session_id"
+      "step_62"."user_id" = "step_64"."user_id"
+      AND "step_62"."session_id" = "step_64"."session_id"
     )
-  INNER JOIN "step_40"
+  INNER JOIN "step_65"
     ON (
-      "step_37"."user_id" = "step_40"."user_id"
-      AND "step_37"."session_id" = "step_40"."session_id"
+      "step_62"."user_id" = "step_65"."user_id"
+      AND "step_62"."session_id" = "step_65"."session_id"
     )
 )

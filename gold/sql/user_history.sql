@@ -1,4 +1,4 @@
--- Written from gold.user_history; do not edit. Sources: 1830d296a2172857
+-- Written from gold.user_history; do not edit. Sources: 570d091a2be2a812
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",

@@ -1,4 +1,4 @@
--- Written from gold.users; do not edit. Sources: 1180eaffbc64a5bb
+-- Written from gold.users; do not edit. Sources: 8697df1218892679
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("sessions" AS BIGINT) AS "sessions",

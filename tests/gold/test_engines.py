@@ -89,6 +89,14 @@ events = st.one_of(
               st.sampled_from(["scroll", "hover", "zoom", "search", "add_to_cart", "remove_from_cart", "share"])),
     st.builds(buy, people, moments, st.floats(0, 10_000_000)),
 )  # fmt: skip
+near = st.integers(0, 25_000_000).map(lambda micros: DAY + timedelta(hours=23, seconds=3_590, microseconds=micros))
+named = st.fixed_dictionaries({"price": st.sampled_from([None, 5.0, 0.1]), "category": st.sampled_from([None, "ß"])})
+carts = st.one_of(
+    st.builds(lambda at, more, by: click("a/s", at, "btn_add_to_cart", "/p/1", **more, arrived_at=at + by),
+              near, named, late),
+    st.builds(lambda at, more, by: act("a/s", at, "add_to_cart", "/p/1", **more, arrived_at=at + by),
+              near, named, late),
+)  # fmt: skip
 
 
 def rows_by_spark(job, given_rows):
@@ -141,11 +149,11 @@ def test_the_engines_agree_on_the_golden_events(job, tables):
     max_examples=4, phases=[Phase.generate], derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
-@given(found=st.lists(events, min_size=120, max_size=200))
-def test_the_engines_agree_on_odd_events(job, tables, found):
+@given(found=st.lists(events, min_size=120, max_size=200), pressed=st.lists(carts, min_size=30, max_size=60))
+def test_the_engines_agree_on_odd_events(job, tables, found, pressed):
     for name in ("page_views", "clicks", "interactions"):
         tables.overwrite(upstream(name), tables.empty(upstream(name)))
-    keep(tables, found)
+    keep(tables, [*found, *pressed])
     engines_agree(job)
 
 
