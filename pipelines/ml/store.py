@@ -69,13 +69,16 @@ def remove_unfinished(settings: Settings) -> None:
                 path.unlink(missing_ok=True)
 
 
-def find_problem(settings: Settings, seconds: float = LOCKED_SECONDS) -> OutsideError | None:
-    """What keeps the store from being read, with the cure; None where nothing does, or where there is no store."""
+def find_problem(settings: Settings, seconds: float | None = None) -> OutsideError | None:
+    """What keeps the store from being read, with the cure; None where nothing does, or where there is no store.
+
+    Another program may hold the store for so many ``seconds``, by default for LOCKED_SECONDS.
+    """
     file = store_file(settings)
     if not file.exists():
         return None
     try:
-        with closing(_read_only(file, seconds)) as store:
+        with closing(_read_only(file, LOCKED_SECONDS if seconds is None else seconds)) as store:
             damage = [row[0] for row in store.execute("PRAGMA quick_check(1)")]
             if damage != ["ok"]:
                 return _damaged(settings, damage[0])

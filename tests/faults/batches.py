@@ -81,8 +81,12 @@ class Campaign:
                 self.tallies[layer].recoveries.append(time.monotonic() - driver.began)
             self.ledger.send(self.shoppers.take(400))
         random_moment = self.random.uniform(0, 10 if recovered_first else 30)
-        reached, limit = (watch.reached, LIMIT) if window else (lambda: False, random_moment)
-        if not kill_when(driver, reached, limit):
+
+        def reached() -> bool:
+            # A command may freeze at the same write outside of a batch, where it closes sessions: no window comes then.
+            return window is not None and (watch.reached() or driver.is_frozen())
+
+        if not kill_when(driver, reached, LIMIT if window else random_moment):
             self.offences.append(f"{window}: the driver ended by itself: {driver.ended(-1).said}")
         hit = window is not None and watch.found() == window.moment
         self._audit(f"{layer}, {window.moment}" if window and hit else f"{layer}, at a random moment")

@@ -113,7 +113,9 @@ def day_of_midnight(lake, table):
     return lake.read(table).where("user_id = 'anna' AND session_id = 's2'").first()["started_on"]
 
 
-@pytest.mark.parametrize("rows", [10_000, 0], ids=["in process", "by Spark"])
+@pytest.mark.parametrize(
+    "rows", [pytest.param(10_000, id="in process"), pytest.param(0, id="by Spark", marks=pytest.mark.long)]
+)
 def test_too_many_sessions_are_those_of_a_rebuild(another_shop, rows):
     """A robot's sessions come late, in the middle and first; and some go, so that others are none too many."""
     home = another_shop.settings

@@ -152,7 +152,9 @@ def test_a_batch_again_finishes_what_a_crash_before_a_write_left(silver, before,
     assert stored(silver) == as_declared(silver, records)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("silver", "seed"), [("spark", 0), ("spark", 1), *(("in process", seed) for seed in range(8))], indirect=["silver"]
+)
 def test_any_batching_gives_what_the_declarations_build(silver, seed):
     chance = random.Random(seed)
     records = []
