@@ -1,7 +1,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo notebooks docs test test-fast test-faults bench bench-quick coverage lint hooks clean reset java
+.PHONY: help setup demo notebooks docs test test-fast test-faults bench bench-quick coverage lint hooks audit sbom wheel clean reset java
 
 ROUNDS ?= 100
 # The stages that `make bench` measures; all, where none is named.
@@ -75,6 +75,19 @@ bench-quick: setup ## the same, small and once, without what only Spark does (mi
 coverage: $(STAMP) ## run the tests without Kafka, and list the lines that none of them runs
 	@.venv/bin/python -m pytest -m "not kafka and not faults and not long" -q --no-header $(IN_PROCESSES) \
 	  --cov --cov-report=term-missing
+
+##@ Supply
+
+audit: $(STAMP) ## look up known weaknesses of all packages; exit code 3 where the advisories cannot be reached (make says "Error 3")
+	@.venv/bin/python -m pipelines.cli.audit
+
+sbom: $(STAMP) ## list all packages and jars with versions, licences and hashes: dist/sbom.cdx.json (CycloneDX), dist/licences.tsv
+	@.venv/bin/python -m pipelines.cli.sbom
+
+wheel: $(STAMP) ## build the wheel in dist/; the same commit makes the same bytes
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .venv/bin/python -m pip wheel -q --disable-pip-version-check --no-deps \
+	  --no-build-isolation -w dist .
+	@cd dist && sha256sum *.whl
 
 ##@ Clean up
 

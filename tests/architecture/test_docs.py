@@ -67,7 +67,7 @@ RUN_BY = {
     "clickstream serve sql": (
         "tests/pipelines/query/test_thrift_endpoint.py::test_every_gold_table_is_listed_with_its_comments"
     ),
-    ".venv/bin/python -m pip wheel": "tests/architecture/test_wheel.py::test_the_wheel_has_all_that_the_program_reads",
+    ".venv/bin/python -m pip wheel": "tests/architecture/test_wheel.py::test_the_wheel_is_complete_and_reproducible",
     "spark-submit": "tests/kafka/test_demo.py::test_a_second_generation_by_spark_submit_goes_live",
 }
 """Which test does for real what a command does, in a process of its own or in the test's."""
