@@ -95,7 +95,9 @@ COMMANDS = {
     "export": Lazy(
         "pipelines.query.export:export", "Write a table to one file, in the order of its key; starts no Spark."
     ),
-    "serve": Lazy("pipelines.cli.serve:app", "Servers for people and their tools: the MLflow UI, a SQL endpoint."),
+    "serve": Lazy(
+        "pipelines.cli.serve:app", "Servers for people and their tools: the MLflow UI, a SQL endpoint, scores."
+    ),
 }
 
 

@@ -5,6 +5,7 @@ Run by ``make docs``; a test says when a page is not what the code generates.
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from pipelines.cli.contract import rules_of
 from pipelines.cli.main import app
 from pipelines.cli.tables import cell
 from pipelines.cli.tables import reference as tables_page
+from pipelines.ml.score_message import schema as score_schema
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.commands import command_of
 from pipelines.runtime.settings import CONF, Settings
@@ -78,6 +80,7 @@ def pages() -> dict[str, str]:
         "configuration.md": settings_page((CONF / "base.toml").read_text(encoding="utf-8")),
         "contract.md": contract_page(),
         "tables.md": tables_page(TABLES.values()),
+        "purchase_score.schema.json": json.dumps(score_schema(), indent=2, ensure_ascii=False) + "\n",
     }
 
 

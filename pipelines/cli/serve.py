@@ -1,4 +1,4 @@
-"""Serving: the MLflow UI over an installation's store, and gold to clients that speak SQL."""
+"""Serving: the MLflow UI over an installation's store, gold to clients that speak SQL, scores to the shop."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from lakehouse.signals import stopping
 from pipelines.ml.registry import Registry
 from pipelines.ml.store import tracking_uri
 from pipelines.query.thrift_endpoint import sql
-from pipelines.runtime.console import call, out
+from pipelines.runtime.console import call, err, out, print_json
+from pipelines.runtime.local_http import OWN_NAMES, serve_until_stopped, server_on
+from pipelines.runtime.options import AsJson
 from pipelines.runtime.ports import LOOPBACK, check_port
 from pipelines.runtime.settings import load_settings
 
-_OWN = (LOOPBACK, "localhost")
-"""The names by which a browser of this machine calls it."""
-
-app = typer.Typer(no_args_is_help=True, help="Servers for people and their tools: the MLflow UI, a SQL endpoint.")
+app = typer.Typer(
+    no_args_is_help=True, help="Servers for people and their tools: the MLflow UI, a SQL endpoint, scores."
+)
 
 
 @app.command()
@@ -36,8 +37,8 @@ def mlflow(port: Annotated[int, typer.Option(help="The port on this machine.")] 
     command += ["--backend-store-uri", tracking_uri(settings)]
     command += ["--default-artifact-root", (settings.mlflow_home / "artifacts").as_uri()]
     # As MLflow does by itself today: pages of other sites neither read nor write, whatever its variables say.
-    command += ["--allowed-hosts", ",".join(f"{host},{host}:*" for host in _OWN), "--x-frame-options", "DENY"]
-    command += ["--cors-allowed-origins", ",".join(f"http://{host}:{port}" for host in _OWN)]
+    command += ["--allowed-hosts", ",".join(f"{host},{host}:*" for host in OWN_NAMES), "--x-frame-options", "DENY"]
+    command += ["--cors-allowed-origins", ",".join(f"http://{host}:{port}" for host in OWN_NAMES)]
     # Neither the server nor its helpers need the password of Kafka.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLICKSTREAM_")}
     log = settings.logs / "mlflow.log"
@@ -55,6 +56,37 @@ def mlflow(port: Annotated[int, typer.Option(help="The port on this machine.")] 
 
 
 app.command()(sql)
+
+
+@app.command()
+def scores(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port on this machine; 0 takes one that is free.")
+    ] = 8765,
+    as_json: AsJson = False,
+) -> None:
+    """Answer for one session over HTTP on this machine, from gold's scores, until Ctrl-C; starts no Spark."""
+    from pipelines.ml.score_index import ScoreIndex  # reads rows by Arrow, which takes a while to load
+    from pipelines.ml.score_server import answer, following
+
+    index = ScoreIndex(load_settings().lake_root)
+    server = server_on(port, lambda path, query: answer(index, path, query))
+    index.refresh()
+
+    def say(address: str) -> None:
+        if as_json:
+            print_json({"address": address, "sessions": index.sessions})
+            return
+        out.print(
+            f"Scores of {index.sessions:,} sessions are at {address}scores?user_id=…&session_id=… and follow gold; "
+            "Ctrl-C ends it.",
+            soft_wrap=True,
+        )
+        if index.error:
+            err.print(f"{index.error} The server waits for it.", soft_wrap=True)
+
+    with following(index):
+        serve_until_stopped(server, say)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,9 @@ RUN_BY = {
         "tests/pipelines/test_evaluate.py::test_a_version_is_evaluated_on_sessions_it_has_not_seen"
     ),
     "clickstream serve mlflow": "tests/pipelines/cli/test_serve.py::test_the_ui_answers_and_leaves_nothing_behind",
+    "clickstream serve scores": (
+        "tests/pipelines/ml/test_score_server.py::test_the_command_follows_gold_and_ends_with_0"
+    ),
     "clickstream serve sql": (
         "tests/pipelines/query/test_thrift_endpoint.py::test_every_gold_table_is_listed_with_its_comments"
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,14 +10,13 @@ import typer
 from rich.markup import escape
 
 from lakehouse.errors import UsageError
-from lakehouse.signals import stopping
 from pipelines.bi.html.live import LivePage, live_server
 from pipelines.bi.html.render import GENERATOR, Report
 from pipelines.query.export import write_whole
 from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.local_http import how_to_forward, serve_until_stopped
 from pipelines.runtime.options import AsJson
-from pipelines.runtime.ports import LOOPBACK
 from pipelines.runtime.settings import load_settings
 from producers.shop.settings import current_shop
 
@@ -61,23 +59,16 @@ def is_report(file: Path) -> bool:
 
 
 def _serve(html_report: Report, root: str, port: int, *, as_json: bool) -> None:
-    with (
-        stopping() as stop,
-        stop.polled_by_caller(),
-        live_server(LivePage(html_report, root, lambda: datetime.now(UTC)), port) as server,
-    ):
-        address = f"http://{LOOPBACK}:{server.server_address[1]}/"
-        serving = threading.Thread(target=server.serve_forever, daemon=True)
-        serving.start()
-        try:
-            if as_json:
-                print_json({"address": address})
-            else:
-                out.print(f"The report is at {address} and follows gold; Ctrl-C ends it.")
-            while not stop.wait(0.3):
-                pass
-        finally:
-            server.shutdown()
+    server = live_server(LivePage(html_report, root, lambda: datetime.now(UTC)), port)
+
+    def say(address: str) -> None:
+        if as_json:
+            print_json({"address": address})
+        else:
+            out.print(f"The report is at {address} and follows gold; Ctrl-C ends it.")
+            out.print(escape(how_to_forward(server.server_address[1])), soft_wrap=True)
+
+    serve_until_stopped(server, say)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
-from lakehouse.errors import LakehouseError, UsageError
+from lakehouse.errors import LakehouseError
 from pipelines.bi.html.gold_snapshot import Versions
 from pipelines.bi.html.render import Report
 from pipelines.runtime.hints import with_command_hint
-from pipelines.runtime.ports import LOOPBACK
+from pipelines.runtime.local_http import Answer, server_on
 
 SECONDS = 5
 """How often an open page asks for the report."""
@@ -57,48 +57,9 @@ def live_server(page: LivePage, port: int) -> ThreadingHTTPServer:
     Raises UsageError where the port is taken.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10
-        server_version = "clickstream"
-        sys_version = ""
+    def answer(path: str, _: str) -> Answer:
+        if path != "/":
+            return Answer(HTTPStatus.NOT_FOUND, "There is one page: /")
+        return Answer(HTTPStatus.OK, page.html(), "text/html; charset=utf-8")
 
-        def do_GET(self) -> None:
-            own = self.connection.getsockname()[1]
-            # A name that a stranger points to this machine would let the stranger's pages read the report.
-            if self.headers.get("Host", "") not in {f"{LOOPBACK}:{own}", f"localhost:{own}"}:
-                self._answer(HTTPStatus.FORBIDDEN, f"Ask for http://{LOOPBACK}:{own}/.", "text/plain")
-            elif self.path.partition("?")[0] != "/":
-                self._answer(HTTPStatus.NOT_FOUND, "There is one page: /", "text/plain")
-            else:
-                self._answer(HTTPStatus.OK, page.html(), "text/html")
-
-        do_HEAD = do_GET  # noqa: N815 - the base class looks for this name
-
-        def _answer(self, status: HTTPStatus, text: str, kind: str) -> None:
-            body = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", f"{kind}; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.send_header("X-Frame-Options", "DENY")
-            self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing: the terminal belongs to the command."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """Says nothing of a browser that went away before it had its answer."""
-
-    try:
-        return Server((LOOPBACK, port), Handler)
-    except OSError as error:
-        raise UsageError(
-            f"Port {port} cannot be used: {error.strerror}.", "Give another --port, or none for one that is free."
-        ) from error
+    return server_on(port, answer)
