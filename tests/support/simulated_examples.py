@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 
+from gold.excess_sessions import TABLE as EXCESS_SESSIONS
+from gold.session_starts import TABLE as SESSION_STARTS
 from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
 from gold.training_examples import TABLE as EXAMPLES
@@ -25,19 +28,26 @@ from silver.quarantine import QUARANTINE
 from tests.benchmarks.inputs import records_table
 from tests.support.local_tables import make_tables
 
-GOLD = (SESSIONS, USER_HISTORY, EXAMPLES)
+GOLD = (SESSION_STARTS, EXCESS_SESSIONS, SESSIONS, USER_HISTORY, EXAMPLES)
 
 
 def simulated_lake(
-    folder: Path, sessions: int, seed: int, *, truth: Path | None = None, as_of: datetime | None = None
+    folder: Path,
+    sessions: int,
+    seed: int,
+    *,
+    truth: Path | None = None,
+    as_of: datetime | None = None,
+    change: Callable[[Iterator[Record]], Iterator[Record]] = iter,
 ) -> LocalLake:
     """A lake below a folder whose gold.training_examples holds simulated sessions; those of the last minutes are open.
 
-    ``as_of`` is the clock by which sessions close, by default the end of the simulation.
+    ``as_of`` is the clock by which sessions close, by default the end of the simulation. ``change`` may give other
+    records in place of the simulated ones.
     """
     lake = make_tables(folder, *SILVER.values(), QUARANTINE, DUPLICATES, *GOLD)
     records: dict[str, list[tuple[int, Record]]] = {name: [] for name in EVENTS}
-    for number, record in enumerate(simulate(seed, sessions, truth=truth)):
+    for number, record in enumerate(change(simulate(seed, sessions, truth=truth))):
         records[record[0]].append((number, record))
     for name, event in EVENTS.items():
         rows = records_table(name, records[name])
