@@ -18,6 +18,8 @@ from producers.replay.format import Line, UnfitError, Unreadable
 from producers.replay.mapping import DELIMITERS, CsvMapping, MappedEvent
 
 _BOM = "\ufeff"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _COMMA = re.compile(r"-?[0-9]{1,3}(?:[. \u00a0\u202f'][0-9]{3})*(?:,[0-9]+)?|-?[0-9]+(?:,[0-9]+)?")
 _LOOKS_COMMA = re.compile(r"-?[0-9.]*[0-9],[0-9]{1,2}")
 _FEW_DIGITS = 40  # of more digits, the contract says that it is no price
@@ -31,10 +33,11 @@ def read_mapped(lines: Iterator[Line], mapping: CsvMapping) -> Iterator[Record |
     A row that is no event of the mapping is passed over, as is the header where it stands in the file again.
     Raises UsageError for a header without the columns that the mapping names.
     """
-    first = next(lines, (1, b""))[1]
-    text = _decoded(first.removeprefix(_BOM.encode()), mapping)
-    delimiter = mapping.delimiter or _delimiter(text, mapping)
-    header = [name.strip() for name in next(csv.reader([text], delimiter=delimiter), [])]
+    text, given = _first_line(lines, mapping), mapping.delimiter
+    if match := _SEPARATOR.fullmatch(text.strip()):  # as Excel writes and reads it
+        text, given = _first_line(lines, mapping), given or match[1]
+    delimiter = given or _delimiter(text, mapping)
+    header = _cells(text, delimiter)
     _check_header(header, mapping, text)
     for number, line in lines:
         try:
@@ -43,7 +46,7 @@ def read_mapped(lines: Iterator[Line], mapping: CsvMapping) -> Iterator[Record |
             yield Unreadable(number, str(error))
             continue
         except csv.Error as error:
-            yield Unreadable(number, f"it cannot be read as CSV ({error})")
+            yield Unreadable(number, f"it cannot be read as CSV ({error}); a row is one line, also within quotes")
             continue
         if not any(cell.strip() for cell in row) or [cell.strip().removeprefix(_BOM) for cell in row] == header:
             continue
@@ -54,6 +57,24 @@ def read_mapped(lines: Iterator[Line], mapping: CsvMapping) -> Iterator[Record |
             yield from _records(dict(zip(header, row, strict=True)), mapping)
         except UnfitError as error:
             yield Unreadable(number, str(error))
+
+
+def _first_line(lines: Iterator[Line], mapping: CsvMapping) -> str:
+    """The next line, which has to be the header. Raises UsageError where the file has other lines than these."""
+    first = next(lines, (1, b""))[1]
+    if first.startswith(_UTF_16):
+        raise UsageError("The file is in UTF-16.", "Save it as CSV in UTF-8.")
+    if b"\r" in first:
+        raise UsageError(
+            "The lines of the file end in carriage returns alone.",
+            "Turn them into line feeds, as `tr '\\r' '\\n' <FILE >NEW` does.",
+        )
+    return _decoded(first.removeprefix(_BOM.encode()), mapping)
+
+
+def _cells(text: str, delimiter: str) -> list[str]:
+    """The names in a header."""
+    return [name.strip() for name in next(csv.reader([text], delimiter=delimiter), [])]
 
 
 def _decoded(line: bytes, mapping: CsvMapping) -> str:
@@ -70,7 +91,7 @@ def _delimiter(header: str, mapping: CsvMapping) -> str:
     """The delimiter that gives the most of the columns that the mapping names, and then the most columns."""
 
     def fits(delimiter: str) -> tuple[int, int]:
-        names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
+        names = _cells(header, delimiter)
         return len(set(names) & set(mapping.columns)), len(names)
 
     return max(DELIMITERS, key=fits)

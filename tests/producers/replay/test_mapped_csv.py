@@ -144,11 +144,24 @@ def test_another_encoding_is_named_or_read():
         ("a,b\n1,2", "no column action"),
         (HEADER + ",visit\n" + ROW + ",x", "two columns visit"),
         ("", "no column"),
+        (f"{HEADER}\r{ROW}\r", "carriage returns alone"),
     ],
 )
 def test_a_wrong_header_is_refused(text, words):
     with pytest.raises(UsageError, match=words):
         read(text)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_file_in_utf_16_is_said_to_be_that(encoding):
+    with pytest.raises(UsageError, match="UTF-16"):
+        read(f"{HEADER}\n{ROW}" if encoding == "utf-16" else f"\ufeff{HEADER}\n{ROW}", encoding=encoding)
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "\ufeffsep=;", "SEP=;"])
+def test_the_line_by_which_excel_knows_the_delimiter_is_read(first):
+    events, unreadable = read(f"{first}\n{HEADER}\n{ROW}".replace(",", ";"))
+    assert (len(events), unreadable) == (1, [])
 
 
 @pytest.mark.parametrize(
