@@ -10,15 +10,14 @@ import hashlib
 import json
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from lakehouse.errors import UsageError
 from producers.shop.referrers import list_digest
+from producers.toml_entries import WrongEntryError, flag, read_entries, refuse_unknown, text
 
 FILE = "shop.toml"
 
@@ -31,7 +30,7 @@ REFERRER_KINDS = ("search", "social", "email", "paid", "internal", "other")
 LONGEST_CURRENCY = 12
 """The most characters of a currency's name."""
 
-ADDRESS_VERSION = 1
+ADDRESS_VERSION = 2
 """Raise it when addresses are parsed in another way, so that silver is rebuilt by it."""
 
 ENVELOPES = ("schema_registry", "connect", "cloud_event", "double_encoding", "gzip")
@@ -41,10 +40,6 @@ _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _HOST = re.compile(r"[^\s/?#@:*\"']+")
 _REFERRER = re.compile(r"[^\s/?#@:*\"']+(\.\*)?")
 _ADDRESS = re.compile(r"\^?(/[^/?#\s^$]*)+\$?")
-
-
-class _WrongError(Exception):
-    pass
 
 
 @dataclass(frozen=True)
@@ -126,20 +121,15 @@ def read_shop(file: Path) -> Shop:
 
     Raises UsageError, which names the entry and says what is wrong with it.
     """
-    try:
-        return shop_of(tomllib.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{file} cannot be read: {error}.", "Fix it; it is TOML in UTF-8.") from error
-    except _WrongError as error:
-        raise UsageError(f"{file}: {error}", "docs/how-to/your-shop.md explains each entry.") from error
+    return read_entries(file, shop_of, "docs/how-to/your-shop.md explains each entry.")
 
 
 def shop_of(found: Mapping[str, Any]) -> Shop:
     """The settings as they stand in the file; what is left out has its default."""
-    _refuse_unknown("", found, (*_READ, "elements", "pages", "referrers", "bots", "envelopes"))
+    refuse_unknown("", found, (*_READ, "elements", "pages", "referrers", "bots", "envelopes"))
     values: dict[str, Any] = {name: read(name, found[name]) for name, read in _READ.items() if name in found}
     elements = _table("elements", found.get("elements", {}))
-    _refuse_unknown("elements.", elements, ("purchase", "cart_add"))
+    refuse_unknown("elements.", elements, ("purchase", "cart_add"))
     for name, field in (("purchase", "purchase_elements"), ("cart_add", "cart_elements")):
         if name in elements:
             values[field] = _texts(f"elements.{name}", elements[name])
@@ -152,50 +142,34 @@ def shop_of(found: Mapping[str, Any]) -> Shop:
     )
 
 
-def _refuse_unknown(place: str, found: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    for name in found:
-        if name not in known:
-            raise _WrongError(f"there is no entry {place}{name}; the entries are {', '.join(known)}.")
-
-
 def _table(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise _WrongError(f"{name} is {value!r}, but it is a table: write [{name}] above its entries.")
+        raise WrongEntryError(f"{name} is {value!r}, but it is a table: write [{name}] above its entries.")
     return value
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _WrongError(f"{name} is {value!r}, but it is true or false, without quotes.")
-    return value
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise _WrongError(f"{name} is {value!r}, but it is a text in quotes.")
-    return value.strip()
 
 
 def _currency(name: str, value: Any) -> str:
-    text = _text(name, value)
-    if len(text) > LONGEST_CURRENCY or not text.isprintable():
-        raise _WrongError(f'{name} is {value!r}, but it is a short name on one line, as "EUR".')
-    return text
+    currency = text(name, value).strip()
+    if len(currency) > LONGEST_CURRENCY or not currency.isprintable():
+        raise WrongEntryError(f'{name} is {value!r}, but it is a short name on one line, as "EUR".')
+    return currency
 
 
 def _texts(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise _WrongError(f'{name} is {value!r}, but it is a list: write ["…", "…"].')
+        raise WrongEntryError(f'{name} is {value!r}, but it is a list: write ["…", "…"].')
     for one in value:
         if not isinstance(one, str) or not one.strip():
-            raise _WrongError(f"{name} holds {one!r}, but each of its entries is a text in quotes that is not blank.")
+            raise WrongEntryError(
+                f"{name} holds {one!r}, but each of its entries is a text in quotes that is not blank."
+            )
     return tuple(one.strip() for one in value)
 
 
 def _hosts(name: str, value: Any) -> tuple[str, ...]:
     for host in _texts(name, value):
         if not _HOST.fullmatch(host):
-            raise _WrongError(
+            raise WrongEntryError(
                 f'{name} holds {host!r}, but a host is a name alone, as "shop.com": '
                 "without https://, port, path and asterisk (all below it belong to it anyway)."
             )
@@ -215,22 +189,22 @@ def ascii_host(host: str) -> str:
 
 def _pages(value: Any) -> tuple[PageKind, ...]:
     if not isinstance(value, list):
-        raise _WrongError("pages is no list of kinds: write [[pages]], in two brackets, above each kind.")
+        raise WrongEntryError("pages is no list of kinds: write [[pages]], in two brackets, above each kind.")
     return tuple(_page(f"pages, entry {number}", one) for number, one in enumerate(value, 1))
 
 
 def _page(place: str, entry: Any) -> PageKind:
     entry = _table(place, entry)
-    _refuse_unknown(f"{place}: ", entry, ("kind", "addresses"))
+    refuse_unknown(f"{place}: ", entry, ("kind", "addresses"))
     if missing := [name for name in ("kind", "addresses") if name not in entry]:
-        raise _WrongError(f"{place} has no {missing[0]}: each kind of page has kind and addresses.")
-    kind = _text(f"{place}: kind", entry["kind"])
+        raise WrongEntryError(f"{place} has no {missing[0]}: each kind of page has kind and addresses.")
+    kind = text(f"{place}: kind", entry["kind"]).strip()
     if not _KIND.fullmatch(kind):
-        raise _WrongError(f'{place}: kind is {kind!r}, but it is one word in lower case, as "product".')
+        raise WrongEntryError(f'{place}: kind is {kind!r}, but it is one word in lower case, as "product".')
     addresses = _texts(f"{place}: addresses", entry["addresses"])
     for address in addresses:
         if not _ADDRESS.fullmatch(address):
-            raise _WrongError(
+            raise WrongEntryError(
                 f'{place} ({kind}): {address!r} is no part of a path, as "/p/*" or "^/$": '
                 "it begins with / or ^/, and has no host, blank, question mark or hash."
             )
@@ -238,18 +212,18 @@ def _page(place: str, entry: Any) -> PageKind:
 
 
 def _referrers(found: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    _refuse_unknown("referrers.", found, REFERRER_KINDS)
+    refuse_unknown("referrers.", found, REFERRER_KINDS)
     kinds, seen = [], dict[str, str]()
     for kind, value in found.items():
         names = _texts(f"referrers.{kind}", value)
         for name in names:
             if not _REFERRER.fullmatch(name):
-                raise _WrongError(
+                raise WrongEntryError(
                     f'referrers.{kind} holds {name!r}, but a referrer is a host, as "partner.com", or "name.*": '
                     "without https://, port and path."
                 )
             if name.lower() in seen:
-                raise _WrongError(f"referrers has {name!r} twice, in {seen[name.lower()]} and {kind}: keep one.")
+                raise WrongEntryError(f"referrers has {name!r} twice, in {seen[name.lower()]} and {kind}: keep one.")
             seen[name.lower()] = kind
         kinds.append((kind, tuple(name.lower() if name.endswith(".*") else ascii_host(name) for name in names)))
     return tuple(kinds)
@@ -257,12 +231,12 @@ def _referrers(found: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], .
 
 def _bots(found: Mapping[str, Any]) -> BotLimits:
     limits: dict[str, Any] = asdict(BotLimits())
-    _refuse_unknown("bots.", found, tuple(limits))
+    refuse_unknown("bots.", found, limits)
     for name, value in found.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e12:  # noqa: PLR2004
-            raise _WrongError(f"bots.{name} is {value!r}, but it is a number above 0, without quotes.")
+            raise WrongEntryError(f"bots.{name} is {value!r}, but it is a number above 0, without quotes.")
         if isinstance(limits[name], int) and value != int(value):
-            raise _WrongError(f"bots.{name} is {value!r}, but it counts: write a whole number.")
+            raise WrongEntryError(f"bots.{name} is {value!r}, but it counts: write a whole number.")
         limits[name] = type(limits[name])(value)
     return BotLimits(**limits)
 
@@ -270,17 +244,17 @@ def _bots(found: Mapping[str, Any]) -> BotLimits:
 def _envelopes(found: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     from producers.events import EVENTS  # whose versions are made from these settings
 
-    _refuse_unknown("envelopes.", found, tuple(EVENTS))
+    refuse_unknown("envelopes.", found, tuple(EVENTS))
     for topic, value in found.items():
         for kind in _texts(f"envelopes.{topic}", value):
             if kind not in ENVELOPES:
-                raise _WrongError(f"envelopes.{topic} holds {kind!r}, but it is one of {', '.join(ENVELOPES)}.")
+                raise WrongEntryError(f"envelopes.{topic} holds {kind!r}, but it is one of {', '.join(ENVELOPES)}.")
     return tuple((topic, tuple(sorted({kind.strip() for kind in found[topic]}))) for topic in sorted(found))
 
 
 _READ: dict[str, Callable[[str, Any], Any]] = {
     "hosts": _hosts,
-    "hash_routes": _flag,
+    "hash_routes": flag,
     "currency": _currency,
     "stripped_parameters": _texts,
 }
