@@ -144,8 +144,10 @@ class Addresses:
     def _is_own(self, host: str | None, page_host: str | None) -> bool:
         if host is None:
             return False
-        own = self._shop.hosts or ((page_host.removeprefix("www."),) if page_host else ())
-        return any(is_within(host, one) for one in own)
+        if self._shop.hosts or page_host is None:
+            return any(is_within(host, one) for one in self._shop.hosts)
+        bare, page = host.removeprefix("www."), page_host.removeprefix("www.")
+        return is_within(host, page) or ("." in bare and is_within(page, bare))
 
     def stripped(self, url: str) -> str:
         """An address without the parameters that the shop's settings strip, and without a user's name and password."""

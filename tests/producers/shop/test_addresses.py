@@ -115,6 +115,20 @@ def test_a_referrer_has_a_kind(referrer, kind):
     assert referrer_kind(referrer) == kind
 
 
+@pytest.mark.parametrize(
+    ("referrer", "page", "kind"),
+    [
+        ("https://www.shop.example/cart", "https://pay.shop.example/", "internal"),
+        ("https://shop.example/cart", "https://pay.eu.shop.example/", "internal"),
+        ("https://m.shop.example/cart", "https://pay.shop.example/", "other"),
+        ("https://example/", "https://shop.example/", "other"),
+        ("https://notshop.example/", "https://pay.shop.example/", "other"),
+    ],
+)
+def test_without_hosts_a_page_and_what_it_is_below_are_own(referrer, page, kind):
+    assert referrer_kind(referrer, page) == kind
+
+
 def test_hosts_that_are_set_are_the_internal_ones():
     shop = replace(SHOP, hosts=("shop.example", "laden.example"))
     addresses = addresses_of(shop)
