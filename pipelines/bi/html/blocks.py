@@ -9,16 +9,26 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from pipelines.bi.html.charts import Chart, Heat, column_chart, heat_map, line_chart
-from pipelines.bi.html.formats import WEEKDAYS, Write, heading, written
-from pipelines.bi.html.queries import GoldQueries, owner
+from lakehouse.table import Format
+from pipelines.bi.html.charts import Chart, Heat, Scale, Values, column_chart, heat_map, line_chart, scale_of
+from pipelines.bi.html.claims import change, furthest, leader
+from pipelines.bi.html.formats import (
+    HAS_WHOLE_VALUES,
+    WEEKDAYS,
+    Write,
+    axis_name,
+    category_name,
+    heading,
+    mark_writer,
+    written,
+)
+from pipelines.bi.html.queries import GoldQueries, measure_of, owner
 from pipelines.bi.semantic.layout import Page, Visual
+from pipelines.bi.semantic.measures.trends import DAYS, TRENDS
+from pipelines.bi.semantic.relationships import CALENDAR, CALENDAR_DAY
 
 MOST_ROWS = 50
 """How many rows of a table are shown."""
-
-MOST_BARS = 20
-"""How many bars are shown."""
 
 MOST_CELLS = 20_000
 """How many cells of heat maps are drawn, those that hold most."""
@@ -26,10 +36,11 @@ MOST_CELLS = 20_000
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure: its name, and its value as text."""
+    """One figure: its name, its value as text, and how it moved."""
 
     name: str
     value: str
+    moved: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,24 +64,38 @@ class Grid:
 
 @dataclass(frozen=True)
 class Picture:
-    """One heat map: of what it is, its geometry, its axes and shades as text, and the same as a table."""
+    """One heat map: of what it is, its geometry, its axes and shades as text, and the same as a table.
+
+    ``is_page`` says that its cells are places on a page, whose outline is drawn; ``wide`` and ``high`` are its extent,
+    and ``widest`` is the widest text beside it.
+    """
 
     title: str
+    is_page: bool
     heat: Heat
     across: tuple[str, ...]
     down: tuple[str, ...]
     shades: tuple[str, ...]
     outside: str
     grid: Grid
+    widest: str
+    wide: str = ""
+    high: str = ""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a page, and ``empty``, a sentence in its place where there is nothing to show."""
+    """A part of a page, and ``empty``, a sentence in its place where there is nothing to show.
+
+    ``claim`` says in a sentence what is to be seen; ``up`` and ``across`` are what a chart's axes are called.
+    """
 
     kind: str
     title: str
     empty: str = ""
+    claim: str = ""
+    up: str = ""
+    across: str = ""
     figures: tuple[Figure, ...] = ()
     bars: tuple[Bar, ...] = ()
     chart: Chart | None = None
@@ -87,6 +112,7 @@ class Drawing:
     connection: DuckDBPyConnection
     writers: dict[str, Write]
     why_empty: Callable[[Sequence[str]], str]
+    currency: str = ""
 
     def block(self, page: Page, visual: Visual) -> Block:
         """The block for a visual of a page."""
@@ -106,9 +132,19 @@ def _figures(drawing: Drawing, page: Page, visual: Visual) -> Block:
     fields = visual.roles["Values"]
     [row] = drawing.queries.rows(drawing.connection, fields, only=page.only).rows
     figures = tuple(
-        Figure(heading(field), drawing.text(value, field)) for value, field in zip(row, fields, strict=True)
+        Figure(heading(field), drawing.text(value, field), _moved(drawing, page, field))
+        for value, field in zip(row, fields, strict=True)
     )
     return Block("figures", visual.title, figures=figures)
+
+
+def _moved(drawing: Drawing, page: Page, field: str) -> str:
+    """By how much a figure's last whole days differ from those before; "" where that is not known."""
+    trend = TRENDS.get(heading(field))
+    if trend is None:
+        return ""
+    [[value]] = drawing.queries.rows(drawing.connection, (f"[{trend.change.name}]",), only=page.only).rows
+    return "" if value is None else f"last {DAYS} days {drawing.text(value, f'[{trend.change.name}]')}"
 
 
 def _funnel(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
@@ -118,20 +154,25 @@ def _funnel(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
         return None
     labels = [heading(field) for field in fields]
     texts = [f"{drawing.text(value, field)} ({value / max(row):.1%})" for value, field in zip(row, fields, strict=True)]
-    return Block("bars", visual.title, bars=_bars(labels, texts, row))
+    return Block("bars", visual.title, bars=_bars(labels, texts, row), claim=furthest(row))
 
 
 def _bar_chart(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
     category, measure = visual.roles["Category"][0], visual.roles["Y"][0]
     found = drawing.queries.rows(
-        drawing.connection, (category, measure), only=page.only, sort=visual.sort, limit=MOST_BARS
+        drawing.connection, (category, measure), only=page.only, sort=visual.sort, limit=visual.most
     )
     if not found.rows:
         return None
     labels = [drawing.text(row[0], category) for row in found.rows]
     texts = [drawing.text(row[1], measure) for row in found.rows]
     says = f"The first {len(found.rows)} of {found.total:,}." if found.total > len(found.rows) else ""
-    return Block("bars", visual.title, bars=_bars(labels, texts, [row[1] for row in found.rows]), says=says)
+    values = [row[1] for row in found.rows]
+    claim = ""
+    if category == "sessions[referrer_kind]" and measure == "[Sessions]":
+        [[total]] = drawing.queries.rows(drawing.connection, (measure,), only=page.only).rows
+        claim = leader(labels, [float(value or 0) for value in values], float(total or 0), "sessions")
+    return Block("bars", visual.title, bars=_bars(labels, texts, values), says=says, claim=claim)
 
 
 def _bars(labels: Sequence[str], texts: Sequence[str], values: Sequence[Any]) -> tuple[Bar, ...]:
@@ -159,15 +200,39 @@ def _chart(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
             series.setdefault(name, [None] * len(categories))[place[row[0]]] = value
     draw = line_chart if visual.kind == "lineChart" else column_chart
     names = [drawing.text(value, category) for value in categories]
-    chart = draw(categories, names, series, lambda value: drawing.text(value, measures[0]))
+    is_daily = owner(category) == (CALENDAR, CALENDAR_DAY)
+    chart = draw(categories, names, series, _values(drawing, measures[0]), names[-1] if is_daily else "")
     texts = [
         (name, *(drawing.text(values[position], measures[0]) for values in series.values()))
         for position, name in enumerate(names)
     ]
     header = (heading(category), *series)
     grid = Grid(header, tuple(texts), (False, *(True for _ in series)), len(texts))
+    claim = ""
+    if is_daily and not split and heading(measures[0]) in {"Sessions", "Revenue"}:
+        known = zip(categories, series[heading(measures[0])], strict=True)
+        by_day = {day: value for day, value in known if value is not None}
+        claim = change(by_day, heading(measures[0]), categories[-1], counts=heading(measures[0]) == "Sessions")
     return Block(
-        "columns" if chart.width else "lines", visual.title, chart=chart, says=_in_words(names, series, grid), grid=grid
+        "columns" if chart.width else "lines",
+        visual.title,
+        claim=claim,
+        up=axis_name(measures, category),
+        across=category_name(category),
+        chart=chart,
+        says=_in_words(names, series, grid),
+        grid=grid,
+    )
+
+
+def _values(drawing: Drawing, field: str) -> Values:
+    """How a measure's values and the marks of its axis are written."""
+    measure = measure_of(field)
+    kind = measure.format if measure else Format.NUMBER
+    return Values(
+        lambda value: drawing.text(value, field),
+        lambda step: mark_writer(kind, drawing.currency, step),
+        least=1 if kind in HAS_WHOLE_VALUES else 0,
     )
 
 
@@ -223,13 +288,24 @@ def _heat(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
     for row in rows:
         parts.setdefault(drawing.text(row[0], split[0]) if split else "", []).append(row[len(split) :])
     order = sorted(parts, key=lambda name: -sum(cell[2] for cell in parts[name]))
-    pictures = tuple(_picture(drawing, name, parts[name], (down, across, measure)) for name in order)
+    scale = scale_of(list(parts.values())) if split and parts else None
+    pictures = tuple(_picture(drawing, name, parts[name], (down, across, measure), scale) for name in order)
     return Block("heat", visual.title, pictures=pictures) if pictures else None
 
 
-def _picture(drawing: Drawing, title: str, cells: Sequence[Any], fields: tuple[str, str, str]) -> Picture:
+def _picture(
+    drawing: Drawing, title: str, cells: Sequence[Any], fields: tuple[str, str, str], scale: Scale | None
+) -> Picture:
+    """A heat map by itself, or one of several on the same scale."""
     down, across, measure = fields
-    heat = heat_map([(cell[0], cell[1], float(cell[2])) for cell in cells])
+    found = [(cell[0], cell[1], float(cell[2])) for cell in cells]
+    heat = (
+        heat_map(found, down=scale.down(found), across=scale.across, most=float(scale.most))
+        if scale
+        else heat_map(found)
+    )
+    labels = tuple(drawing.text(value, down) for value in heat.down)
+    wide, high = (f"{scale.step * cells:,} px" if scale else "" for cells in (heat.width, heat.height))
     grid = Grid(
         tuple(heading(field) for field in fields),
         tuple(
@@ -241,14 +317,18 @@ def _picture(drawing: Drawing, title: str, cells: Sequence[Any], fields: tuple[s
     )
     return Picture(
         title=title,
+        is_page=scale is not None,
         heat=heat,
         across=tuple(drawing.text(value, across) for value in heat.across),
-        down=tuple(drawing.text(value, down) for value in heat.down),
+        down=labels,
         shades=tuple(
             _from_to(drawing.text(shade.least, measure), drawing.text(shade.most, measure)) for shade in heat.shades
         ),
         outside=drawing.text(heat.outside, measure) if heat.outside else "",
         grid=grid,
+        widest=max((high,) if scale else labels, key=len),
+        wide=wide,
+        high=high,
     )
 
 

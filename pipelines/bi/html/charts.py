@@ -7,7 +7,7 @@ so that it keeps its size on any screen.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
@@ -54,11 +54,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """One series of a chart: its path, and its points."""
+    """One series of a chart: its path, its points, and the path to a last point that is not whole yet."""
 
     name: str
     path: str
     points: tuple[Point, ...]
+    tail: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Chart:
     gaps: tuple[Gap, ...] = ()
     width: float = 0
     has_dots: bool = False
+    running: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,14 @@ class Heat:
     outside: float
 
 
-def steps(most: float) -> list[float]:
-    """Round numbers from 0 up to at least the most, in equal steps of 1, 2 or 5 times a power of ten."""
+def steps(most: float, least: float = 0) -> list[float]:
+    """Round numbers from 0 up to at least the most, in equal steps of 1, 2 or 5 times a power of ten.
+
+    No step is shorter than ``least``: between whole numbers there is nothing to mark.
+    """
     if most <= 0:
         return [0, 1]
-    rough = most / TICKS
+    rough = max(most / TICKS, least)
     power = 10 ** math.floor(math.log10(rough))
     step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough * (1 - 1e-9))
     return [step * number for number in range(math.ceil(most / step - 1e-9) + 1)]
@@ -124,7 +129,10 @@ class _Spread:
 
 
 def _spread(categories: Sequence[Any]) -> _Spread:
-    """Days by their distance, but for long gaps; anything else one beside the other."""
+    """Days by their distance, but for long gaps; numbers by theirs; anything else one beside the other."""
+    if len(categories) > 1 and all(isinstance(category, float) for category in categories):
+        unit = min(other - one for one, other in pairwise(categories))
+        return _Spread(tuple(round((category - categories[0]) / unit, 6) for category in categories))
     if not all(isinstance(category, date) for category in categories):
         return _Spread(tuple(range(len(categories))))
     short = max(2, len(categories) // 8)
@@ -156,8 +164,18 @@ def _labels(places: Sequence[float], names: Sequence[str]) -> tuple[Tick, ...]:
     return tuple(Tick(places[index], names[index]) for index in sorted(chosen))
 
 
-def _up(most: float, write: Any) -> tuple[tuple[Tick, ...], float]:
-    marks = steps(most)
+@dataclass(frozen=True)
+class Values:
+    """How values are written: each, the marks of an axis by their step, and the shortest step that makes sense."""
+
+    write: Callable[[float], str]
+    marks: Callable[[float], Callable[[float], str]]
+    least: float = 0
+
+
+def _up(most: float, values: Values) -> tuple[tuple[Tick, ...], float]:
+    marks = steps(most, values.least)
+    write = values.marks(marks[1])
     return tuple(Tick(100 - 100 * mark / marks[-1], write(mark)) for mark in marks), marks[-1]
 
 
@@ -170,65 +188,94 @@ def _number(value: float) -> str:
 
 
 def line_chart(
-    categories: Sequence[Any], names: Sequence[str], series: dict[str, list[float | None]], write: Any
+    categories: Sequence[Any],
+    names: Sequence[str],
+    series: dict[str, list[float | None]],
+    values: Values,
+    running: str = "",
 ) -> Chart:
-    """A line for each series, broken where it has no value and at long gaps; ``names`` are the categories as text."""
-    up, top = _up(_highest(series), write)
+    """A line for each series, broken where it has no value and at long gaps; ``names`` are the categories as text.
+
+    ``running`` is the name of the last category where it is not over: what leads there is drawn apart.
+    """
+    up, top = _up(_highest(series), values)
     places, gaps = _placed(_spread(categories))
     after_gaps = {gap.before for gap in gaps}
     drawn = []
-    for name, values in series.items():
-        path, points, is_broken = [], [], True
-        for place, key, category, value in zip(places, categories, names, values, strict=True):
+    for name, found in series.items():
+        path: list[str] = []
+        points: list[Point] = []
+        is_broken, tail = True, ""
+        for place, key, category, value in zip(places, categories, names, found, strict=True):
             is_broken = is_broken or key in after_gaps
             if value is None:
                 is_broken = True
                 continue
             y = 100 - 100 * max(value, 0) / top
-            path.append(f"{'M' if is_broken else 'L'}{_number(place)} {_number(y)}")
-            points.append(Point(round(place, 2), round(y, 2), f"{category}: {name} {write(value)}"))
+            here = f"{_number(place)} {_number(y)}"
+            if category == running:
+                tail = "" if is_broken or not points else f"M{_number(points[-1].x)} {_number(points[-1].y)}L{here}"
+            else:
+                path.append(f"{'M' if is_broken else 'L'}{here}")
+            points.append(Point(round(place, 2), round(y, 2), _reads(category, name, values.write(value), running)))
             is_broken = False
-        drawn.append(Line(name, "".join(path), tuple(points)))
-    return Chart(tuple(drawn), _labels(places, names), up, gaps, has_dots=len(categories) <= DOTS)
+        drawn.append(Line(name, "".join(path), tuple(points), tail))
+    return Chart(tuple(drawn), _labels(places, names), up, gaps, has_dots=len(categories) <= DOTS, running=running)
+
+
+def _reads(category: str, name: str, value: str, running: str) -> str:
+    return f"{category}{' (not over)' if category == running else ''}: {name} {value}"
 
 
 def column_chart(
-    categories: Sequence[Any], names: Sequence[str], series: dict[str, list[float | None]], write: Any
+    categories: Sequence[Any],
+    names: Sequence[str],
+    series: dict[str, list[float | None]],
+    values: Values,
+    running: str = "",
 ) -> Chart:
-    """A column for each category and series, the series beside each other."""
-    up, top = _up(_highest(series), write)
+    """A column for each category and series, the series beside each other; that of ``running`` is not over."""
+    up, top = _up(_highest(series), values)
     spread = _spread(categories)
     slot = 100 / (spread.steps[-1] + 1)
     width = slot * 0.8 / len(series)
     middles, gaps = _placed(spread, slot)
     drawn = []
-    for position, (name, values) in enumerate(series.items()):
+    for position, (name, found) in enumerate(series.items()):
         points = tuple(
             Point(
                 round(middle - slot * 0.4 + position * width, 3),
                 round(100 - 100 * max(value, 0) / top, 2),
-                f"{category}: {name} {write(value)}",
+                _reads(category, name, values.write(value), running),
             )
-            for middle, category, value in zip(middles, names, values, strict=True)
+            for middle, category, value in zip(middles, names, found, strict=True)
             if value is not None
         )
         drawn.append(Line(name, "", points))
-    return Chart(tuple(drawn), _labels(middles, names), up, gaps, width=round(width, 3))
+    return Chart(tuple(drawn), _labels(middles, names), up, gaps, width=round(width, 3), running=running)
 
 
-def heat_map(cells: Sequence[tuple[Any, Any, float]]) -> Heat:
+def heat_map(
+    cells: Sequence[tuple[Any, Any, float]],
+    *,
+    down: tuple[Any, ...] = (),
+    across: tuple[Any, ...] = (),
+    most: float = 0,
+) -> Heat:
     """Cells of (down, across, value), shaded by their value; numbers have their gaps, and stray ones are left out.
 
-    The shades' limits are the squares of equal steps, so that the many small values can be told apart.
+    The shades' limits are the squares of equal steps, so that the many small values can be told apart. Maps that are
+    to be compared are given their axes, and the most by which all are shaded.
     """
-    down, across = (_axis([(cell[side], cell[2]) for cell in cells]) for side in (0, 1))
+    down = down or _axis([(cell[0], cell[2]) for cell in cells])
+    across = across or _axis([(cell[1], cell[2]) for cell in cells])
     rows = {value: place for place, value in enumerate(down)}
     columns = {value: place for place, value in enumerate(across)}
     inside = [cell for cell in cells if cell[0] in rows and cell[1] in columns]
-    most = max((value for *_, value in inside), default=0)
+    most = most or max((value for *_, value in inside), default=0)
     by_level: dict[int, list[tuple[Any, Any, float]]] = {}
     for cell in inside:
-        level = min(max(math.ceil(math.sqrt(cell[2] / most) * LEVELS), 1), LEVELS)
+        level = level_of(cell[2], most)
         by_level.setdefault(level, []).append(cell)
     shades = tuple(
         Shade(
@@ -241,6 +288,36 @@ def heat_map(cells: Sequence[tuple[Any, Any, float]]) -> Heat:
     )
     outside = sum(value for *_, value in cells) - sum(value for *_, value in inside)
     return Heat(len(across), len(down), shades, across, down, outside)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What maps beside each other have in common: the distance of cells, the axis across, and the most in a cell."""
+
+    step: int
+    across: tuple[int, ...]
+    most: float
+
+    def down(self, cells: Sequence[tuple[Any, Any, float]]) -> tuple[int, ...]:
+        """The axis from the top of a page down to the last of its own cells."""
+        return _from_zero(_axis([(cell[0], cell[2]) for cell in cells]), self.step)
+
+
+def scale_of(maps: Sequence[Sequence[tuple[Any, Any, float]]]) -> Scale:
+    """The scale that all maps fit on, each of which begins at the page's top left."""
+    cells = [cell for one in maps for cell in one]
+    step = math.gcd(*(value for cell in cells for value in cell[:2])) or 1
+    across = _from_zero(_axis([(cell[1], cell[2]) for cell in cells]), step)
+    return Scale(step, across, max((cell[2] for cell in cells), default=0))
+
+
+def _from_zero(axis: Sequence[int], step: int) -> tuple[int, ...]:
+    return tuple(range(min(0, axis[0]), min(axis[-1], step * (LONGEST_AXIS - 1)) + 1, step))
+
+
+def level_of(value: float, most: float) -> int:
+    """Which shade a value has where the darkest one ends at the most."""
+    return min(max(math.ceil(math.sqrt(value / most) * LEVELS), 1), LEVELS)
 
 
 def _axis(weighed: Sequence[tuple[Any, float]]) -> tuple[Any, ...]:

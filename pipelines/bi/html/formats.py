@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from lakehouse.table import Format
 from pipelines.bi.html.queries import measure_of, owner
+from pipelines.bi.semantic.measures.trends import TRENDS
 from pipelines.bi.semantic.model import Model
-from pipelines.bi.semantic.relationships import CALENDAR
+from pipelines.bi.semantic.relationships import CALENDAR, CALENDAR_DAY
+from pipelines.bi.semantic.tables import BAND
+
+HAS_WHOLE_VALUES = frozenset({Format.COUNT, Format.WHOLE, Format.ID, Format.HASH})
+"""The formats between whose values there is nothing: no axis of theirs has a mark at a half."""
 
 NOTHING = "\N{EN DASH}"
 """What stands where a figure is blank: there is nothing to count, or nothing to divide by."""
@@ -68,7 +74,46 @@ def writers(model: Model) -> dict[str, Write]:
     }
     by_field |= {f"[{one.name}]": of_formats[one.format] for measures in model.measures.values() for one in measures}
     by_field[f"{CALENDAR}[weekday]"] = lambda number: WEEKDAYS[number - 1]
+    by_field |= {
+        f"[{trend.change.name}]": _points if trend.in_points else "{:+.1%}".format for trend in TRENDS.values()
+    }
+    by_field |= {f"{table.name}[{BAND}]": _band for table in model.tables}
     return by_field
+
+
+def _points(value: Any) -> str:
+    return f"{100 * float(value):+.1f} points"
+
+
+def _band(value: float) -> str:
+    return f"{value:.1f} to {value + 0.1:.1f}"
+
+
+def mark_writer(kind: Format, currency: str, step: float) -> Write:
+    """How the marks of an axis are written: with just the decimals that tell each from the next."""
+    percent = kind is Format.SHARE
+    decimals = max(0, -math.floor(math.log10(step * (100 if percent else 1)) + 1e-9))
+    if percent:
+        return lambda value: f"{value:.{decimals}%}"
+    behind = f"\N{NO-BREAK SPACE}{currency}" if kind is Format.MONEY and currency else ""
+    return lambda value: f"{value:,.{decimals}f}{behind}"
+
+
+def axis_name(fields: Sequence[str], category: str) -> str:
+    """What an axis of values measures: the measure, or what several of them have in common."""
+    measures = [measure for measure in map(measure_of, fields) if measure]
+    a_day = " a day" if owner(category) == (CALENDAR, CALENDAR_DAY) else ""
+    if len(measures) == 1:
+        return measures[0].name + (a_day if measures[0].format in {Format.COUNT, Format.MONEY} else "")
+    return {Format.COUNT: f"Number{a_day}", Format.SHARE: "Share"}.get(measures[0].format, "Value")
+
+
+def category_name(category: str) -> str:
+    """What an axis of categories is called, with its unit."""
+    table, column = owner(category)
+    if (table, column) == (CALENDAR, CALENDAR_DAY):
+        return "Day (UTC)"
+    return "Probability" if column == BAND else column.replace("_", " ").capitalize()
 
 
 def written(value: Any, field: str, of_fields: dict[str, Write]) -> str:

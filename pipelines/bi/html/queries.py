@@ -21,6 +21,7 @@ from pipelines.bi.html.gold_snapshot import SCHEMA
 from pipelines.bi.semantic.layout import Page
 from pipelines.bi.semantic.measures import MEASURES
 from pipelines.bi.semantic.measures.measure import Measure
+from pipelines.bi.semantic.measures.trends import TRENDS
 from pipelines.bi.semantic.relationships import CALENDAR, CALENDAR_DAY, relationships
 from pipelines.bi.semantic.tables import BAND
 
@@ -82,6 +83,7 @@ class GoldQueries:
         }
         fields |= {field for page in pages for field, _ in page.only}
         measures = [measure for measure in map(measure_of, fields) if measure]
+        measures += [trend.change for measure in measures if (trend := TRENDS.get(measure.name))]
         owners = {owner(field)[0] for field in fields} | {name for measure in measures for name in self._of(measure)}
         words = {"probability", *(owner(field)[1] for field in fields)}
         words.update(*(re.findall(r"\w+", measure.sql) for measure in measures))

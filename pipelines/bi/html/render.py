@@ -49,6 +49,7 @@ class Report:
         model = semantic_model(tables, currency)
         self.pages = pages(model)
         self._writers = writers(model)
+        self._currency = currency
         self._queries = GoldQueries(tables)
         self._columns = self._queries.needed(self.pages)
         self._tables = [table for table in tables if table.short_name in self._columns]
@@ -75,7 +76,13 @@ class Report:
 
     def html(self, gold: GoldSnapshot, *, made_at: datetime, live_seconds: int = 0) -> str:
         """The whole page; it asks for itself again every ``live_seconds``, or never."""
-        drawing = Drawing(self._queries, gold.connection, self._writers, lambda names: why_empty(gold.rows, names))
+        drawing = Drawing(
+            self._queries,
+            gold.connection,
+            self._writers,
+            lambda names: why_empty(gold.rows, names),
+            self._currency,
+        )
         [first, last] = gold.connection.execute("SELECT min(started_on), max(started_on) FROM sessions").fetchall()[0]
         span = f"Sessions of {first} to {last}." if first else "No sessions yet."
         return self._page(made_at, live_seconds, sections=[_section(drawing, page) for page in self.pages], span=span)

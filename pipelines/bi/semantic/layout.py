@@ -13,7 +13,8 @@ WIDTH, HEIGHT, MARGIN, GAP = 1280, 720, 24, 12
 class Visual:
     """A visual: its kind in Power BI, its heading, which fields stand in which of its roles, and where it stands.
 
-    ``heat`` shades the cells of a table, ``text`` is what a text box says, ``mode`` how a slicer is used.
+    ``heat`` shades the cells of a table, ``text`` is what a text box says, ``mode`` how a slicer is used, ``most`` how
+    many bars an output shows that cannot be scrolled.
     """
 
     kind: str
@@ -24,6 +25,7 @@ class Visual:
     heat: bool = False
     text: str = ""
     mode: str = ""
+    most: int = 20
     x: int = 0
     y: int = 0
     width: int = 0
@@ -101,10 +103,10 @@ def columns(title: str, category: str, *measures: str) -> Visual:
     return Visual("clusteredColumnChart", title, {"Category": (category,), "Y": measure_fields(measures)})
 
 
-def bars(title: str, category: str, measure: str) -> Visual:
+def bars(title: str, category: str, measure: str, *, most: int = 20) -> Visual:
     """Lying bars, the longest first."""
     roles = {"Category": (category,), "Y": measure_fields((measure,))}
-    return Visual("clusteredBarChart", title, roles, sort=f"[{measure}]")
+    return Visual("clusteredBarChart", title, roles, sort=f"[{measure}]", most=most)
 
 
 def table(title: str, *fields: str, sort: str = "", ascending: bool = False) -> Visual:

@@ -19,6 +19,7 @@ from pipelines.bi.semantic.layout import (
     shaded,
     table,
 )
+from pipelines.bi.semantic.measures.trends import TRENDS
 from pipelines.bi.semantic.model import Model, ModelTable
 from pipelines.bi.semantic.relationships import CALENDAR, CALENDAR_DAY
 from pipelines.bi.semantic.tables import BAND
@@ -57,6 +58,14 @@ def _overview() -> Page:
             ),
             (
                 bars("Where sessions come from", KIND, "Sessions"),
+                bars("Most viewed pages", "page_performance[page]", "Views of pages", most=8),
+                list_of(
+                    "The last 7 whole days against the 7 before",
+                    "Newest event",
+                    *(trend.change.name for trend in TRENDS.values()),
+                ),
+            ),
+            (
                 table(
                     "Months",
                     f"{CALENDAR}[month]",
@@ -67,7 +76,6 @@ def _overview() -> Page:
                     "[Average order value]",
                     "[Share quarantined]",
                 ),
-                list_of("How new, and which way", "Newest event", "Revenue, change in a week"),
             ),
         ),
     )
@@ -123,7 +131,7 @@ def _about_to_buy(predictions: ModelTable) -> Page:
             ),
             (
                 columns("How sure the model is", f"session_predictions[{BAND}]", "Scored sessions"),
-                bars("Where they come from", KIND, "Expected purchases, still open"),
+                bars("Expected purchases, by where sessions come from", KIND, "Expected purchases, still open"),
             ),
         ),
         only=(("sessions[is_closed]", False), ("sessions[bought]", False)),

@@ -10,6 +10,7 @@ from pipelines.bi.semantic.measures import (
     predictions,
     sales,
     sessions,
+    trends,
     users,
 )
 
@@ -18,6 +19,7 @@ MEASURES = MappingProxyType(
         "Sessions": sessions.MEASURES,
         "Funnel": funnel.MEASURES,
         "Sales": sales.MEASURES,
+        "Trends": trends.MEASURES,
         "Users": users.MEASURES,
         "Behaviour": behaviour.MEASURES,
         "Predictions": predictions.MEASURES,

@@ -64,10 +64,10 @@ MEASURES = (
     ),
     Measure(
         "Spend per buyer",
-        "What a buyer has spent, on average, in the shop's currency.",
-        "DIVIDE(SUM(users[spend]), [Buyers])",
+        "What a buyer has spent, on average over the buyers whose purchases have a price, in the shop's currency.",
+        f"DIVIDE(SUM(users[spend]), CALCULATE([Buyers], {only('users[spend] > 0')}))",
         "users",
-        "sum(spend) / count(*) FILTER (buying_sessions > 0)",
+        "sum(spend) / count(*) FILTER (buying_sessions > 0 AND spend > 0)",
         Format.MONEY,
     ),
     Measure(

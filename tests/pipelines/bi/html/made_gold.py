@@ -69,7 +69,7 @@ def _session(rng, number, days):
         "cart_adds": rng.randrange(2) if products else 0,
         "purchases": purchases,
         "bought": bought,
-        "revenue": Decimal(rng.randrange(100, 9000) * purchases) / 100,
+        "revenue": Decimal(rng.randrange(100, 9000) * purchases if number % 9 else 0) / 100,
         "duration_seconds": float(seconds),
         "referrer_kind": kind,
         "referrer_host": HOSTS[kind],

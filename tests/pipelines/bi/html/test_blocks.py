@@ -10,7 +10,8 @@ OPEN = "FROM session_predictions JOIN sessions USING (user_id, session_id) WHERE
 
 BARS = {
     "Where sessions come from": "SELECT referrer_kind, count(*) AS n FROM sessions GROUP BY ALL ORDER BY n DESC",
-    "Where they come from": f"SELECT referrer_kind, sum(probability) AS n {OPEN} GROUP BY ALL ORDER BY n DESC",
+    "Expected purchases, by where sessions come from": "SELECT referrer_kind, sum(probability) AS n "
+    f"{OPEN} GROUP BY ALL ORDER BY n DESC",
     "Which rules are broken": "SELECT rule, sum(quarantined) AS n FROM data_quality WHERE rule <> 'all' "
     "GROUP BY ALL ORDER BY n DESC",
     "Suspected bot traffic": "SELECT suspect_rule, count(*) AS n FROM sessions WHERE is_suspect GROUP BY ALL",
@@ -46,6 +47,8 @@ def test_lines_and_columns_stand_as_high_as_their_values(page, sql):
     plot = article(page, "Sessions, and those that bought").one("div", class_="plot")
     highest = max(int(tick.text) for tick in plot.one("div", class_="up").all("span"))
     paths = [line.attributes["d"] for line in plot.all("path", class_="line")]
+    tails = [line.attributes["d"].partition("L")[2] for line in plot.all("path", class_="tail")]
+    paths = [f"{path}L{tail}" for path, tail in zip(paths, tails, strict=True)]
     for series, path in enumerate(paths):
         heights = [100 - float(y) for _, y in re.findall(r"([\d.]+) ([\d.]+)", path)]
         assert heights == pytest.approx([100 * row[series] / highest for row in sessions], abs=0.01)
@@ -72,5 +75,6 @@ def test_the_click_map_shades_each_cell_once_and_by_its_clicks(page, sql):
             shade[int(x), int(y)] = int(path.attributes["class"].removeprefix("h"))
     clicks = {(x, y): number for x, y, number in found}
     assert shade.keys() == clicks.keys()
+    assert picture.attributes["viewbox"].startswith("0 0 28 ")
     ordered = sorted(clicks, key=clicks.get)
     assert [shade[one] for one in ordered] == sorted(shade.values())

@@ -53,7 +53,7 @@ def test_the_file_opens_without_errors_and_requests(tab, file):
     assert [address for address in tab.asked_for() if not address.startswith("data:")] == [file]
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+@pytest.mark.parametrize("width", [320, 390, 768, 1280, 1920])
 def test_the_page_is_no_wider_than_the_screen(tab, file, width):
     screen(tab, width)
     tab.open(file)
@@ -158,3 +158,53 @@ def test_an_open_page_follows_gold_and_keeps_its_readers_state(tab, tmp_path):
         assert tab.value("document.activeElement === document.querySelector('#overview summary')") is True
         assert tab.complaints() == []
     tab.wait_for("document.getElementById('live-status').textContent.includes('cannot be reached')")
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280, 1920])
+def test_labels_of_heat_maps_stand_at_their_rows(tab, file, width):
+    screen(tab, width)
+    tab.open(file)
+    heats = "[...document.querySelectorAll('.heat:not(.page)')]"
+    assert tab.value(f"{heats}.length") == 1
+    off = (
+        "(one => {const box = one.querySelector('svg').getBoundingClientRect(); "
+        "const labels = [...one.querySelectorAll('.down span')]; "
+        "return labels.map((label, row) => {const own = label.getBoundingClientRect(); return Math.abs("
+        "(own.top + own.bottom) / 2 - box.top - (row + .5) * box.height / labels.length)})})"
+    )
+    distances = tab.value(f"{heats}.flatMap({off})")
+    assert len(distances) == 7
+    assert max(distances) < 2
+    meet = "labels => labels.some((one, row) => row && labels[row - 1].bottom > one.top + 4)"
+    boxes = "[...one.querySelectorAll('.down span')].map(label => label.getBoundingClientRect())"
+    assert not tab.value(f"[...document.querySelectorAll('.heat')].some(one => ({meet})({boxes}))")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_click_maps_are_drawn_to_one_scale(tab, file, width):
+    screen(tab, width)
+    tab.open(file)
+    pixels = (
+        "[...document.querySelectorAll('.heat.page svg')].map(one => {const box = one.getBoundingClientRect(); "
+        "const size = one.viewBox.baseVal; return [one.clientWidth / size.width, "
+        "(box.height - parseFloat(getComputedStyle(one).borderTopWidth)) / size.height]})"
+    )
+    found = tab.value(pixels)
+    assert len(found) == 3
+    for across, down in found:
+        assert across == pytest.approx(down, rel=0.03)
+        assert across == pytest.approx(found[0][0], rel=0.06)
+
+
+def test_a_table_is_cards_on_a_phone(tab, file):
+    table = "document.querySelector('#behaviour .many')"
+    for width, display in ((390, "block"), (1280, "table-row")):
+        screen(tab, width)
+        tab.open(file)
+        assert tab.value(f"getComputedStyle({table}.querySelector('tbody tr')).display") == display
+    screen(tab, 390)
+    tab.open(file)
+    named = f"[...{table}.querySelectorAll('tbody tr:first-child > *')].map(one => one.dataset.name)"
+    assert tab.value(named)[:2] == ["category", "Product views by category"]
+    over = "[...document.querySelectorAll('article > .scroll')].filter(one => one.scrollWidth > one.clientWidth + 1)"
+    assert tab.value(f"{over}.length") == 0

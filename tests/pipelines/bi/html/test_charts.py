@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.bi.html.charts import LONG_GAP, column_chart, heat_map, line_chart, steps
+from lakehouse.table import Format
+from pipelines.bi.html.charts import LONG_GAP, Values, column_chart, heat_map, line_chart, scale_of, steps
+from pipelines.bi.html.formats import mark_writer
+
+PLAIN = Values("{:.0f}".format, lambda _: "{:.0f}".format)
 
 OLD = [dt.date(2022, 8, 1) + dt.timedelta(number) for number in range(10)]
 NEW = [dt.date(2026, 11, 1) + dt.timedelta(number) for number in range(14)]
@@ -17,7 +21,7 @@ NEW = [dt.date(2026, 11, 1) + dt.timedelta(number) for number in range(14)]
 
 def chart(draw, days):
     values = [float(number) for number in range(1, len(days) + 1)]
-    return draw(days, [day.isoformat() for day in days], {"Sessions": values}, "{:.0f}".format)
+    return draw(days, [day.isoformat() for day in days], {"Sessions": values}, PLAIN)
 
 
 @pytest.mark.parametrize("draw", [line_chart, column_chart])
@@ -87,3 +91,49 @@ def test_a_stray_click_far_out_does_not_shrink_the_map():
 def test_a_map_of_one_cell_is_drawn():
     heat = heat_map([(0, 0, 3.0)])
     assert (heat.height, heat.width, len(heat.shades)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("most", [0.2, 0.9, 1, 2, 3, 7, 101])
+@pytest.mark.parametrize("kind", [Format.COUNT, Format.SHARE, Format.MONEY, Format.NUMBER])
+def test_no_two_marks_of_an_axis_read_the_same(most, kind):
+    least = 1 if kind is Format.COUNT else 0
+    marks = steps(most, least)
+    texts = [mark_writer(kind, "EUR", marks[1])(mark) for mark in marks]
+    assert len(set(texts)) == len(texts)
+    assert all(text.endswith("EUR") == (kind is Format.MONEY) for text in texts)
+
+
+def test_marks_have_the_decimals_they_need_and_no_more():
+    assert mark_writer(Format.MONEY, "", 2000)(4000) == "4,000"
+    assert mark_writer(Format.SHARE, "", 0.005)(0.01) == "1.0%"
+    assert mark_writer(Format.SHARE, "", 0.5)(0.5) == "50%"
+
+
+def test_bands_stand_at_their_distance():
+    made = column_chart([0.0, 0.1, 0.4], ["a", "b", "c"], {"n": [1.0, 1.0, 1.0]}, PLAIN)
+    first, second, last = (point.x for point in made.lines[0].points)
+    assert last - second == pytest.approx(3 * (second - first), abs=0.01)
+
+
+@pytest.mark.parametrize("draw", [line_chart, column_chart])
+def test_the_running_day_is_drawn_apart(draw):
+    days = [day.isoformat() for day in NEW]
+    made = draw(NEW, days, {"Sessions": [float(number) for number in range(14)]}, PLAIN, days[-1])
+    assert [point.reads for point in made.lines[0].points if "not over" in point.reads] == [
+        f"{days[-1]} (not over): Sessions 13"
+    ]
+    if draw is line_chart:
+        assert made.lines[0].path.count("L") == 12
+        assert made.lines[0].tail.count("L") == 1
+
+
+def test_maps_of_pages_share_one_scale_from_the_top_left():
+    wide = [(100, 300, 9.0), (150, 950, 4.0)]
+    small = [(300, 50, 1.0)]
+    scale = scale_of([wide, small])
+    assert (scale.step, scale.across, scale.most) == (50, tuple(range(0, 951, 50)), 9)
+    assert scale.down(wide) == (0, 50, 100, 150)
+    assert scale.down(small) == tuple(range(0, 301, 50))
+    [shade] = heat_map(small, down=scale.down(small), across=scale.across, most=scale.most).shades
+    assert shade.path == "M1 6h1v1h-1z"
+    assert shade.level == 2

@@ -8,7 +8,7 @@ from lakehouse.errors import DeclarationError
 from pipelines.bi.html.queries import MEASURE, GoldQueries
 from pipelines.bi.html.render import Report
 from pipelines.bi.semantic.calendar import CALENDAR_TABLE
-from pipelines.bi.semantic.measures.sales import WITH_AGE
+from pipelines.bi.semantic.measures.trends import AGED
 from pipelines.runtime.catalog import GOLD
 
 SHARE, COUNT, MONEY, SCORE = "{:.1%}", "{:,.0f}", "{:,.2f}", "{:.3f}"
@@ -26,7 +26,7 @@ CARDS = {
         "Sessions": ("SELECT count(*) FROM sessions", COUNT),
         "Conversion rate": ("SELECT avg(bought::INT) FROM sessions", SHARE),
         "Revenue": ("SELECT sum(revenue) FROM sessions", MONEY),
-        "Average order value": ("SELECT sum(revenue) / sum(purchases) FROM sessions", MONEY),
+        "Average order value": ("SELECT sum(revenue) / sum(purchases) FROM sessions WHERE revenue > 0", MONEY),
         "Predicted buyers, still open": (f"SELECT count_if(prediction) {OPEN}", COUNT),
     },
     "Funnel": {
@@ -69,7 +69,7 @@ CARDS = {
 BY_DAY = "FROM sessions GROUP BY ALL ORDER BY 1"
 
 
-BAND = "least(floor(probability * 10), 9) / 10"
+BAND = "printf('%.1f to %.1f', least(floor(probability * 10), 9) / 10, (least(floor(probability * 10), 9) + 1) / 10)"
 
 
 DAY = "{}"
@@ -81,7 +81,7 @@ TABLES = {
     "Months": (
         (
             "SELECT * FROM (SELECT strftime(started_on, '%Y-%m') AS m, count(*), avg(bought::INT), sum(purchases), "
-            "sum(revenue), sum(revenue) / sum(purchases) FROM sessions GROUP BY ALL) JOIN "
+            "sum(revenue), sum(revenue) / sum(purchases) FILTER (revenue > 0) FROM sessions GROUP BY ALL) JOIN "
             "(SELECT strftime(arrived_on, '%Y-%m') AS m, sum(quarantined) / sum(received) FROM data_quality "
             "WHERE rule = 'all' GROUP BY ALL) USING (m) ORDER BY m"
         ),
@@ -106,7 +106,7 @@ TABLES = {
         ),
         (DAY, DAY, DAY, DAY, SHARE, COUNT, COUNT, COUNT, MONEY),
     ),
-    "How sure the model is": (f"SELECT {BAND} AS b, count(*) {OPEN} GROUP BY ALL ORDER BY b", ("{:.1f}", COUNT)),
+    "How sure the model is": (f"SELECT {BAND} AS b, count(*) {OPEN} GROUP BY ALL ORDER BY b", (DAY, COUNT)),
     "Categories": (
         (
             "SELECT category, sum(product_views), sum(cart_adds), sum(purchases), sum(revenue) AS r, "
@@ -137,7 +137,7 @@ TABLES = {
     ),
     "Calibration: what was said, and what happened": (
         f"SELECT {BAND} AS b, avg(probability), avg(bought::INT) {KNOWN} GROUP BY ALL ORDER BY b",
-        ("{:.1f}", SHARE, SHARE),
+        (DAY, SHARE, SHARE),
     ),
     "Precision and recall, day by day": (
         (
@@ -208,7 +208,7 @@ def texts(rows, formats):
 @pytest.mark.parametrize("title", CARDS)
 def test_the_figures_of_a_page_are_what_sql_finds(title, page, sql):
     cards = next(section(page, title).all("dl", class_="figures"))
-    shown = {one.text: other.text for one, other in zip(cards.all("dt"), cards.all("dd"), strict=True)}
+    shown = {card.one("dt").text: next(card.all("dd")).text for card in cards.all("div")}
     assert shown == {name: form.format(sql(query)[0][0]) for name, (query, form) in CARDS[title].items()}
 
 
@@ -221,14 +221,21 @@ def test_a_table_has_the_rows_that_sql_finds(caption, page, sql):
     assert shown == expected
 
 
-def test_how_new_and_which_way(page, sql):
-    cards = article(page, "How new, and which way").one("dl")
-    [[newest, change]] = sql(
-        "WITH by_age AS (SELECT revenue, (SELECT max(started_on) FROM sessions) - started_on AS age FROM sessions) "
-        "SELECT (SELECT strftime(max(ended_at), '%Y-%m-%d %H:%M:%S') FROM sessions), "
-        "sum(revenue) FILTER (age < 7) / sum(revenue) FILTER (age BETWEEN 7 AND 13) - 1 FROM by_age"
+def test_changes_are_those_that_sql_finds(page, sql):
+    [[newest, *changes]] = sql(
+        "WITH aged AS (SELECT *, (SELECT max(started_on) FROM sessions) - started_on AS age FROM sessions), "
+        "weeks AS (SELECT age > 7 AS is_old, count(*) AS n, count(DISTINCT user_id) AS v, avg(bought::INT) AS c, "
+        "sum(revenue) AS r FROM aged WHERE age BETWEEN 1 AND 14 GROUP BY ALL) "
+        "SELECT (SELECT strftime(max(ended_at), '%Y-%m-%d %H:%M:%S') FROM sessions), new.n / old.n - 1, "
+        "new.v / old.v - 1, new.c - old.c, new.r / old.r - 1 FROM weeks new, weeks old "
+        "WHERE NOT new.is_old AND old.is_old"
     )
-    assert [one.text for one in cards.all("dd")] == [newest, f"{change:.1%}"]
+    sessions, visitors, conversion, revenue = map(float, changes)
+    texts = [f"{sessions:+.1%}", f"{visitors:+.1%}", f"{100 * conversion:+.1f} points", f"{revenue:+.1%}"]
+    cards = article(page, "The last 7 whole days against the 7 before").one("dl")
+    assert [one.text for one in cards.all("dd")] == [newest, *texts]
+    moved = [one.text for one in section(page, "Overview").all("dd", class_="moved")]
+    assert moved == [f"last 7 days {text}" for text in (texts[1], texts[0], *texts[2:])]
 
 
 def test_every_visual_of_the_power_bi_report_is_there_in_order(page):
@@ -271,7 +278,7 @@ def test_a_column_that_no_relationship_leads_to_is_refused(figures):
         figures("sessions[bought]", "[Clicks on the map]")
 
 
-OF_NO_DAY = {name for name, measure in MEASURE.items() if measure.of in {"users", WITH_AGE}}
+OF_NO_DAY = {name for name, measure in MEASURE.items() if measure.of in {"users", AGED}}
 """Users belong to no day, and a change in a week is one of many days."""
 
 

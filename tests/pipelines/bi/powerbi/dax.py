@@ -66,7 +66,8 @@ def _operand(tokens: list) -> tuple:
         name = tokens.pop(0)[1]
         _take(tokens, "=")
         bound = _expression(tokens, 0)
-        _take(tokens, "RETURN")
+        if tokens and tokens[0][1] != "VAR":
+            _take(tokens, "RETURN")
         return ("let", name, bound, _expression(tokens, 0))
     if kind == "name" and tokens and tokens[0][1] == "(":
         arguments = []
@@ -180,7 +181,8 @@ class Cube:
     # One method for each function.
 
     def if_(self, arguments: list, scope: Scope) -> Any:
-        return self._evaluate(arguments[1 if self._evaluate(arguments[0], scope) else 2], scope)
+        left = arguments[1:] if self._evaluate(arguments[0], scope) else arguments[2:]
+        return self._evaluate(left[0], scope) if left else None
 
     def divide(self, arguments: list, scope: Scope) -> float | None:
         part, whole = (self._evaluate(argument, scope) for argument in arguments)
@@ -213,7 +215,7 @@ class Cube:
         left, added = list(scope.filters), []
         for node in arguments[1:]:
             if node[:2] == ("call", "REMOVEFILTERS"):
-                left = [one for one in left if one.table != node[2][1]]
+                left = [one for one in left if len(node) > 2 and one.table != node[2][1]]
             elif node[:2] == ("call", "FILTER"):
                 table, rows = self._evaluate(node, scope)
                 kept = {id(row) for row in rows}
@@ -265,5 +267,5 @@ FUNCTIONS: dict[str, Callable[[Cube, list, Scope], Any]] = {
     "MAX": of_column(max),
     "AVERAGE": of_column(mean),
     # Power BI does not tell apart what differs in case alone.
-    "DISTINCTCOUNT": of_column(lambda values: len({value.lower() for value in values})),
+    "DISTINCTCOUNT": of_column(lambda values: len({str(value).lower() for value in values})),
 }
