@@ -20,7 +20,7 @@ TABLE = Table(
         Column(
             "buying_share",
             "DOUBLE",
-            "The share of the scores whose session ended in a purchase, 0 to 1.",
+            "The share of the scores whose session, or next session where that was asked, ended in a purchase, 0 to 1.",
             True,
             format=Format.SHARE,
         ),

@@ -9,7 +9,12 @@ SCORE = (
     Column("user_id", "STRING", "The user.", required=True, format=Format.ID),
     Column("session_id", "STRING", "The session; unique within a user.", required=True, format=Format.ID),
     Column("cut", "INT", "The cutoff: after how many events of the session it was scored.", required=True),
-    Column("question", "STRING", "What was asked: in_session, does this session end in a purchase.", required=True),
+    Column(
+        "question",
+        "STRING",
+        "What was asked: in_session, does this session end in a purchase; next_session, does the user's next one.",
+        required=True,
+    ),
     Column("model_name", "STRING", "The registered model that answered.", required=True),
     Column("model_version", "STRING", "Its version in the MLflow registry.", required=True),
     Column(
@@ -19,7 +24,7 @@ SCORE = (
         True,
         format=Format.HASH,
     ),
-    Column("probability", "DOUBLE", "That the session ends in a purchase, 0 to 1.", required=True, format=Format.SHARE),
+    Column("probability", "DOUBLE", "That the answer is yes, 0 to 1.", required=True, format=Format.SHARE),
     Column(
         "path",
         "STRING",

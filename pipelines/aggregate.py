@@ -14,8 +14,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
-from gold.prediction_log import TABLE as LOG
-from gold.session_predictions import TABLE as PREDICTIONS
 from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
 from gold.training_examples import TABLE as EXAMPLES
@@ -30,6 +28,7 @@ from pipelines import gold_builder
 from pipelines.gold_builder import SPAN, STREAM
 from pipelines.ml.live_model import ChampionFollower
 from pipelines.ml.refresh_scorer import RefreshScorer
+from pipelines.ml.scorer import SCORES
 from pipelines.runtime.catalog import GOLD, TABLES
 from pipelines.runtime.console import call, err
 from pipelines.runtime.job import Job, open_job
@@ -54,7 +53,7 @@ def run_aggregate(job: Job, *, continuous: bool = False, scores: bool = True) ->
     ``scores`` is false where the caller scores afterwards.
     """
     before = gold_builder.base_versions(job.settings)
-    with stopping() as stop, writing_noted(job.settings, *((LOG, PREDICTIONS) if scores else ())):
+    with stopping() as stop, writing_noted(job.settings, *(SCORES if scores else ())):
         scorer = RefreshScorer(job.settings.locks, job.local_lake, ChampionFollower(job.settings), stop.is_set)
         gold = GoldStream(job, scorer if scores else None)
         result = run_streams(job, "aggregate", [gold.stream()], continuous=continuous, on_idle=gold.close_sessions)

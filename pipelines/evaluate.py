@@ -15,7 +15,7 @@ from pipelines.ml.drift import PROBABILITY
 from pipelines.ml.model_version import no_champion
 from pipelines.ml.registry import open_registry
 from pipelines.ml.store import has_store
-from pipelines.ml.targets import IN_SESSION
+from pipelines.ml.targets import IN_SESSION, NEXT_SESSION, TARGETS
 from pipelines.ml.version_list import list_versions
 from pipelines.query.delta_reader import open_sql, opened
 from pipelines.runtime.console import call, err, out, print_json
@@ -30,6 +30,13 @@ _OUTCOMES = """
     SELECT 1 FROM gold.prediction_log AS log JOIN gold.sessions AS session USING (user_id, session_id)
     WHERE log.model_name = ? AND log.model_version = ? AND session.started_at >= ?::TIMESTAMPTZ
         AND log.scored_at < session.closes_at AND session.is_closed AND NOT session.is_suspect
+    LIMIT 1
+"""
+
+_NEXT_OUTCOMES = """
+    SELECT 1 FROM gold.prediction_log AS log JOIN gold.training_examples AS row USING (user_id, session_id)
+    WHERE log.model_name = ? AND log.model_version = ? AND row.started_at >= ?::TIMESTAMPTZ
+        AND log.scored_at < row.bought_next_known_at AND row.bought_next IS NOT NULL
     LIMIT 1
 """
 
@@ -70,8 +77,9 @@ def _print(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         metrics = (f"{outcome.metrics[name]:.3f}" if name in outcome.metrics else "-" for name in names)
         live = " (live)" if outcome.is_champion else ""
+        of = "" if outcome.model_name == IN_SESSION.model else f" of {outcome.model_name}"
         counts = (f"{outcome.days:,}", f"{outcome.sessions:,}", f"{outcome.scores:,}")
-        grid.add_row(outcome.model_version + live, *counts, *metrics, f"{outcome.drift[PROBABILITY.name]:.3f}")
+        grid.add_row(outcome.model_version + of + live, *counts, *metrics, f"{outcome.drift[PROBABILITY.name]:.3f}")
     out.print(grid)
 
 
@@ -91,9 +99,13 @@ def may_have_outcomes(settings: Settings) -> bool:
     """
     if "://" in settings.lake_root:
         return True
-    learnt_until = [(version.number, version.unseen_from) for version in list_versions(settings, IN_SESSION)]
+    asked = [
+        (query, [target.model, version.number, version.unseen_from])
+        for target, query in ((IN_SESSION, _OUTCOMES), (NEXT_SESSION, _NEXT_OUTCOMES))
+        for version in list_versions(settings, target)
+    ]
     with closing(open_sql(settings)) as lake:
-        return any(lake.execute(_OUTCOMES, [IN_SESSION.model, *one]).fetchone() for one in learnt_until)
+        return any(lake.execute(query, values).fetchone() for query, values in asked)
 
 
 def _nothing_scored() -> DataError:
@@ -101,7 +113,7 @@ def _nothing_scored() -> DataError:
 
 
 def run_evaluate(job: Job) -> list[Outcome]:
-    """Adds to gold.model_metrics what has become known of each version; returns the newest version first.
+    """Adds to gold.model_metrics what has become known of each version of both models; the newest of each comes first.
 
     A version is evaluated on closed sessions that it scored while they were open, and that began in
     its test period or later: it has learnt from none of them. It is idempotent: a second run writes
@@ -113,18 +125,21 @@ def run_evaluate(job: Job) -> list[Outcome]:
 
     from pipelines.ml.outcomes import evaluate_version, join_outcomes
 
-    registry = open_registry(job.settings)
+    registries = {target.model: open_registry(job.settings, target) for target in TARGETS.values()}
     if not job.lake.exists(LOG):
         raise _nothing_scored()
-    champion = registry.champion()
     job.lake.ensure(METRICS)
-    outcomes = []
-    logged = job.lake.read(LOG).where(F.col("model_name") == registry.model)
-    scored_by = {row[0] for row in logged.select("model_version").distinct().collect()}
-    for version in registry.versions():
-        rows = join_outcomes(job, logged, version) if version.number in scored_by else None
-        if rows is not None:
-            outcomes.append(evaluate_version(job, registry, version, rows, is_champion=version == champion))
+    log, outcomes = job.lake.read(LOG), []
+    scored_by = {tuple(row) for row in log.select("model_name", "model_version").distinct().collect()}
+    for name, registry in registries.items():
+        if name not in {model for model, _ in scored_by}:
+            continue
+        champion, logged = registry.champion(), log.where(F.col("model_name") == name)
+        for version in registry.versions():
+            if (name, version.number) in scored_by:
+                rows = join_outcomes(job, logged, version, registry.target)
+                if rows is not None:
+                    outcomes.append(evaluate_version(job, registry, version, rows, is_champion=version == champion))
     return outcomes
 
 

@@ -12,6 +12,7 @@ from lakehouse.errors import DataError
 from lakehouse.signals import stopping
 from pipelines.aggregate import run_aggregate
 from pipelines.ingest import run_ingest
+from pipelines.ml.targets import IN_SESSION, TARGETS, PredictionTarget
 from pipelines.refine import run_refine
 from pipelines.runtime.console import call, err
 from pipelines.runtime.job import Job, open_job
@@ -24,9 +25,9 @@ STEPS = (("ingest", run_ingest), ("refine", run_refine), ("aggregate", partial(r
 
 
 def run(
-    train: Annotated[bool, typer.Option("--train", help="Train a model before scoring.")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Train the models before scoring.")] = False,
 ) -> None:
-    """Run all jobs once: ingest, refine, aggregate and score; --train trains a model in between."""
+    """Run all jobs once: ingest, refine, aggregate and score; --train trains the models in between."""
     with stopping():
         job = open_job("run")
         run_all(job, train=train)
@@ -46,14 +47,21 @@ def run_all(job: Job, *, train: bool = False) -> None:
         err.print("stopped; the next run goes on from here")
         return
     if train:
-        try:
-            err.print(f"train: {run_train(job).decision.reason}")
-        except DataError as error:
-            err.print(f"train: {error}")
+        for target in TARGETS.values():
+            _train(job, target)
     try:
         run_score(job)
     except DataError as error:
         err.print(f"score: {error}")
+
+
+def _train(job: Job, target: PredictionTarget) -> None:
+    """Trains one model; where there is too little to learn from, a sentence says so."""
+    try:
+        reason = run_train(job, target=target).decision.reason
+    except DataError as error:
+        reason = str(error)
+    err.print(f"train: {reason}" if target == IN_SESSION else f"train, {target.name}: {reason}")
 
 
 if __name__ == "__main__":

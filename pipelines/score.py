@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.engines.local_lake import LocalLake
@@ -17,9 +16,9 @@ from lakehouse.table import Table
 from pipelines.ml.live_model import ChampionFollower, last_champion
 from pipelines.ml.model_version import CHAMPION
 from pipelines.ml.score_stream import FEED, score_continuously
-from pipelines.ml.scorer import TABLES, Scorer, can_score_here
+from pipelines.ml.scorer import SCORES, TABLES, Scorer, can_score_here
 from pipelines.ml.scoring import Scored
-from pipelines.ml.targets import IN_SESSION
+from pipelines.ml.targets import IN_SESSION, NEXT_SESSION
 from pipelines.runtime.console import call, err, out, print_json
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.settings import Settings, load_settings
@@ -77,7 +76,7 @@ def run_score_command(settings: Settings, *, continuous: bool = False) -> ScoreR
     follower = ChampionFollower(settings)
     follower.start()
     lake = LocalLake(settings.lake_root, settings.locks)
-    with writing_noted(settings, LOG, PREDICTIONS):
+    with writing_noted(settings, *SCORES):
         if can_score_here(lake):
             return _score_here(settings, lake, follower, continuous=continuous)
         from pipelines.runtime.job import open_job
@@ -91,8 +90,10 @@ def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
     """Scores what has no score by the champion yet; goes on with what changes if ``continuous``.
 
     A session has its score when gold.session_predictions has its newest cutoff, with the features of
-    today, by the version that is champion; one that has bought or is closed, when it has any. So a
-    second run writes nothing, and the next run completes one that was interrupted.
+    today, by the version that is champion; one that has bought or is closed, when it has any. Where
+    purchase_next_session has a champion, too, each closed session whose user's next one is not known yet has its
+    score in gold.next_session_predictions. So a second run writes
+    nothing, and the next run completes one that was interrupted.
 
     Where no version is champion it waits for one if ``continuous``; else it raises DataError, and
     writes nothing.
@@ -101,7 +102,7 @@ def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
         return ScoreResult(0, 0, IN_SESSION.model, None)
     follower = ChampionFollower(job.settings)
     follower.start()
-    with writing_noted(job.settings, LOG, PREDICTIONS):
+    with writing_noted(job.settings, *SCORES):
         return _score_by_job(job, follower, continuous=continuous)
 
 
@@ -113,14 +114,16 @@ def _score_by_job(job: Job, follower: ChampionFollower, *, continuous: bool) -> 
     from lakehouse.engines.arrow_lake import ArrowLake
     from pipelines.runtime.stream_runner import run_streams
 
-    scorer = Scorer(ArrowLake(job.lake), follower)
+    lake = ArrowLake(job.lake)
+    scorer, following = Scorer(lake, follower), Scorer(lake, follower.of(NEXT_SESSION))
     seen = job.lake.version(EXAMPLES)
     scorer.score_all()
+    following.score_changes(None)
     if continuous:
         job.settings.checkpoints.mkdir(parents=True, exist_ok=True)
         # The place in the change feed is not kept: every start begins with a look at everything.
         with tempfile.TemporaryDirectory(prefix="score-", dir=job.settings.checkpoints) as folder:
-            stream = _stream(job, scorer, seen, Path(folder))
+            stream = _stream(job, (scorer, following), seen, Path(folder))
             run_streams(job, "score", [stream], continuous=True, on_idle=scorer.follow_champion)
     return _result(scorer.scored, follower)
 
@@ -130,6 +133,7 @@ def _score_here(settings: Settings, lake: LocalLake, follower: ChampionFollower,
     if not continuous:
         scorer = Scorer(lake, follower)
         scorer.score_all()
+        Scorer(lake, follower.of(NEXT_SESSION)).score_changes(None)
         return _result(scorer.scored, follower)
     from pipelines.runtime.stream_metrics import MetricsRecorder
 
@@ -162,13 +166,15 @@ def _wait_for_champion(settings: Settings) -> bool:
     return False
 
 
-def _stream(job: Job, scorer: Scorer, seen: int, checkpoint: Path) -> Stream:
+def _stream(job: Job, scorers: tuple[Scorer, ...], seen: int, checkpoint: Path) -> Stream:
     from lakehouse.streams import Stream
 
     lake = job.lake
 
     def score_batch(rows: DataFrame, _: int) -> None:
-        scorer.score_changes(rows.select(*FEED).distinct().toArrow())
+        changes = rows.select(*FEED).distinct().toArrow()
+        for scorer in scorers:
+            scorer.score_changes(changes)
 
     def prepare() -> DataStreamWriter:
         changes = (

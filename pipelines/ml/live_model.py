@@ -17,10 +17,11 @@ from pipelines.runtime.settings import Settings
 
 @dataclass(frozen=True)
 class LiveModel:
-    """The version that is live, and its tree."""
+    """The version that is live, its tree, and what it predicts."""
 
     version: Version
     tree: DecisionTree
+    target: PredictionTarget = IN_SESSION
 
 
 def champion(settings: Settings, target: PredictionTarget = IN_SESSION) -> Version | None:
@@ -50,6 +51,10 @@ class ChampionFollower:
         self._target = target
         self._last_warning = ""
         self._live: LiveModel | None = None
+
+    def of(self, target: PredictionTarget) -> ChampionFollower:
+        """One that follows the champion of another target in the same installation."""
+        return ChampionFollower(self._settings, target)
 
     @property
     def live(self) -> LiveModel:
@@ -83,7 +88,7 @@ class ChampionFollower:
             if version is None:
                 return None
             write_note(settings, target.model, version, model_folder(settings, version))
-        self._live = LiveModel(version, load_tree(settings, target, version))
+        self._live = LiveModel(version, load_tree(settings, target, version), target)
         return self._live
 
     def follow(self) -> bool:
@@ -93,7 +98,7 @@ class ChampionFollower:
             version = champion(self._settings, self._target)
             if version is None or version == before:
                 return False
-            self._live = LiveModel(version, load_tree(self._settings, self._target, version))
+            self._live = LiveModel(version, load_tree(self._settings, self._target, version), self._target)
         except LakehouseError as error:
             if str(error) != self._last_warning:
                 self._last_warning = str(error)

@@ -20,6 +20,7 @@ from pipelines.ml.drift import CLOCK, PROBABILITY, population_stability_index
 from pipelines.ml.metrics import measure
 from pipelines.ml.model_version import Version
 from pipelines.ml.registry import Registry
+from pipelines.ml.targets import IN_SESSION, PredictionTarget
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import ModelSettings
 from pipelines.runtime.table_damage import writing_noted
@@ -45,6 +46,7 @@ class Outcome:
     that it once got right.
     """
 
+    model_name: str
     model_version: str
     is_champion: bool
     days: int
@@ -67,11 +69,15 @@ class Outcome:
             "intervals": self.intervals,
             "drift": self.drift,
             "trouble": self.warnings,
+            "model_name": self.model_name,
         }
 
 
-def join_outcomes(job: Job, logged: DataFrame, version: Version) -> pd.DataFrame | None:
-    """The logged predictions of one version for closed sessions that it has not learnt from; None where none is."""
+def join_outcomes(job: Job, logged: DataFrame, version: Version, target: PredictionTarget) -> pd.DataFrame | None:
+    """The logged predictions of one version whose outcome is known and that it has not learnt from; None without one.
+
+    One that was given when the outcome was known does not count: it may come from a model that learnt from it.
+    """
     newest = Window.partitionBy(*SESSION, "cut").orderBy(F.desc("scored_at"), "features_hash")
     predictions = (
         logged.where(F.col("model_version") == version.number)
@@ -79,14 +85,23 @@ def join_outcomes(job: Job, logged: DataFrame, version: Version) -> pd.DataFrame
         .where("_place = 1")
         .select(*SESSION, "cut", "started_on", PROBABILITY.name, "scored_at")
     )
-    # A score that was given when the session was over stands at its last cutoff, which tells how it ended.
-    closed = job.lake.read(SESSIONS).where("is_closed AND NOT is_suspect")
-    rows = predictions.join(closed.select(*SESSION, "bought", "started_at", "closes_at"), list(SESSION)).where(
-        (F.col("scored_at") < F.col("closes_at"))
+    rows = predictions.join(_known(job, target), list(SESSION)).where(
+        (F.col("scored_at") < F.col("_known_at"))
         & (F.col("started_at") >= F.lit(version.unseen_from).cast("TIMESTAMP"))
     )
     frame: pd.DataFrame = rows.select(*SESSION, "cut", "started_on", PROBABILITY.name, "bought").toPandas()
     return frame.sort_values([*SESSION, "cut"]) if len(frame) else None
+
+
+def _known(job: Job, target: PredictionTarget) -> DataFrame:
+    """Of each session whose outcome is known: ``bought``, ``_known_at`` and when it began."""
+    if target == IN_SESSION:
+        # A score that was given when the session was over stands at its last cutoff, which tells how it ended.
+        closed = job.lake.read(SESSIONS).where("is_closed AND NOT is_suspect")
+        return closed.select(*SESSION, "bought", "started_at", F.col("closes_at").alias("_known_at"))
+    answered = job.lake.read(EXAMPLES).where(F.col(target.label).isNotNull())
+    known = (F.col(target.label).alias("bought"), F.col(target.known_at).alias("_known_at"))
+    return answered.select(*SESSION, "started_at", *known).distinct()
 
 
 def evaluate_version(
@@ -123,8 +138,10 @@ def evaluate_version(
     measured, drifted = metrics(newest), drift(newest)
     days, sessions = newest["started_on"].nunique(), len(newest.drop_duplicates(list(SESSION)))
     is_watched = is_champion and sessions >= limits.min_sessions
-    warnings = _warnings(version, limits, measured, spread, drifted) if is_watched else ()
-    return Outcome(version.number, is_champion, days, sessions, len(newest), measured, spread, drifted, warnings)
+    warnings = _warnings(registry, version, limits, measured, spread, drifted) if is_watched else ()
+    return Outcome(
+        registry.model, version.number, is_champion, days, sessions, len(newest), measured, spread, drifted, warnings
+    )
 
 
 def _with_features(job: Job, rows: pd.DataFrame, features: list[str]) -> pd.DataFrame:
@@ -179,6 +196,7 @@ def upsert_metrics(job: Job, records: list[dict[str, Any]]) -> None:
 
 
 def _warnings(
+    registry: Registry,
     version: Version,
     limits: ModelSettings,
     metrics: Mapping[str, float],
@@ -187,7 +205,8 @@ def _warnings(
 ) -> tuple[str, ...]:
     """A sentence for each limit that is passed by more than chance explains."""
     warnings = []
-    champion = f"Version {version.number}, which is live,"
+    of = "" if registry.target == IN_SESSION else f" of {registry.model}"
+    champion = f"Version {version.number}{of}, which is live,"
     trained = float(version.tags.get("average_precision", 0))
     if "average_precision" in spread and spread["average_precision"][1] < limits.warn_precision * trained:
         warnings.append(

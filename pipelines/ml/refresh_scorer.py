@@ -17,6 +17,7 @@ from lakehouse.locks import is_locked
 from pipelines.ml.live_model import ChampionFollower
 from pipelines.ml.scorer import Scorer, can_score_here
 from pipelines.ml.scoring import Scored
+from pipelines.ml.targets import NEXT_SESSION
 from pipelines.runtime.console import describe_error, err
 
 
@@ -33,6 +34,7 @@ class RefreshScorer:
         self._locks = locks
         self._lake = lake
         self._scorer = Scorer(lake, follower, is_stopping)
+        self._next = Scorer(lake, follower.of(NEXT_SESSION), is_stopping)
         self._last_warning = ""
 
     @property
@@ -44,11 +46,12 @@ class RefreshScorer:
         """Scores the sessions of changed rows of gold.training_examples, and all where another champion is live."""
         try:
             if not can_score_here(self._lake) or is_locked(self._locks, PREDICTIONS.name):
-                self._scorer.begin_again()
+                self._begin_again()
             else:
                 self._scorer.score_changes(changes)
+                self._next.score_changes(changes)
         except Exception as error:
-            self._scorer.begin_again()
+            self._begin_again()
             logging.getLogger(__name__).warning("A refresh could not be scored.", exc_info=True)
             if (why := str(describe_error(error))) != self._last_warning:
                 self._last_warning = why
@@ -56,5 +59,9 @@ class RefreshScorer:
 
     def score_unseen_changes(self) -> None:
         """Scores all sessions that need it, as nobody says which rows have changed."""
-        self._scorer.begin_again()
+        self._begin_again()
         self.score(None)
+
+    def _begin_again(self) -> None:
+        self._scorer.begin_again()
+        self._next.begin_again()

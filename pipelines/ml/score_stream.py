@@ -21,9 +21,13 @@ from lakehouse.locks import WriterLock
 from lakehouse.signals import Stop
 from lakehouse.streams import Stream, StreamListener
 from pipelines.ml.live_model import ChampionFollower
+from pipelines.ml.scorer import Scorer
 from pipelines.ml.scoring import ROWS_AT_A_TIME, Scored, score_all, score_changes
+from pipelines.ml.targets import NEXT_SESSION
 from pipelines.runtime.console import spinner
 from pipelines.runtime.settings import Settings
+
+_NOTHING = pa.table({})
 
 FEED = [*SESSION, "started_on", "started_at"]
 """The columns of a changed row by which its session is found."""
@@ -86,9 +90,13 @@ class _Run:
     stream: Stream
     listener: StreamListener
     scored: Scored = field(default_factory=Scored)
+    next: Scorer = field(init=False)
     seen: tuple[str, int] = ("", -1)
     run_id: str = field(default_factory=lambda: uuid4().hex)
     batches: int = 0
+
+    def __post_init__(self) -> None:
+        self.next = Scorer(self.lake, self.follower.of(NEXT_SESSION), self.stop.is_set)
 
     def step(self) -> None:
         """Scores what is new since the last step."""
@@ -97,6 +105,7 @@ class _Run:
         table = self.lake.open(EXAMPLES)
         now = str(table.metadata().id), int(table.version())
         if now == self.seen and not is_new:
+            self.next.score_changes(_NOTHING)
             return
         began = time.time()
         changes = None if is_new or now[0] != self.seen[0] else self._changes(now[1])
@@ -107,6 +116,8 @@ class _Run:
                 self.scored += part
                 if self.stop.is_set():
                     return
+            self.next.begin_again()
+        self.next.score_changes(changes)
         self.seen = now
         if changes is not None and changes.num_rows:
             self._report(changes.num_rows, began)

@@ -8,16 +8,18 @@ from threading import RLock
 import pyarrow as pa
 
 from gold.prediction_log import TABLE as LOG
-from gold.session_predictions import TABLE as PREDICTIONS
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import LakehouseError
 from lakehouse.table import Table
 from pipelines.ml.live_model import ChampionFollower
-from pipelines.ml.scoring import Scored, ScoredLake, score_all, score_changes
+from pipelines.ml.scoring import NEWEST_SCORES, Scored, ScoredLake, score_all, score_changes
 from pipelines.runtime.console import err
 
-TABLES = (EXAMPLES, LOG, PREDICTIONS)
+SCORES = (LOG, *NEWEST_SCORES.values())
+"""The tables that scoring writes."""
+
+TABLES = (EXAMPLES, *SCORES)
 """The tables that scoring reads and writes."""
 
 

@@ -1,4 +1,4 @@
-"""Score sessions at their newest cutoff with the champion, so that each session has one current prediction.
+"""Score sessions at their newest cutoff with a champion, so that each session has one current prediction of each.
 
 The rows are Arrow's and the tree is data, so a batch takes milliseconds and no plan of Spark, whatever reads and
 writes the tables.
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gold.next_session_predictions import TABLE as NEXT_PREDICTIONS
 from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.shared.features import NUMBERS, TEXTS
@@ -26,14 +27,17 @@ from lakehouse.engines.file_skipping import Where
 from lakehouse.engines.key_matching import KeyMatcher
 from lakehouse.table import Table
 from pipelines.ml.live_model import LiveModel
-from pipelines.ml.targets import IN_SESSION
+from pipelines.ml.targets import IN_SESSION, NEXT_SESSION, PredictionTarget
 
 ROWS_AT_A_TIME = 200_000
 """So many rows of gold.training_examples are scored at a time, about, where all sessions are."""
 
 FEATURES = tuple(column.name for column in (*NUMBERS, *TEXTS))
 
-_KNOWN = (*SESSION, "cut", "is_over", "started_on", "cut_at")
+NEWEST_SCORES = {IN_SESSION.name: PREDICTIONS, NEXT_SESSION.name: NEXT_PREDICTIONS}
+"""The table of the newest scores, by what is predicted."""
+
+_KNOWN = (*SESSION, "cut", "is_over", IN_SESSION.label, NEXT_SESSION.label, "started_on", "cut_at")
 _MOST_LISTED = 5_000
 _SCORED = (*SESSION, "cut", "features_hash", "model_name", "model_version", "started_on")
 
@@ -67,11 +71,12 @@ class Scored:
 
 def score_all(lake: ScoredLake, live: LiveModel) -> Iterator[Scored]:
     """Scores every session that has no score by the version on the features of today, some at a time."""
+    table = NEWEST_SCORES[live.target.name]
     for started in _parts(lake.read(EXAMPLES, ["started_at"])["started_at"]):
         where: Where = {"started_at": started}
         # The features are read of those sessions alone that may need a score: of most there is one already.
-        newest = _newest(lake.read(EXAMPLES, [*_KNOWN, "started_at"], where))
-        wanted = newest.filter(pc.invert(_is_settled(newest, lake.read(PREDICTIONS, _SCORED), live)))
+        newest = _asked(_newest(lake.read(EXAMPLES, [*_KNOWN, "started_at"], where)), live.target)
+        wanted = newest.filter(pc.invert(_is_settled(newest, lake.read(table, _SCORED), live)))
         if wanted.num_rows:
             examples = lake.read(EXAMPLES, _columns(), {"started_at": _values(wanted["started_at"])})
             yield _score(lake, live, _of_sessions(examples, wanted), None)
@@ -92,11 +97,13 @@ def score_changes(lake: ScoredLake, live: LiveModel, changes: pa.Table) -> Score
 
 def _score(lake: ScoredLake, live: LiveModel, examples: pa.Table, within: Where | None) -> Scored:
     """Scores sessions, given all of their rows; their scores of today lie ``within``."""
-    newest = _newest(examples)
+    newest, table = _asked(_newest(examples), live.target), NEWEST_SCORES[live.target.name]
+    if not newest.num_rows:
+        return Scored()
     newest = newest.append_column("features_hash", features_hash(newest))
-    with lake.writing(LOG), lake.writing(PREDICTIONS):
+    with lake.writing(LOG), lake.writing(table):
         # Read only now, when nobody else writes it.
-        current = lake.read(PREDICTIONS, _SCORED, within)
+        current = lake.read(table, _SCORED, within)
         is_current = _is_current(newest, current, live)
         rows = newest.filter(pc.invert(is_current))
         scores = predictions(live, rows, datetime.now(UTC))
@@ -107,34 +114,34 @@ def _score(lake: ScoredLake, live: LiveModel, examples: pa.Table, within: Where 
             lake.append(LOG, scores.filter(pc.is_null(logged)))
             place = scores.schema.get_field_index("scored_at")
             scores = scores.set_column(place, "scored_at", pc.coalesce(logged, scores["scored_at"]))
-        moved = _moved(lake, newest.filter(is_current), current)
+        moved = _moved(lake, table, newest.filter(is_current), current)
         written = pa.concat_tables([moved, scores.cast(moved.schema)])
         if written.num_rows:
             # The old score of a session whose first day has moved lies on the old one.
             old = current["started_on"].take(_places(written, current, SESSION).drop_null())
             days = pa.chunked_array([*written["started_on"].chunks, *old.chunks], pa.date32())
-            lake.merge(PREDICTIONS, written, within={"started_on": _values(days)})
+            lake.merge(table, written, within={"started_on": _values(days)})
     return Scored(scores.num_rows, pc.sum(scores["prediction"]).as_py() or 0)
 
 
-def _moved(lake: ScoredLake, settled: pa.Table, current: pa.Table) -> pa.Table:
+def _moved(lake: ScoredLake, table: Table, settled: pa.Table, current: pa.Table) -> pa.Table:
     """The scores that stay, of sessions whose first day has moved: on that day, where the next batch looks."""
     was = current["started_on"].take(_places(settled, current, SESSION))
     moved = settled.filter(pc.not_equal(settled["started_on"], was))
     days = _values(was.filter(pc.not_equal(settled["started_on"], was)))
-    scores = _of_sessions(lake.read(PREDICTIONS, LOG.column_names, {"started_on": days}), moved)
+    scores = _of_sessions(lake.read(table, LOG.column_names, {"started_on": days}), moved)
     place = scores.schema.get_field_index("started_on")
     return scores.set_column(place, "started_on", moved["started_on"].take(_places(scores, moved, SESSION)))
 
 
 def predictions(live: LiveModel, rows: pa.Table, at: datetime) -> pa.Table:
-    """The scores of rows that have their features_hash, as the log and gold.session_predictions hold them."""
+    """The scores of rows that have their features_hash, as the log and the table of newest scores hold them."""
     found, version = live.tree.predict(rows), live.version
     probability = pa.array(found.probability)
     values: dict[str, Any] = {
         **{name: rows[name] for name in (*SESSION, "cut", "features_hash", "started_on", "cut_at")},
-        "question": IN_SESSION.name,
-        "model_name": IN_SESSION.model,
+        "question": live.target.name,
+        "model_name": live.target.model,
         "model_version": version.number,
         "probability": probability,
         "path": pa.array(found.path, pa.string()),
@@ -212,6 +219,18 @@ def _newest(examples: pa.Table) -> pa.Table:
     numbered = examples.select(SESSION).take(place).append_column("_place", place)
     last = numbered.group_by(SESSION, use_threads=False).aggregate([("_place", "last")])
     return examples.take(last["_place_last"])
+
+
+def _asked(newest: pa.Table, target: PredictionTarget) -> pa.Table:
+    """The sessions about which a target asks: of the next one, those that are closed and have no answer yet.
+
+    One that is over needs no other score. A next session may still come, so what comes before it never is.
+    """
+    if target != NEXT_SESSION:
+        return newest
+    waits = newest.filter(pc.and_(pc.is_valid(newest[IN_SESSION.label]), pc.is_null(newest[target.label])))
+    place = waits.schema.get_field_index("is_over")
+    return waits.set_column(place, "is_over", pa.repeat(False, waits.num_rows))
 
 
 def _of_sessions(rows: pa.Table, sessions: pa.Table) -> pa.Table:

@@ -72,3 +72,6 @@ TARGETS = MappingProxyType(
 
 IN_SESSION = TARGETS[TargetName.in_session]
 """The target that scoring predicts while a session is open."""
+
+NEXT_SESSION = TARGETS[TargetName.next_session]
+"""The target that scoring predicts once a session is closed, where its model has a champion."""

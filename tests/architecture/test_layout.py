@@ -69,6 +69,7 @@ TESTED_BY = {
     "gold/pipeline_metrics.py": "tests/pipelines/runtime/test_stream_metrics.py",
     "gold/prediction_log.py": "tests/pipelines/test_score.py",
     "gold/session_predictions.py": "tests/pipelines/test_score.py",
+    "gold/next_session_predictions.py": "tests/pipelines/ml/test_scoring.py",
     "gold/session_starts.py": "tests/gold/test_excess_sessions.py",
     # What needs a broker is tested with one.
     "producers/kafka.py": "tests/kafka/test_producer.py",

@@ -15,11 +15,13 @@ from gold.sessions import TABLE as SESSIONS
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import DataError
 from lakehouse.storage import spark_schema
-from pipelines.evaluate import evaluate, run_evaluate
+from pipelines.evaluate import evaluate, may_have_outcomes, run_evaluate
 from pipelines.ml.metrics import measure
+from pipelines.ml.targets import NEXT_SESSION
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from pipelines.score import run_score
+from pipelines.train import run_train
 from tests.support.training import examples, fill, noisy, train_live
 
 pytestmark = pytest.mark.spark
@@ -142,6 +144,7 @@ def test_a_champion_that_became_wrong_fails_with_exit_code_1(job, monkeypatch, c
     assert "has a calibration error of" in str(failed.value)
     (version,) = json.loads(capsys.readouterr().out)["versions"]
     keys = ["model_version", "is_champion", "days", "sessions", "scores", "metrics", "intervals", "drift", "trouble"]
+    keys.append("model_name")
     assert [*version] == keys
     assert version["trouble"]
 
@@ -152,6 +155,27 @@ def test_sessions_unlike_the_training_rows_are_warned_about(job):
     put(job, [(*row[:keen], 5.0, *row[keen + 1 :]) if SHIFT in row[0] else row for row in rows])
     (found,) = run_evaluate(job)
     assert any("most in cart_adds" in sentence for sentence in found.warnings)
+
+
+def test_the_next_sessions_are_judged_by_what_came_next(job):
+    """The same scores as if they had been given for the next session: half of the answers are not known yet."""
+    log, rows = job.lake.read(LOG).localCheckpoint(), job.lake.read(EXAMPLES).localCheckpoint()
+    answered = rows.withColumn(
+        "bought_next", F.expr("CASE WHEN hash(session_id, user_id) % 2 = 0 THEN bought_later END")
+    )
+    known_at = F.expr("CASE WHEN bought_next IS NOT NULL THEN started_at + INTERVAL 2 HOURS END")
+    put(job, [tuple(row) for row in answered.withColumn("bought_next_known_at", known_at).collect()])
+    version = run_train(job, target=NEXT_SESSION, max_depth=2).version.number
+    asked = log.where("model_version = '1'").withColumn("model_name", F.lit(NEXT_SESSION.model))
+    asked = asked.withColumn("question", F.lit(NEXT_SESSION.name)).withColumn("model_version", F.lit(version))
+    job.lake.append(LOG, asked)
+    assert may_have_outcomes(job.settings)
+    (found,) = [one for one in run_evaluate(job) if one.model_name == NEXT_SESSION.model]
+    some = answered.where("bought_next IS NOT NULL").select("user_id", "session_id").distinct().count()
+    assert 0 < found.sessions < some
+    kept = job.lake.read(METRICS).where(f"model_name = '{NEXT_SESSION.model}'").agg(F.sum("scores")).first()[0]
+    assert 0 < kept < some
+    job.lake.overwrite(LOG, log)
 
 
 def test_without_predictions_there_is_nothing_to_evaluate(spark, tmp_path):

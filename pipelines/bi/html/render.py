@@ -26,7 +26,12 @@ GENERATOR = "clickstream report"
 
 _SCORED = "`clickstream train` and then `clickstream score`"
 
-_FIXES = {"session_predictions": _SCORED, "prediction_log": _SCORED, "model_metrics": "`clickstream evaluate`"}
+_FIXES = {
+    "session_predictions": _SCORED,
+    "next_session_predictions": "`clickstream train --target next_session` and then `clickstream score`",
+    "prediction_log": _SCORED,
+    "model_metrics": "`clickstream evaluate`",
+}
 """What fills the tables that `clickstream run` may leave empty."""
 
 

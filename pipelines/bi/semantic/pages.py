@@ -38,6 +38,7 @@ def pages(model: Model) -> tuple[Page, ...]:
         _overview(),
         _funnel(),
         _about_to_buy(tables["session_predictions"]),
+        _next_time(),
         _behaviour(),
         _model_quality(tables.get("model_metrics")),
         _data_quality(),
@@ -135,6 +136,33 @@ def _about_to_buy(predictions: ModelTable) -> Page:
             ),
         ),
         only=(("sessions[is_closed]", False), ("sessions[bought]", False)),
+    )
+
+
+def _next_time() -> Page:
+    return page(
+        "next_time",
+        "Who may buy next time",
+        "Users whose last session is closed, by what it was: will their next one bring a purchase? Empty until a model "
+        "of next_session is live.",
+        (between(DAY), choice(KIND)),
+        ("Users who may return", "Predicted to buy next time", "Expected purchases next time"),
+        (
+            (
+                table(
+                    "The most likely first",
+                    "next_session_predictions[user_id]",
+                    "next_session_predictions[session_id]",
+                    f"next_session_predictions[{WHY}]",
+                    *measure_fields(("Probability to buy next time",)),
+                    sort="[Probability to buy next time]",
+                ),
+            ),
+            (
+                columns("How sure the model is", f"next_session_predictions[{BAND}]", "Users who may return"),
+                bars("Where they came from", KIND, "Expected purchases next time"),
+            ),
+        ),
     )
 
 

@@ -174,7 +174,7 @@ def test_no_other_file_is_read(ask, source):
         ("FROM nothing.like_it", "The tables are bronze."),
         ("FROM clicks", "Name one with its layer: bronze.clicks or silver.clicks."),
         ("FROM bronze.sessions", "There is no table sessions in that layer. Near it: gold.sessions."),
-        ("FROM gold.users", "gold.users is not in "),
+        ("FROM gold.user_history", "gold.user_history is not in "),
         ("SELECT userid FROM sessions", "What is read has no column userid. Near it: user_id."),
         ("SELECT clicks_element_id FROM sessions", "no column clicks_element_id. `clickstream tables`"),
         ("SELECT s.userid FROM sessions s", "What is read has no column userid. Near it: user_id."),

@@ -14,6 +14,7 @@ from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.locks import WriterLock
 from pipelines.ml import scoring
 from pipelines.ml.refresh_scorer import RefreshScorer
+from pipelines.ml.scorer import SCORES
 from pipelines.ml.scoring import Scored
 from tests.pipelines.ml.test_scoring import FIRST, Champions, example, rows_of, stored
 from tests.support.local_tables import make_tables
@@ -21,7 +22,7 @@ from tests.support.local_tables import make_tables
 
 @pytest.fixture
 def lake(tmp_path):
-    return make_tables(tmp_path, EXAMPLES, LOG, PREDICTIONS)
+    return make_tables(tmp_path, EXAMPLES, *SCORES)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import OutsideError
@@ -17,8 +16,9 @@ from lakehouse.signals import Stop
 from pipelines.ml import score_stream
 from pipelines.ml.model_version import Version
 from pipelines.ml.score_stream import score_continuously
+from pipelines.ml.scorer import SCORES
 from pipelines.runtime.settings import load_settings
-from tests.pipelines.ml.test_scoring import FIRST, example, rows_of, stored
+from tests.pipelines.ml.test_scoring import FIRST, Champions, example, rows_of, stored
 from tests.support.local_tables import make_tables
 from tests.support.polling import until
 
@@ -34,6 +34,9 @@ class Follower:
             return False
         self.live, self.next = self.next, None
         return True
+
+    def of(self, _):
+        return Champions()
 
 
 class Listener:
@@ -59,7 +62,7 @@ class Running:
     def __init__(self, tmp_path):
         stream = {"trigger_seconds": 0.02}
         self.settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state", stream=stream)
-        self.lake = make_tables(tmp_path, EXAMPLES, LOG, PREDICTIONS)
+        self.lake = make_tables(tmp_path, EXAMPLES, *SCORES)
         self.follower, self.listener, self.stop = Follower(), Listener(), Stop()
         self.result = None
 

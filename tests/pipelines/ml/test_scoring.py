@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gold.next_session_predictions import TABLE as NEXT_PREDICTIONS
 from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.shared.features import NUMBERS
@@ -18,8 +21,9 @@ from pipelines.ml import scoring
 from pipelines.ml.decision_tree import DecisionTree, Input, Node
 from pipelines.ml.live_model import LiveModel
 from pipelines.ml.model_version import Version
-from pipelines.ml.scorer import Scorer
+from pipelines.ml.scorer import SCORES, Scorer
 from pipelines.ml.scoring import Scored, features_hash, score_all, score_changes
+from pipelines.ml.targets import NEXT_SESSION
 from tests.support.local_tables import arrow_schema, make_tables
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,7 +63,7 @@ def rows_of(*examples):
 
 @pytest.fixture
 def lake(tmp_path):
-    return make_tables(tmp_path, EXAMPLES, LOG, PREDICTIONS)
+    return make_tables(tmp_path, EXAMPLES, *SCORES)
 
 
 def fill(lake, *examples):
@@ -173,7 +177,7 @@ CHANGES = st.lists(
 @settings(max_examples=25)
 @given(batches=st.lists(CHANGES, min_size=1, max_size=4))
 def test_scoring_what_changed_is_scoring_everything(tmp_path_factory, batches):
-    one, other = (make_tables(tmp_path_factory.mktemp(name), EXAMPLES, LOG, PREDICTIONS) for name in ("one", "other"))
+    one, other = (make_tables(tmp_path_factory.mktemp(name), EXAMPLES, *SCORES) for name in ("one", "other"))
     sessions = {}
     for batch in batches:
         before, touched = [], set()
@@ -233,8 +237,11 @@ class Champions:
     def __init__(self, *found):
         self.found, self.live, self.next = [*found], None, None
 
+    def of(self, _):
+        return Champions()
+
     def find(self):
-        self.live = self.found.pop(0)
+        self.live = self.found.pop(0) if self.found else None
         if isinstance(self.live, Exception):
             raise self.live
         return self.live
@@ -244,6 +251,43 @@ class Champions:
             return False
         self.live, self.next = self.next, None
         return True
+
+
+def closed(user, cut, *, keen=True, bought_next=None, bought_later=False, **about):
+    """A row of a session that is closed."""
+    row = example(user, cut, keen=keen, over=True, **about)
+    return row | {"bought_later": bought_later, "bought_next": bought_next}
+
+
+def test_the_next_session_is_asked_of_closed_ones(lake):
+    """One that is open, and one whose user's next session is known, get no score for it; each other one does."""
+    fill(lake, closed(1, 1), closed(1, 2), closed(2, 1, bought_next=True), example(3, 1, keen=True),
+         closed(4, 1, keen=False, bought_later=True))  # fmt: skip
+    asked = replace(FIRST, target=NEXT_SESSION)
+    assert run(lake) == Scored(4, 3)
+    assert run(lake, asked) == Scored(2, 1)
+    found = {row["user_id"]: row for row in stored(lake, NEXT_PREDICTIONS)}
+    assert {user: (row["cut"], row["prediction"]) for user, row in found.items()} == {
+        "user1": (2, True), "user4": (1, False),
+    }  # fmt: skip
+    questions = Counter((row["question"], row["model_name"]) for row in stored(lake, LOG))
+    assert questions == {("in_session", "purchase_in_session"): 4, ("next_session", "purchase_next_session"): 2}
+    assert {row["question"] for row in stored(lake)} == {"in_session"}
+    assert run(lake, asked) == Scored()
+
+
+def test_an_answer_leaves_the_score_as_it_was_given(lake):
+    fill(lake, closed(1, 1), example(2, 1, keen=True))
+    asked = replace(FIRST, target=NEXT_SESSION)
+    run(lake, asked)
+    before = stored(lake, NEXT_PREDICTIONS)
+    changes = rows_of(closed(1, 1, keen=False, bought_next=True), closed(2, 1))
+    lake.merge(EXAMPLES, changes)
+    # The first is answered by now; the second has closed.
+    assert score_changes(lake, asked, changes) == Scored(1, 1)
+    assert stored(lake, NEXT_PREDICTIONS)[:1] == before
+    # Another champion is asked of those alone whose answer still comes.
+    assert run(lake, replace(SECOND, target=NEXT_SESSION)) == Scored(1, 1)
 
 
 def test_a_job_scores_within_its_own_refresh(lake, capsys):

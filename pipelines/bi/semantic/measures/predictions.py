@@ -1,4 +1,4 @@
-"""Measures of the newest scores: who is about to buy."""
+"""Measures of the newest scores: who is about to buy, and who may buy with their next session."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ OPEN_SCORED = (
     "WHERE question = 'in_session' AND NOT is_closed AND NOT bought)"
 )
 """SQL for the newest scores of the sessions that are open and have not bought."""
+
+LAST_OF_USER = "FILTER(next_session_predictions, RELATED(sessions[ended_at]) = RELATED(users[last_ended_at]))"
+WAITING = (
+    "(SELECT * FROM next_session_predictions JOIN sessions USING (user_id, session_id) "
+    "WHERE (user_id, ended_at) IN (SELECT (user_id, last_ended_at) FROM users))"
+)
+"""SQL for the scores of each user's last session: no later one has begun that could be the next."""
 
 MEASURES = (
     Measure(
@@ -70,5 +77,37 @@ MEASURES = (
         "session_predictions",
         "max(scored_at)",
         Format.INSTANT,
+    ),
+    Measure(
+        "Users who may return",
+        "Users whose last session is closed and scored for the next one.",
+        f"CALCULATE(COUNTROWS(next_session_predictions), {LAST_OF_USER})",
+        WAITING,
+        "count(*)",
+        Format.COUNT,
+    ),
+    Measure(
+        "Predicted to buy next time",
+        "Those of them whose score reaches the threshold.",
+        f"CALCULATE([Users who may return], {only('next_session_predictions[prediction] = TRUE()')})",
+        WAITING,
+        "count(*) FILTER (prediction)",
+        Format.COUNT,
+    ),
+    Measure(
+        "Expected purchases next time",
+        "How many of the next sessions bring a purchase, if all come and the probabilities are right: their sum.",
+        f"CALCULATE(SUM(next_session_predictions[probability]), {LAST_OF_USER})",
+        WAITING,
+        "sum(probability)",
+        Format.NUMBER,
+    ),
+    Measure(
+        "Probability to buy next time",
+        "The highest of these scores.",
+        f"CALCULATE(MAX(next_session_predictions[probability]), {LAST_OF_USER})",
+        WAITING,
+        "max(probability)",
+        Format.SHARE,
     ),
 )

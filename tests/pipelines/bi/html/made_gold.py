@@ -37,6 +37,8 @@ def made_gold(seed=7, sessions=400, days=40):
         "sessions": rows,
         "prediction_log": log,
         "session_predictions": list(newest.values()),
+        "next_session_predictions": [_of_the_next(row) for row in newest.values()],
+        "users": _users(rows),
         **_behaviour(rng, days),
         "data_quality": _quality(rng, days),
         "model_metrics": [_metrics(rng, version, number) for number in range(days) for version in "12"],
@@ -105,6 +107,20 @@ def _scores(rng, session):
                 "cut_at": session["started_at"],
                 "scored_at": session["started_at"] + dt.timedelta(minutes=rng.choice((1, 5, 1000))),
             }
+
+
+def _of_the_next(score):
+    about = {"question": "next_session", "model_name": "purchase_next_session"}
+    return score | about | {"probability": score["probability"] / 2}
+
+
+def _users(sessions):
+    """Who they are, as far as the report asks: when the last session of each ended."""
+    last = {}
+    for row in sessions:
+        user = last.setdefault(row["user_id"], {"user_id": row["user_id"], "last_ended_at": row["ended_at"]})
+        user["last_ended_at"] = max(user["last_ended_at"], row["ended_at"])
+    return [*last.values()]
 
 
 SHARES = (

@@ -48,7 +48,7 @@ def screen(tab, width, **features):
 def test_the_file_opens_without_errors_and_requests(tab, file):
     screen(tab, 1280)
     tab.open(file)
-    assert tab.value("document.querySelectorAll('section').length") == 6
+    assert tab.value("document.querySelectorAll('section').length") == 7
     assert tab.complaints() == []
     assert [address for address in tab.asked_for() if not address.startswith("data:")] == [file]
 
@@ -108,7 +108,7 @@ def test_keys_reach_the_report_the_pages_and_the_tables(tab, file):
     assert tab.value("document.activeElement.className") == "skip"
     tab.press("Tab")
     assert tab.value("document.activeElement.getAttribute('href')") == "#overview"
-    for _ in range(5):
+    for _ in range(6):
         tab.press("Tab")
     tab.press("Tab")
     assert tab.value("document.activeElement.textContent") == "As a table"

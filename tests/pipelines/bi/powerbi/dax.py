@@ -191,8 +191,12 @@ class Cube:
     def related(self, arguments: list, scope: Scope) -> Any:
         target, name = split(arguments[0][1])
         table, row = scope.row
-        own, parent, key = next(one for one in self.parents[table] if one[1] == target)
-        return next(above for above in self.tables[parent] if above[key] == row[own])[name]
+        while table != target:
+            # By as many relationships as it takes: a prediction's session, and the session's user.
+            ways = self.parents[table]
+            own, parent, key = next((one for one in ways if one[1] == target), ways[0])
+            table, row = parent, next(above for above in self.tables[parent] if above[key] == row[own])
+        return row[name]
 
     def seconds_between(self, arguments: list, scope: Scope) -> float:
         if arguments[2] != ("name", "SECOND"):

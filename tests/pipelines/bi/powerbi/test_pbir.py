@@ -115,6 +115,7 @@ def test_the_pages_that_were_asked_for_are_there(documents):
         "Model quality",
         "Overview",
         "Who is about to buy",
+        "Who may buy next time",
     ]
 
 
@@ -191,7 +192,7 @@ def test_visuals_lie_on_their_page_beside_each_other(documents):
     by_page = {}
     for path, document in visuals(documents).items():
         by_page.setdefault(path.split("/visuals/")[0], []).append(document["position"])
-    assert len(by_page) == 6
+    assert len(by_page) == 7
     for page, positions in by_page.items():
         size = documents[f"{page}/page.json"]
         for one in positions:

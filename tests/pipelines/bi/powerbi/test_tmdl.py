@@ -147,6 +147,7 @@ def test_the_relationships(tmdl):
     assert edges(tmdl["relationships.tmdl"].children) == {
         (("sessions", "users_key"), ("users", "users_key")): True,
         (("session_predictions", "sessions_key"), ("sessions", "sessions_key")): True,
+        (("next_session_predictions", "sessions_key"), ("sessions", "sessions_key")): True,
         (("prediction_log", "sessions_key"), ("sessions", "sessions_key")): True,
         (("training_examples", "sessions_key"), ("sessions", "sessions_key")): True,
         (("user_history", "sessions_key"), ("sessions", "sessions_key")): True,
@@ -172,6 +173,7 @@ def test_the_relationships(tmdl):
             for table, day in (
                 ("sessions", "ended_on"),
                 ("session_predictions", "started_on"),
+                ("next_session_predictions", "started_on"),
                 ("prediction_log", "started_on"),
                 ("training_examples", "started_on"),
                 ("user_history", "started_on"),
@@ -191,6 +193,7 @@ def test_tables_of_the_same_key_filter_each_other(tmdl):
         ends = [edge for edge, one in zip(edges(found), found, strict=True) if one.properties.get(name) == value]
         assert {(one[0], other[0]) for one, other in ends} == {
             ("session_predictions", "sessions"),
+            ("next_session_predictions", "sessions"),
             ("user_history", "sessions"),
             ("session_starts", "sessions"),
             ("excess_sessions", "sessions"),

@@ -53,11 +53,11 @@ WHEN = rows(
 DATA = {
     "sessions": [what | when for what, when in zip(WHAT, WHEN, strict=True)],
     "users": rows(
-        "user_id sessions buying_sessions spend days_between_sessions_mean",
-        ("anna", 2, 1, Decimal("50.00"), 7.0),
-        ("ben", 3, 2, Decimal("30.00"), 2.0),
-        ("carl", 1, 0, Decimal(0), None),
-        ("ANNA", 1, 0, Decimal(0), None),
+        "user_id sessions buying_sessions spend days_between_sessions_mean last_ended_at",
+        ("anna", 2, 1, Decimal("50.00"), 7.0, at(8, "10:00:00")),
+        ("ben", 3, 2, Decimal("30.00"), 2.0, at(10, "09:01:00")),
+        ("carl", 1, 0, Decimal(0), None, at(14, "20:01:00")),
+        ("ANNA", 1, 0, Decimal(0), None, at(14, "19:16:40")),
     ),
     "hourly_activity": rows("event_on hour_of_day events purchases", (day(1), 10, 10, 1), (day(10), 9, 20, 2)),
     "click_map": rows("event_on x_from clicks purchases", (day(1), 0, 5, 1), (day(10), 50, 7, 0)),
@@ -78,6 +78,13 @@ DATA = {
         ("ben", "s2", "in_session", 0.3, False, at(10, "09:00:30")),
         ("carl", "s1", "in_session", 0.9, True, at(14, "20:05:00")),
         ("ANNA", "s1", "next_session", 0.99, True, at(14, "19:30:00")),
+    ),
+    # Anna's first session is not her last: what would come next has come.
+    "next_session_predictions": rows(
+        "user_id session_id question probability prediction scored_at",
+        ("anna", "s1", "next_session", 0.9, True, at(1, "10:41:00")),
+        ("anna", "s2", "next_session", 0.6, True, at(8, "10:31:00")),
+        ("ben", "s2", "next_session", 0.2, False, at(10, "09:32:00")),
     ),
     # In time and closed: the first five. Then one after the session closed, one of an open session, another question.
     "prediction_log": rows(
@@ -171,6 +178,10 @@ BY_HAND = {
     "Average probability": 2.7 / 5,
     "Highest probability": 0.9,
     "Newest score": at(14, "20:05:00"),
+    "Users who may return": 2,
+    "Predicted to buy next time": 1,
+    "Expected purchases next time": 0.8,
+    "Probability to buy next time": 0.6,
     "Scores given": 7,
     "Scores given in time": 6,
     "Known outcomes": 5,
