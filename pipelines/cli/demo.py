@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +14,6 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table as Grid
 
-import producers
 from gold.data_quality import ALL
 from gold.data_quality import TABLE as QUALITY
 from gold.session_predictions import TABLE as PREDICTIONS
@@ -25,7 +23,7 @@ from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop, stopping
 from lakehouse.table import Table
-from pipelines.cli.produce import replay_into, simulate_into
+from pipelines.cli.produce import simulate_into
 from pipelines.ml.promotion import promote
 from pipelines.ml.registry import open_registry
 from pipelines.ml.training import TrainingResult
@@ -39,11 +37,7 @@ from pipelines.score import run_score
 from pipelines.train import run_train
 from producers.kafka import Delivery
 
-OTTO_SAMPLE = Path(producers.__file__).parent / "samples" / "otto.jsonl"
-"""Twenty real sessions, shipped with the package."""
-
 _DIRTY, _TWICE = 0.02, 0.01
-_SIMULATED = "user_id NOT LIKE 'otto-%'"  # a model sees no real sessions beside simulated ones
 
 
 def demo(
@@ -62,11 +56,7 @@ def _run(settings: Settings, sessions: int, seed: int, stop: Stop) -> None:
     began = time.monotonic()
     with _kafka(settings) as servers:
         _print_step(f"Kafka runs at {servers}")
-        delivered = [_produce(settings, sessions, seed)]
-        delivered.append(replay_into(settings, OTTO_SAMPLE, "otto"))
-        _print_step(f"{delivered[-1].total:,} events of a real shop sent (the OTTO sample)")
-        failed = [failure for delivery in delivered for failure in delivery.failed]
-        if failed:
+        if failed := _produce(settings, sessions, seed).failed:
             raise OutsideError(f"{len(failed)} events were not acknowledged: {failed[0].reason}.", "Run it again.")
         with err.status("starting Spark (the first time it fetches its jars)"):
             job = open_job("demo", settings, short=True)
@@ -128,7 +118,7 @@ def _learn(job: Job) -> TrainingResult | None:
     at = time.monotonic()
     try:
         with err.status("training"):
-            result = run_train(job, where=_SIMULATED)
+            result = run_train(job)
     except DataError as error:
         _print_step(f"train: {error}")
         return None
