@@ -1,17 +1,19 @@
 """Many injuries of tables in a row, seeded: each is noticed, and what the message names brings all back.
 
-Run: python -m tests.faults.injuries --rounds 20 --seed 1
+Run: python -m tests.faults.injuries --rounds 100 --seed 1. It takes an hour; --resume goes on where one was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import signal
 import tempfile
 import time
 from collections import Counter, defaultdict
 from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 from unittest.mock import patch
@@ -47,21 +49,32 @@ FIX = "`clickstream recover --apply`"
 
 EVENTS_A_ROUND = 80
 
+FOLDER = Path(".campaign")
+
+
+@dataclass
+class Injury:
+    """One injury, at which moment, and what came of it."""
+
+    kind: str
+    name: str
+    outcome: str = ""
+    offences: list[str] = field(default_factory=list)
+
 
 class Campaign:
     """Injuries of one installation, and what came of them."""
 
     def __init__(self, folder: Path, lab: Lab, seed: int) -> None:
-        self.random, self.lab, self.seed = Random(seed), lab, seed
-        self.tally: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.random, self.lab = Random(seed), lab
         self.offences: list[str] = []
         self._older = folder / "older"
         for _ in range(3):
             lab.send(150)
             lab.run()
 
-    def round(self) -> str:
-        """One injury at a random moment, and its recovery; says what was injured and what came of it."""
+    def round(self) -> Injury | None:
+        """One injury at a random moment, and its recovery; None where there was nothing to injure."""
         kind = self.random.choice([*LOG_AND_FILES, PUT_BACK, CLEANED])
         table, moment = self.random.choice(TABLES), self.random.choice(MOMENTS)
         interrupted = self.random.random() < 0.25
@@ -70,17 +83,16 @@ class Campaign:
         injury = {**LOG_AND_FILES, PUT_BACK: put_back(self._older / table.replace(".", "/")), CLEANED: clean_log}[kind]
         before = newest_version(folder)
         if len(commits(folder)) < 3:
-            return f"{kind}, {table}: too few commits"
+            return None
         self.lab.injure(table, injury, self.random)
         if kind == PUT_BACK and newest_version(folder) == before:
-            return f"{kind}, {table}: nothing had been written since"
+            return None  # nothing had been written since
         name = f"{kind}, {table}, {moment}{', recovery interrupted' if interrupted else ''}"
         print(name, end=": ", flush=True)
         self.lab.send(EVENTS_A_ROUND)
+        known = len(self.offences)
         outcome = self._recover(name, interrupted)
-        self.tally[kind][outcome] += 1
-        self.tally[kind]["rounds"] += 1
-        return outcome
+        return Injury(kind, name, outcome, self.offences[known:])
 
     def _prepare(self, table: str, moment: str) -> None:
         shutil.rmtree(self._older, ignore_errors=True)
@@ -137,14 +149,18 @@ class Campaign:
     def _offend(self, when: str, found: list[str]) -> None:
         self.offences += [f"{when}: {offence}" for offence in found]
 
-    def table(self) -> str:
-        """What came of it, as a Markdown table."""
-        lines = ["| injury | rounds | noticed and recovered | harmless |", "|---|---|---|---|"]
-        lines += [
-            f"| {kind} | {counts['rounds']} | {counts['recovered']} | {counts['harmless']} |"
-            for kind, counts in sorted(self.tally.items())
-        ]
-        return "\n".join(lines)
+
+def table(done: list[Injury]) -> str:
+    """What came of them, as a Markdown table."""
+    tally: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for injury in done:
+        tally[injury.kind][injury.outcome] += 1
+    lines = ["| injury | rounds | noticed and recovered | harmless |", "|---|---|---|---|"]
+    lines += [
+        f"| {kind} | {counts.total()} | {counts['recovered']} | {counts['harmless']} |"
+        for kind, counts in sorted(tally.items())
+    ]
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -152,7 +168,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--resume", action="store_true", help="go on after the injuries of the last run with this seed")
     asked = parser.parse_args()
+    FOLDER.mkdir(exist_ok=True)
+    journal = FOLDER / f"injuries-{asked.seed}.jsonl"
+    if not asked.resume:
+        journal.unlink(missing_ok=True)
+    done = [Injury(**json.loads(line)) for line in journal.read_text().splitlines()] if journal.exists() else []
     began = time.monotonic()
     # Told to stop, it still says what it has found, and stops its broker.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -177,20 +199,22 @@ def main() -> None:
                 settings={"spark.sql.shuffle.partitions": "2", **NO_CODE_GENERATION},
             )
             lab = Lab(spark, folder / "lab", Ledger(folder / "ledger.sqlite", servers), servers, Shoppers(asked.seed))
-            campaign = Campaign(folder, lab, asked.seed)
-            while sum(counts["rounds"] for counts in campaign.tally.values()) < asked.rounds:
-                known = len(campaign.offences)
-                print(f"{campaign.round()} ({time.monotonic() - began:.0f} s)", flush=True)
-                for offence in campaign.offences[known:]:
+            campaign = Campaign(folder, lab, asked.seed + 1_000 * len(done))
+            while len(done) < asked.rounds:
+                injury = campaign.round()
+                if injury is None:
+                    continue
+                done.append(injury)
+                with journal.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(injury)) + "\n")
+                print(f"{injury.outcome} ({time.monotonic() - began:.0f} s)", flush=True)
+                for offence in injury.offences:
                     print(f"  {offence}", flush=True)
             spark.stop()
         finally:
             kafka.stop(timeout=10)
-    rounds = sum(counts["rounds"] for counts in campaign.tally.values())
-    print(
-        f"\nSeed {asked.seed}, {rounds} injuries, {(time.monotonic() - began) / 60:.0f} minutes\n\n{campaign.table()}"
-    )
-    if campaign.offences:
+    print(f"\nSeed {asked.seed}, {len(done)} injuries\n\n{table(done)}\n")
+    if any(injury.offences for injury in done):
         raise SystemExit(1)
 
 
