@@ -28,6 +28,7 @@ from lakehouse.engines.delta_commit import (
     write_commit,
 )
 from lakehouse.engines.local_lake import LocalLake
+from lakehouse.engines.version_checksum import TableState, write_checksum
 from lakehouse.errors import ColumnTypeError, DeclarationError, MissingTableError, TableDamageError
 from lakehouse.locks import exclusive
 from lakehouse.table import Source, Table
@@ -314,7 +315,8 @@ class Lake:
             {"metaData": metadata},
             {"protocol": protocol},
         ]
-        write_commit(folder, 0, actions)
+        if write_commit(folder, 0, actions):
+            write_checksum(folder, 0, TableState(0, 0, metadata, protocol))
 
     def _create_by_spark(self, table: Table) -> None:
         self.spark.sql(

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from lakehouse.engines.version_checksum import forget_checksum
+
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
@@ -113,6 +115,7 @@ def write_commit(folder: Path, version: int, actions: Iterable[Action]) -> bool:
 
     The files that they name must be on the disk already.
     """
+    forget_checksum(folder, version)
     log = folder / "_delta_log"
     path = log / f"{version:020d}.json"
     written = log / f".{path.name}.{uuid4().hex}.tmp"

@@ -29,6 +29,7 @@ from lakehouse.engines.delta_commit import (
 from lakehouse.engines.file_skipping import Where, limits, may_hold, such_rows
 from lakehouse.engines.key_matching import KeyMatcher
 from lakehouse.engines.snapshot import Snapshot, in_words
+from lakehouse.engines.version_checksum import Checksums
 from lakehouse.errors import DataError, MissingTableError, OutsideError
 from lakehouse.locks import exclusive
 from lakehouse.table import Table
@@ -66,6 +67,7 @@ class LocalLake:
         self._locks = locks
         self._opened: dict[str, _Opened] = {}
         self._guard = threading.Lock()
+        self._checksums = Checksums()
 
     @staticmethod
     def is_local(root: str) -> bool:
@@ -296,9 +298,12 @@ class LocalLake:
         **parameters: str,
     ) -> bool:
         """Commits what follows from the version before; False where there is a commit of this number already."""
-        said = commit_info(operation, version, metrics, **parameters)
-        if not write_commit(self.folder(table), version, [said, *actions]):
+        said, folder = commit_info(operation, version, metrics, **parameters), self.folder(table)
+        before = self._checksums.state_before(folder, version, self._snapshot(table))
+        if not write_commit(folder, version, [said, *actions]):
             return False
+        if before is not None:
+            self._checksums.write(folder, version, before.after(actions))
         interval = self.open(table).metadata().configuration.get("delta.checkpointInterval", _CHECKPOINT_INTERVAL)
         if version % int(interval) == 0:
             self.open(table).create_checkpoint()

@@ -16,6 +16,9 @@ from lakehouse.errors import LakehouseError, OutsideError
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+CommitFile = tuple[int, int, int]
+"""What tells one commit file from another with its name: its place on the disk, when it was written, and its size."""
+
 _INDEXED_COLUMNS = 32
 """So many columns have statistics in the log where a table names none."""
 
@@ -27,7 +30,7 @@ class Snapshot:
         self.table = table
         self.version = int(table.version())
         # It tells the version from that of a table that was deleted and made again.
-        self.commit = _commit_of(log, self.version)
+        self.commit = commit_of(log, self.version)
         self.schema = plain_schema(pa.schema(table.schema().to_arrow()))
         declared = table.metadata().configuration.get("delta.dataSkippingStatsColumns")
         names = self.schema.names[:_INDEXED_COLUMNS] if declared is None else declared.split(",")
@@ -36,7 +39,7 @@ class Snapshot:
 
     def is_there(self, log: Path) -> bool:
         """Whether the table still has this version."""
-        return _commit_of(log, self.version) == self.commit
+        return commit_of(log, self.version) == self.commit
 
     @cached_property
     def files(self) -> pa.Table:
@@ -60,7 +63,7 @@ def in_words(what: str) -> Iterator[None]:
         ) from error
 
 
-def _commit_of(log: Path, version: int) -> tuple[int, int, int] | None:
+def commit_of(log: Path, version: int) -> CommitFile | None:
     """What tells one commit file from another with its name."""
     try:
         found = (log / f"{version:020d}.json").stat()
