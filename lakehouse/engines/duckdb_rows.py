@@ -69,13 +69,16 @@ def _cast(source: Source) -> str:
 
 
 def differences(database: DuckDBPyConnection, table: Table, before: str, after: str, name: str) -> str:
-    """The relation of the rows that only one of the two has; ``_is_new`` is true for those of ``after``."""
+    """The table of the rows that only one of the two has; ``_is_new`` is true for those of ``after``.
+
+    All connections of the database see it.
+    """
     columns = ", ".join(quoted(column) for column in table.column_names)
     was, now = f"SELECT {columns} FROM ({before})", f"SELECT {columns} FROM ({after})"
     database.execute(f"CREATE OR REPLACE TEMP TABLE before_rows AS {was}")
     database.execute(f"CREATE OR REPLACE TEMP TABLE after_rows AS {now}")
     database.execute(
-        f"CREATE OR REPLACE TEMP TABLE {name} AS "
+        f"CREATE OR REPLACE TABLE {name} AS "
         f"SELECT *, true AS _is_new FROM (FROM after_rows EXCEPT ALL FROM before_rows) "
         f"UNION ALL SELECT *, false FROM (FROM before_rows EXCEPT ALL FROM after_rows)"
     )

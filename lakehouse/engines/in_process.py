@@ -1,7 +1,7 @@
 """Build and refresh tables in this process, by DuckDB and delta-rs, to the same rows as Spark does.
 
-A refresh computes one table after the other, and writes those that changed side by side meanwhile: what a table
-reads of one that changed is its files without the rows that changed, and those as they will be, written or not.
+A refresh computes two tables at a time, and writes those that changed side by side meanwhile: what a table reads
+of one that changed is its files without the rows that changed, and those as they will be, written or not.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
+from threading import Condition
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.engines.duckdb_rows import Inputs, collected, differences, open_database
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 WRITERS = 2
 """How many tables are written at a time: delta-rs works in threads of its own."""
+
+LANES = 2
+"""How many tables are computed at a time: few rows keep one thread busy, and so does the planning of their SQL."""
 
 
 def build_tables(
@@ -79,12 +83,19 @@ def refresh_tables(
     Gives, by the name of a table, its rows that changed, as they were and as they are (``_is_new``).
     """
     with open_database(memory) as database:
+        # Each lane's own thread works, too: few rows on many threads cost more than they save.
+        [(threads,)] = database.sql("SELECT current_setting('threads')").fetchall()
+        database.execute(f"SET threads = {max(int(threads) - LANES + 1, 1)}")
         run = _Refresh(lake, database, tables, sql, also=also, sources=sources, span=span, journal=journal)
         return run.run(changes)
 
 
 class _Refresh:
-    """One refresh: computes table after table, then writes those whose rows differ."""
+    """One refresh: computes the tables in two lanes, and writes those whose rows differ meanwhile.
+
+    Each lane takes the next table whose inputs are computed. What one finds is a table of the database, which the
+    other sees; views and what is needed for one table alone are temporary, and a connection's own.
+    """
 
     def __init__(
         self,
@@ -98,18 +109,22 @@ class _Refresh:
         span: Span,
         journal: Journal,
     ) -> None:
-        self._lake = lake
-        self._database = database
-        self._tables = tables
-        self._sql = sql
-        self._also = also
-        self._span = span
-        self._journal = journal
-        self._inputs = Inputs(database, sources)
-        self._changed: defaultdict[str, list[str]] = defaultdict(list)
+        self.lake = lake
+        self.sql = sql
+        self.also = also
+        self.span = span
+        self.journal = journal
+        self.changed: defaultdict[str, list[str]] = defaultdict(list)
         """By the name of a table: the relations that hold changed rows of it."""
-        self._pending: dict[str, str] = {}
+        self.pending: dict[str, str] = {}
         """Those of them that this refresh writes."""
+        self.interrupted: Mapping[str, int] = journal.interrupted()
+        self._database = database
+        self._sources = sources
+        self._waiting = list(tables)
+        self._computed = {table.name: False for table in tables}
+        self._failed = False
+        self._turn = Condition()
         self._writers = ThreadPoolExecutor(WRITERS)
         self._writing: list[Future[None]] = []
 
@@ -117,19 +132,88 @@ class _Refresh:
         """Computes and writes; gives the changed rows by table."""
         for number, (name, rows) in enumerate(changes.items()):
             if rows.num_rows:
-                self._database.register(f"changes_{number}", rows)
-                self._changed[name].append(f"changes_{number}")
-        interrupted = self._journal.interrupted()
-        with self._writers:
-            for table in self._tables:
-                self._add_interrupted_changes(table, interrupted.get(table.name))
-                self._compute(table)
+                self._database.register("changed_rows", rows)
+                self._database.execute(f"CREATE TABLE changes_{number} AS FROM changed_rows")
+                self.changed[name].append(f"changes_{number}")
+        with self._writers, ThreadPoolExecutor(LANES) as pool:
+            lanes = [pool.submit(self._run_lane, self._database.cursor()) for _ in range(LANES)]
+            try:
+                for lane in lanes:
+                    lane.result()
+            except BaseException:
+                self._end()
+                raise
         for done in self._writing:
             done.result()
         return {
             name: collected(self._database, " UNION ALL BY NAME ".join(f"FROM {one}" for one in relations))
-            for name, relations in self._changed.items()
+            for name, relations in self.changed.items()
         }
+
+    def write(self, write: Callable[[], None]) -> None:
+        """Has a writer do this."""
+        # The journal has the versions of all tables before the first of them is written.
+        self.journal.begin(self.lake.version)
+        self._writing.append(self._writers.submit(write))
+
+    def _run_lane(self, database: DuckDBPyConnection) -> None:
+        lane = _Lane(self, database, self._sources)
+        try:
+            while table := self._next():
+                lane.compute(table)
+                with self._turn:
+                    self._computed[table.name] = True
+                    self._turn.notify_all()
+        except BaseException:
+            self._end()
+            raise
+        finally:
+            database.close()
+
+    def _next(self) -> Table | None:
+        """The next table to compute; None where none is left, or something failed."""
+        with self._turn:
+            while not self._failed and self._waiting:
+                found = next((one for one in self._waiting if all(map(self._is_computed, self._needs(one)))), None)
+                if found:
+                    self._waiting.remove(found)
+                    return found
+                self._turn.wait()
+            return None
+
+    def _needs(self, table: Table) -> set[str]:
+        """The names of the tables that are computed before: those it reads, and that which tells its rows' days."""
+        place = {name: number for number, name in enumerate(self._computed)}
+        needed = {source.name for source in table.reads.values()}
+        if table.scope == self.span.table.scope:
+            needed.add(self.span.table.name)
+        return {name for name in needed if place.get(name, len(place)) < place[table.name]}
+
+    def _is_computed(self, name: str) -> bool:
+        return self._computed[name]
+
+    def _end(self) -> None:
+        with self._turn:
+            self._failed = True
+            self._turn.notify_all()
+
+
+class _Lane:
+    """Computes one table after the other, on a connection of its own."""
+
+    def __init__(self, refresh: _Refresh, database: DuckDBPyConnection, sources: Mapping[str, pa.Table]) -> None:
+        database.execute("SET TimeZone = 'UTC'")  # a connection's own; functions are the database's
+        self._refresh = refresh
+        self._lake = refresh.lake
+        self._span = refresh.span
+        self._changed = refresh.changed
+        self._database = database
+        self._inputs = Inputs(database, sources)
+
+    def compute(self, table: Table) -> None:
+        """Recomputes the touched scopes of a table, and has the rows that differ written."""
+        self._add_interrupted_changes(table, self._refresh.interrupted.get(table.name))
+        self._compute(table)
 
     def _add_interrupted_changes(self, table: Table, before: int | None) -> None:
         """Where an interrupted refresh has written the table, its changes are input of the tables that read it."""
@@ -141,7 +225,6 @@ class _Refresh:
         self._changed[table.name].append(found)
 
     def _compute(self, table: Table) -> None:
-        """Recomputes the touched scopes of a table; the rows that differ are pending."""
         touched = self._touched_scopes(table)
         if touched is None:
             return
@@ -153,7 +236,7 @@ class _Refresh:
             return f"FROM ({rows}) AS input {self._within_scopes(table, touched, table.scope)}"
 
         self._inputs.views(table, rows_of)
-        made = self._inputs.make(table, self._sql[table.name])
+        made = self._inputs.make(table, self._refresh.sql[table.name])
         own = {name: f'"{name}"' for name in table.scope}
         where = dict(limits)
         if days is not None and table.sort_by:
@@ -164,10 +247,8 @@ class _Refresh:
         self._database.execute(f"DROP TABLE {made}")
         if self._count(found):
             self._changed[table.name].append(found)
-            self._pending[table.name] = found
-            # It has the versions of all tables before the first of them is written.
-            self._journal.begin(self._lake.version)
-            self._writing.append(self._writers.submit(self._write_of(table)))
+            self._refresh.pending[table.name] = found
+            self._refresh.write(self._write_of(table))
 
     def _touched_scopes(self, table: Table) -> str | None:
         """The relation of the scopes of a table that some change touches; None where none does."""
@@ -176,7 +257,7 @@ class _Refresh:
             for changed in self._changed.get(source.name, ()):
                 values = (f'"{sql}"' if self._has(changed, sql) else sql for sql in table.scope.values())
                 parts.append(f"SELECT {_touched(values, table.scope)} FROM {changed}")
-        if condition := self._also.get(table.name):
+        if condition := self._refresh.also.get(table.name):
             rows = self._inputs.rows(table, self._lake.files(table))
             parts.append(f"SELECT {_touched(table.scope, table.scope)} FROM ({rows}) WHERE {condition}")
         if not parts:
@@ -231,7 +312,7 @@ class _Refresh:
     def _effective(self, source: Table, where: Mapping[str, Any]) -> str:
         """The rows of a table as they will be once what is pending is written."""
         rows = self._inputs.rows(source, self._lake.files(source, where=where))
-        pending = self._pending.get(source.name)
+        pending = self._refresh.pending.get(source.name)
         if pending is None:
             return rows
         same = " AND ".join(f'old."{name}" IS NOT DISTINCT FROM new."{name}"' for name in source.key)
@@ -251,7 +332,7 @@ class _Refresh:
 
     def _write_of(self, table: Table) -> Callable[[], None]:
         """What writes a table: new rows are upserted by key, each old row whose key no new one has is deleted."""
-        pending = self._pending[table.name]
+        pending = self._refresh.pending[table.name]
         columns = ", ".join(f'"{name}"' for name in table.column_names)
         new = f"SELECT {columns} FROM {pending} WHERE _is_new"
         if not self._database.sql(f"FROM {pending} WHERE NOT _is_new LIMIT 1").fetchall():
