@@ -28,6 +28,7 @@ from pipelines import gold_builder
 from pipelines.gold_builder import SPAN, STREAM
 from pipelines.ml.live_model import ChampionFollower
 from pipelines.ml.refresh_scorer import RefreshScorer
+from pipelines.ml.score_publisher import publishes_scores
 from pipelines.ml.scorer import SCORES
 from pipelines.runtime.catalog import GOLD, TABLES
 from pipelines.runtime.console import call, err
@@ -47,6 +48,7 @@ def aggregate(continuous: Continuous = False, as_json: AsJson = False) -> None:
         report("aggregate", run_aggregate(open_job("aggregate"), continuous=continuous), began, as_json=as_json)
 
 
+@publishes_scores
 def run_aggregate(job: Job, *, continuous: bool = False, scores: bool = True) -> dict[str, Progress]:
     """Brings gold up to what silver holds; goes on with what changes where ``continuous``.
 

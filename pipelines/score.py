@@ -15,6 +15,7 @@ from lakehouse.signals import stopping
 from lakehouse.table import Table
 from pipelines.ml.live_model import ChampionFollower, last_champion
 from pipelines.ml.model_version import CHAMPION
+from pipelines.ml.score_publisher import publishes_scores
 from pipelines.ml.score_stream import FEED, score_continuously
 from pipelines.ml.scorer import SCORES, TABLES, Scorer, can_score_here
 from pipelines.ml.scoring import Scored
@@ -69,6 +70,7 @@ def _report(result: ScoreResult, seconds: float, *, as_json: bool) -> None:
         )
 
 
+@publishes_scores
 def run_score_command(settings: Settings, *, continuous: bool = False) -> ScoreResult:
     """As run_score; it starts Spark only where the lake is no folder, or where its tables are yet to be made."""
     if continuous and not _wait_for_champion(settings):
@@ -86,6 +88,7 @@ def run_score_command(settings: Settings, *, continuous: bool = False) -> ScoreR
         return _score_by_job(job, follower, continuous=continuous)
 
 
+@publishes_scores
 def run_score(job: Job, *, continuous: bool = False) -> ScoreResult:
     """Scores what has no score by the champion yet; goes on with what changes if ``continuous``.
 

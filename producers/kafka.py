@@ -35,6 +35,7 @@ CLOCK_TOPIC = "clickstream_clock"
 
 _TOPIC = {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"}
 _CLOCK = {"message.timestamp.type": "LogAppendTime", "retention.ms": "3600000", "segment.ms": "3600000"}
+_OUTPUT = {"message.timestamp.type": "LogAppendTime", "retention.ms": "604800000"}
 _SENDER = {
     "linger.ms": "50",
     "batch.size": "1000000",
@@ -275,6 +276,21 @@ def ensure_topics(
         if time.monotonic() > deadline:
             raise _missing(bootstrap, missing)
         time.sleep(0.05)
+
+
+def ensure_output_topic(
+    bootstrap: str,
+    name: str,
+    partitions: int,
+    replication_factor: int = 1,
+    client: Mapping[str, str] | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+) -> None:
+    """Create a topic for what others read, where it is missing; one that is there stays as it is set."""
+    admin = _client(_Admin, bootstrap, client or {})
+    if name not in _topics(admin, bootstrap, wait_seconds):
+        _create(admin, bootstrap, [NewTopic(name, partitions, replication_factor, config=_OUTPUT)])
 
 
 def topics_there(

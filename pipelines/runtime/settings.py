@@ -77,6 +77,12 @@ class SessionSettings(_Section):
     closes_after_minutes: Annotated[float, Field(ge=0)] = 30
 
 
+class ScoreSettings(_Section):
+    """Where new scores of open sessions are published."""
+
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,249}$")] = ""
+
+
 class QualitySettings(_Section):
     """The shares of quarantined records, 0 to 1, that give a warning and a failure."""
 
@@ -119,6 +125,7 @@ class Settings(BaseSettings):
     stream: StreamSettings = StreamSettings()
     engines: EngineSettings = EngineSettings()
     sessions: SessionSettings = SessionSettings()
+    scores: ScoreSettings = ScoreSettings()
     quality: QualitySettings = QualitySettings()
     model: ModelSettings = ModelSettings()
 

@@ -11,16 +11,19 @@ from contextlib import suppress
 
 import psutil
 import pytest
+from confluent_kafka import Consumer
 
 from bronze.raw_events import BRONZE
 from lakehouse.errors import OutsideError
 from pipelines.ingest import run_ingest
+from pipelines.ml.score_publisher import publishing
 from pipelines.operations.verification.kafka import check_kafka
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from producers.kafka import Sender, broker_time, ensure_topics
 from tests.support.pages import DOCS, ROOT
 from tests.support.polling import until
+from tests.support.scores import open_sessions, score_lake, scores, write_scores
 from tests.support.secure_broker import PASSWORD, allow, start_secure_broker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.spark]
@@ -38,6 +41,8 @@ def rights_of(part):
 def test_the_page_lists_rights():
     assert len(list(rights_of("to produce"))) == 3
     assert len(list(rights_of("to ingest and verify"))) == 6
+    assert len(list(rights_of("to publish scores"))) == 1
+    assert len(list(rights_of("to read scores"))) == 2
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +52,8 @@ def secure(tmp_path_factory):
         ensure_topics(made.open, [*BRONZE], 2)
         allow(made.open, "shop", [*rights_of("to produce"), *rights_of("to ingest and verify")])
         allow(made.open, "reader", list(rights_of("to ingest and verify")))
+        allow(made.open, "reader", list(rights_of("to publish scores")))
+        allow(made.open, "shop", list(rights_of("to read scores")))
         allow(made.open, "CN=client", [*rights_of("to produce"), *rights_of("to ingest and verify")])
         yield made
     finally:
@@ -72,6 +79,24 @@ def test_a_password_and_its_rights_carry_the_whole_way(spark, secure, tmp_path):
     count, compared = _way(spark, tmp_path, secure.with_password, secure.client("shop"))
     assert count >= 5
     assert compared.ok, compared
+
+
+def test_scores_are_published_and_read_by_the_rights_listed(secure, tmp_path):
+    kafka = {"bootstrap_servers": secure.with_password, "client": secure.client("reader")}
+    scored = {"topic": "purchase_scores"}
+    settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state", kafka=kafka, scores=scored)
+    lake = score_lake(tmp_path)
+    with publishing(settings):
+        rows = scores(("u", "s"))
+        open_sessions(lake, rows)
+        write_scores(lake, rows)
+    shop = {**secure.client("shop"), "group.id": "shop", "auto.offset.reset": "earliest"}
+    consumer = Consumer({"bootstrap.servers": secure.with_password, **shop})
+    consumer.subscribe(["purchase_scores"])
+    record = consumer.poll(60)
+    consumer.close()
+    assert record.error() is None
+    assert json.loads(record.value())["session_id"] == "s"
 
 
 def test_a_client_s_certificate_carries_the_whole_way(spark, secure, tmp_path):

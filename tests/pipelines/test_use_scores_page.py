@@ -6,14 +6,17 @@ import re
 import subprocess
 import sys
 import threading
+from uuid import uuid4
 
 import pytest
 
 from pipelines.ml.score_index import ScoreIndex
+from pipelines.ml.score_publisher import publishing
 from pipelines.ml.score_server import answer
 from pipelines.runtime.local_http import server_on
+from pipelines.runtime.settings import load_settings
 from tests.support.pages import DOCS
-from tests.support.scores import score_lake, scores, write_scores
+from tests.support.scores import open_sessions, score_lake, scores, write_scores
 
 PAGE = (DOCS / "how-to" / "use-scores.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -30,6 +33,21 @@ def address(tmp_path):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_address[1]}"
         server.shutdown()
+
+
+@pytest.mark.kafka
+def test_the_script_for_kafka_prints_a_score(tmp_path, broker):
+    [script] = [one for one in SCRIPTS if "Consumer" in one]
+    lake, topic = score_lake(tmp_path), f"scores-{uuid4().hex[:8]}"
+    settings = load_settings(
+        lake=lake.root, state=tmp_path / "state", kafka={"bootstrap_servers": broker}, scores={"topic": topic}
+    )
+    with publishing(settings):
+        rows = scores(("user 1", "a/b"), probability=0.75)
+        open_sessions(lake, rows)
+        write_scores(lake, rows)
+    script = script.replace("127.0.0.1:9092", broker).replace("purchase_scores", topic)
+    assert run(script.replace('"shop"', f'"{topic}"')) == ["a/b", "0.75"]
 
 
 def run(script):

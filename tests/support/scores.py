@@ -45,6 +45,22 @@ def scores(*sessions: tuple[str, str], cut: int = 1, probability: float = 0.25, 
     return pa.Table.from_pylist(rows, schema)
 
 
+def open_sessions(lake: LocalLake, rows: pa.Table, *, is_over: bool = False) -> None:
+    """Lets gold.training_examples say of these sessions, at their cutoffs, that they are open or over."""
+    schema = arrow_schema(EXAMPLES)
+    kinds = {field.name: field.type for field in schema if not field.nullable}
+    nothing = {
+        name: 0 if pa.types.is_integer(kind) or pa.types.is_floating(kind) else "" for name, kind in kinds.items()
+    }
+    nothing |= {name: False for name, kind in kinds.items() if pa.types.is_boolean(kind)}
+    known = [
+        {name: row[name] for name in ("user_id", "session_id", "cut", "started_on", "cut_at")}
+        for row in rows.to_pylist()
+    ]
+    made = [{**nothing, **one, "started_at": AT, "is_over": is_over} for one in known]
+    lake.merge(EXAMPLES, pa.Table.from_pylist(made, schema))
+
+
 def write_scores(lake: LocalLake, rows: pa.Table) -> None:
     """Writes them as scoring does."""
     lake.append(LOG, rows)
