@@ -96,7 +96,7 @@ COMMANDS = {
         "pipelines.query.export:export", "Write a table to one file, in the order of its key; starts no Spark."
     ),
     "serve": Lazy(
-        "pipelines.cli.serve:app", "Servers for people and their tools: the MLflow UI, a SQL endpoint, scores."
+        "pipelines.cli.serve:app", "Servers for people and their tools: the MLflow UI, a SQL endpoint, scores, metrics."
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Serving: the MLflow UI over an installation's store, gold to clients that speak SQL, scores to the shop."""
+"""Serving: the MLflow UI over an installation's store, gold to clients that speak SQL, scores, metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipelines.runtime.ports import LOOPBACK, check_port
 from pipelines.runtime.settings import load_settings
 
 app = typer.Typer(
-    no_args_is_help=True, help="Servers for people and their tools: the MLflow UI, a SQL endpoint, scores."
+    no_args_is_help=True, help="Servers for people and their tools: the MLflow UI, a SQL endpoint, scores, metrics."
 )
 
 
@@ -87,6 +87,27 @@ def scores(
 
     with following(index):
         serve_until_stopped(server, say)
+
+
+@app.command()
+def metrics(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port on this machine; 0 takes one that is free.")
+    ] = 8766,
+    as_json: AsJson = False,
+) -> None:
+    """Tell Prometheus on this machine how the streams stand, as OpenMetrics, until Ctrl-C; starts no Spark."""
+    from pipelines.operations.openmetrics import MetricsPage  # reads rows by Arrow, which takes a while to load
+
+    server = server_on(port, MetricsPage(load_settings()).answer)
+
+    def say(address: str) -> None:
+        if as_json:
+            print_json({"address": f"{address}metrics"})
+        else:
+            out.print(f"The metrics are at {address}metrics; Ctrl-C ends it.")
+
+    serve_until_stopped(server, say)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
 from bronze.raw_events import BRONZE
 from gold.data_quality import TABLE as QUALITY
@@ -63,10 +64,18 @@ def status(
     show_five_vs: Annotated[
         bool, typer.Option("--five-vs", help="Volume, velocity, variety, veracity and value, as measured.")
     ] = False,
+    watched: Annotated[
+        bool, typer.Option("--watch", help="Look again and again, until Ctrl-C; with --json, one line for each look.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.2, help="Seconds between two looks of --watch.")] = 2.0,
     as_json: AsJson = False,
 ) -> None:
     """Show how each stream stands: last batch, what is still to read, how fresh, what went wrong."""
     settings = load_settings()
+    if watched:
+        from pipelines.operations.watch import watch  # reads this module
+
+        raise typer.Exit(watch(settings, every, as_json=as_json))
     if show_five_vs:
         from pipelines.operations import five_vs  # reads rows by Arrow, which takes a while to load
 
@@ -78,14 +87,32 @@ def status(
         return
     found = run_status(settings)
     if as_json:
-        at = (one.newest_arrived_at and one.newest_arrived_at.isoformat() for one in found)
-        print_json([{**asdict(one), "newest_arrived_at": newest_at} for one, newest_at in zip(found, at, strict=True)])
+        print_json(as_rows(found))
     else:
         show(found)
+    if needs_person(found):
+        raise typer.Exit(1)
+
+
+def needs_person(found: list[StreamStatus]) -> bool:
+    """Whether a stream has failed and no run has succeeded since, or a table is damaged."""
+    return any(one.error or one.damage for one in found)
+
+
+def as_rows(found: list[StreamStatus]) -> list[dict[str, Any]]:
+    """The streams for a machine."""
+    at = (one.newest_arrived_at and one.newest_arrived_at.isoformat() for one in found)
+    return [{**asdict(one), "newest_arrived_at": newest_at} for one, newest_at in zip(found, at, strict=True)]
 
 
 def show(found: list[StreamStatus]) -> None:
-    """The streams as a table for people, and below it what went wrong."""
+    """Prints the streams for people."""
+    for part in parts(found):
+        out.print(part, soft_wrap=isinstance(part, Text))
+
+
+def parts(found: list[StreamStatus]) -> list[Grid | Text]:
+    """The streams as a table for people, and below it what went wrong, a line each."""
     now = datetime.now(UTC)
     grid = Grid(
         "stream",
@@ -114,21 +141,19 @@ def show(found: list[StreamStatus]) -> None:
             behind,
             _ago(one.freshness_seconds),
         )
-    out.print(grid)
-    for damage in dict.fromkeys(sentence for one in found for sentence in one.damage):
-        out.print(f"[bold red]damaged:[/] {escape(damage)} {escape(RECOVER)}", soft_wrap=True)
+    lines = [
+        f"[bold red]damaged:[/] {escape(damage)} {escape(RECOVER)}"
+        for damage in dict.fromkeys(sentence for one in found for sentence in one.damage)
+    ]
     for one in found:
         if one.event_ids_reused:
-            out.print(
-                f"{one.stream}: {one.event_ids_reused:,} events share their event_id with another; all are kept.",
-                soft_wrap=True,
+            lines.append(
+                f"{one.stream}: {one.event_ids_reused:,} events share their event_id with another; all are kept."
             )
         if one.error:
-            at = datetime.fromisoformat(str(one.failed_at))
-            ago = _ago((now - at).total_seconds())
-            out.print(
-                f"[bold red]{one.stream} failed {ago}:[/] {escape(f'{one.error} {one.cure}'.strip())}", soft_wrap=True
-            )
+            ago = _ago((now - datetime.fromisoformat(str(one.failed_at))).total_seconds())
+            lines.append(f"[bold red]{one.stream} failed {ago}:[/] {escape(f'{one.error} {one.cure}'.strip())}")
+    return [grid, *map(Text.from_markup, lines)]
 
 
 def _number(value: float | None) -> str:

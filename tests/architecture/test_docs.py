@@ -64,6 +64,12 @@ RUN_BY = {
         "tests/pipelines/test_evaluate.py::test_a_version_is_evaluated_on_sessions_it_has_not_seen"
     ),
     "clickstream serve mlflow": "tests/pipelines/cli/test_serve.py::test_the_ui_answers_and_leaves_nothing_behind",
+    "clickstream serve metrics": (
+        "tests/pipelines/operations/test_openmetrics.py::test_the_command_answers_and_ends_with_0"
+    ),
+    "clickstream status --watch": (
+        "tests/pipelines/operations/test_watch.py::test_it_looks_again_until_it_is_told_to_end"
+    ),
     "clickstream serve scores": (
         "tests/pipelines/ml/test_score_server.py::test_the_command_follows_gold_and_ends_with_0"
     ),
