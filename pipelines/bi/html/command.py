@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from lakehouse.errors import UsageError
+from pipelines.bi.html.freshness import freshness
 from pipelines.bi.html.live import LivePage, live_server
 from pipelines.bi.html.render import GENERATOR, Report
 from pipelines.query.export import write_whole
@@ -17,7 +18,7 @@ from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.local_http import how_to_forward, serve_until_stopped
 from pipelines.runtime.options import AsJson
-from pipelines.runtime.settings import load_settings
+from pipelines.runtime.settings import Settings, load_settings
 from producers.shop.settings import current_shop
 
 
@@ -35,10 +36,11 @@ def report(
     """Write the report as one HTML file: the pages of the Power BI report, drawn from gold; starts no Spark."""
     if live == (file is not None):
         raise UsageError("The report is either written or served.", "Give --out FILE, or --live.")
-    root = load_settings().lake_root
+    settings = load_settings()
+    root = settings.lake_root
     html_report = Report(tuple(GOLD.values()), current_shop().currency)
     if file is None:
-        _serve(html_report, root, port, as_json=as_json)
+        _serve(html_report, settings, port, as_json=as_json)
         return
     gold = html_report.open(root)
     with gold.connection:
@@ -58,8 +60,12 @@ def is_report(file: Path) -> bool:
         return f'<meta name="generator" content="{GENERATOR}">'.encode() in stream.read(1000)
 
 
-def _serve(html_report: Report, root: str, port: int, *, as_json: bool) -> None:
-    server = live_server(LivePage(html_report, root, lambda: datetime.now(UTC)), port)
+def _serve(html_report: Report, settings: Settings, port: int, *, as_json: bool) -> None:
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    page = LivePage(html_report, settings.lake_root, now, lambda: freshness(settings, now()))
+    server = live_server(page, port)
 
     def say(address: str) -> None:
         if as_json:

@@ -5,24 +5,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from html import escape
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 
 from lakehouse.errors import LakehouseError
 from pipelines.bi.html.gold_snapshot import Versions
-from pipelines.bi.html.render import Report
+from pipelines.bi.html.render import FRESHNESS, Report
 from pipelines.runtime.hints import with_command_hint
 from pipelines.runtime.local_http import Answer, server_on
 
-SECONDS = 5
-"""How often an open page asks for the report."""
+SECONDS = 2
+"""How often an open page asks for the report: it shows a commit of gold within 5 seconds."""
 
 
 class LivePage:
     """The report as it is now. It is rendered again only where a table has a new version, by one thread at a time."""
 
-    def __init__(self, report: Report, root: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, report: Report, root: str, clock: Callable[[], datetime], freshness: Callable[[], str] = lambda: ""
+    ) -> None:
         self._report = report
+        self._freshness = freshness
         self._root = root
         self._clock = clock
         self._making = threading.Lock()
@@ -30,7 +34,10 @@ class LivePage:
         self._html = ""
 
     def html(self) -> str:
-        """The page; where gold cannot be read, one that says why and looks again."""
+        """The page, and how fresh gold is now; where gold cannot be read, one that says why and looks again."""
+        return self._page().replace(FRESHNESS, escape(self._freshness()))
+
+    def _page(self) -> str:
         with self._making:
             try:
                 now = self._report.versions(self._root)

@@ -24,6 +24,9 @@ from pipelines.bi.semantic.pages import pages
 GENERATOR = "clickstream report"
 """What the file names as its generator: one that does may be written over."""
 
+FRESHNESS = "<!--freshness-->"
+"""Where a live page says how fresh gold is, which changes while nothing else does."""
+
 _SCORED = "`clickstream train` and then `clickstream score`"
 
 _FIXES = {
@@ -103,6 +106,7 @@ class Report:
             span=span,
             sections=sections,
             live_seconds=live_seconds,
+            freshness=FRESHNESS,
             script=self._script,
             script_digest=b64encode(sha256(self._script.encode()).digest()).decode(),
         )
