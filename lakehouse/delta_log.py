@@ -149,6 +149,22 @@ def reaches_back(folder: Path, version: int) -> bool:
     return all(one in commits for one in range(version, max((*commits, *checkpoints), default=-1) + 1))
 
 
+def same_rows_until(folder: Path, version: int) -> int:
+    """The newest version, from this one on, before which no commit changed rows for those who follow the table.
+
+    Compacting and erasing change files alone. So what a stream has read up to ``version`` it has read up to there.
+    """
+    while version >= 0 and (path := folder / _name(version + 1)).exists() and not _changes_rows(path):
+        version += 1
+    return version
+
+
+def _changes_rows(commit: Path) -> bool:
+    actions = (json.loads(line) for line in commit.read_bytes().splitlines() if line.strip())
+    each = ((name, found) for action in actions for name, found in action.items())
+    return any(name == "cdc" or (name in {"add", "remove"} and found.get("dataChange", True)) for name, found in each)
+
+
 def clean_log(folder: Path, below: int) -> int:
     """Deletes the commits and checkpoints that no version from ``below`` on needs; gives how many commits.
 

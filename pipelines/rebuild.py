@@ -19,6 +19,7 @@ from lakehouse.locks import WriterLock
 from lakehouse.table import Table
 from pipelines import aggregate, gold_builder, refine
 from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.erased_records import ERASED, drop_erased_again
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.shop_version import mark_current_shop
@@ -94,6 +95,7 @@ def content_hash(rows: DataFrame) -> tuple[int, str]:
 
 def _silver(job: Job) -> list[Table]:
     lake = job.lake
+    drop_erased_again(job)
     records = {name: lake.read(table) for name, table in BRONZE.items()}
     tables = [*SILVER.values(), DUPLICATES]
     for table in tables:
@@ -113,15 +115,18 @@ def _silver(job: Job) -> list[Table]:
 
 def _quarantine(bad: DataFrame, before: DataFrame) -> DataFrame:
     """The bad records with what people decided about them, and the history of those replayed since."""
-    decided = before.select(
-        *COORDINATE_NAMES,
-        *(F.col(name).alias(f"_{name}") for name in ("status", "discard_reason", "first_judged_at")),
-    )
+    names = ("status", "discard_reason", "first_judged_at", "rules", "sentences")
+    decided = before.select(*COORDINATE_NAMES, *(F.col(name).alias(f"_{name}") for name in names))
     now = F.current_timestamp()
     still = bad.join(decided, COORDINATE_NAMES, "left").withColumns(
         {
             "status": F.when(F.col("_status") == "discarded", "discarded").otherwise("open"),
             "discard_reason": F.col("_discard_reason"),
+            # Without its bytes, nothing else says why the record of an erased person is here.
+            **{
+                name: F.when(F.col("_discard_reason") == ERASED, F.col(f"_{name}")).otherwise(F.col(name))
+                for name in ("rules", "sentences")
+            },
             "first_judged_at": F.coalesce("_first_judged_at", now),
             "last_judged_at": now,
         }
@@ -129,8 +134,8 @@ def _quarantine(bad: DataFrame, before: DataFrame) -> DataFrame:
     replayed = before.join(bad, COORDINATE_NAMES, "left_anti").withColumns(
         {"status": F.lit("replayed"), "discard_reason": F.lit(None).cast("STRING"), "last_judged_at": now}
     )
-    names = list(QUARANTINE.column_names)
-    return union([still.select(names), replayed.select(names)])
+    columns = list(QUARANTINE.column_names)
+    return union([still.select(columns), replayed.select(columns)])
 
 
 def _gold(job: Job) -> list[Table]:

@@ -11,11 +11,14 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from bronze.raw_events import BRONZE, COORDINATE_NAMES
+from lakehouse.engines.erasing_lake import ErasingLake
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.signals import stopping
 from lakehouse.streams import IN_PROCESS, SPARK, Progress, Stream, with_batch_metrics
 from lakehouse.table import Table
 from pipelines.runtime.console import call
+from pipelines.runtime.erased_people import erased_people
+from pipelines.runtime.erased_records import drop_erased
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.shop_version import mark_current_shop, require_current_shop
@@ -53,11 +56,14 @@ BYTES_IN_PROCESS = 64 << 20
 """The most that a batch reads of bronze's files where this process writes it: it has the records in memory."""
 
 
-def is_in_process(job: Job, table: Table) -> bool:
-    """Whether the job's own process validates and writes, and not Spark: it does wherever it can, as it is faster."""
+def is_in_process(job: Job, table: Table, *, always: bool = False) -> bool:
+    """Whether the job's own process validates and writes, and not Spark: it does wherever it can, as it is faster.
+
+    ``always`` also where the settings leave it to Spark: who was erased is known to this process alone.
+    """
     return (
         LocalLake.is_local(job.settings.lake_root)
-        and job.settings.engines.in_process_rows > 0
+        and (always or job.settings.engines.in_process_rows > 0)
         and job.local_lake.is_writable(table)
     )
 
@@ -72,7 +78,9 @@ class SilverStream:
         self._target = SILVER[event.name]
         self._validate = validate_records(event)
         self._kept: dict[int, int] = {}
-        self._is_in_process = is_in_process(job, self._target)
+        self._erasing_lake = ErasingLake(job.settings.lake_root, job.settings.locks)
+        self._erased = erased_people(job.settings)
+        self._is_in_process = is_in_process(job, self._target, always=self._erased is not None)
 
     def stream(self) -> Stream:
         """The stream as it is run."""
@@ -120,6 +128,8 @@ class SilverStream:
         """Validates, deduplicates and writes a micro-batch. Idempotent."""
         if self._is_in_process:
             read = records.select(*COORDINATE_NAMES, "arrived_at", "value").toArrow()
+            if self._erased:
+                read = drop_erased(self._erasing_lake, self._event, read, self._erased)
             counts = write_silver_batch_in_process(self._job.local_lake, self._event, read)
         else:
             counts = write_silver_batch(self._job.lake, self._event, self._validate(records))

@@ -68,6 +68,10 @@ COMMANDS = {
         "pipelines.operations.maintain:maintain",
         "Compact small files, and remove those that nothing needs any more; the streams may run meanwhile.",
     ),
+    "erase": Lazy(
+        "pipelines.operations.erasure.command:erase",
+        "Erase a person from every table, down to the files; leaves a receipt that names nobody. Starts no Spark.",
+    ),
     "quarantine": Lazy(
         "pipelines.cli.quarantine:app", "What broke the contract: look at it, and send it through again."
     ),

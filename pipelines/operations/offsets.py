@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.checkpoints import committed_offsets
+from lakehouse.delta_log import same_rows_until
 from lakehouse.table import Table
 from pipelines.runtime.settings import Settings
 from silver.events import SILVER
@@ -55,4 +56,12 @@ def rows_at(job: Job, table: Table, version: int) -> DataFrame:
 def version_read(job: Job, table: Table, offset: Mapping[str, Any], *, at_least: int = -1) -> int:
     """The number of that version; -1 where there is none."""
     # An index of -1 stands before a version's first file; any other one may stand amid its files.
-    return min(max(int(offset["reservoirVersion"]) - 1, at_least), job.lake.version(table))
+    return through_rewrites(
+        job, table, min(max(int(offset["reservoirVersion"]) - 1, at_least), job.lake.version(table))
+    )
+
+
+def through_rewrites(job: Job, table: Table, version: int) -> int:
+    """The newest version with the same rows for a stream; an erasure takes away the files of those before it."""
+    folder = job.lake.folder(table)
+    return same_rows_until(folder, version) if folder else version

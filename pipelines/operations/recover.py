@@ -23,6 +23,7 @@ from pipelines.operations.refill import Hole, find_holes, in_words, refill
 from pipelines.operations.stream_tables import checkpoint_of, stream_problem, stream_tables
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.erased_records import drop_erased_again
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.options import AsJson
@@ -214,6 +215,8 @@ class _Recovery:
         if layer == "bronze":
             holes = self._holes_of(event)
             count = refill(self._job, BRONZE[event], self._topic(event), holes)
+            if count:
+                drop_erased_again(self._job)
             result = f"{count:,} records were fetched from Kafka" if count else ""
             if gone := [hole for hole in holes if not hole.in_kafka]:
                 result = f"{result}; " if result else ""

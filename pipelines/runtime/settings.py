@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -90,6 +90,13 @@ class QualitySettings(_Section):
     fail: Annotated[float, Field(ge=0, le=1)] = 0.25
 
 
+class ErasureSettings(_Section):
+    """The key by which erased people are known without their ids; one is made where none is given."""
+
+    key: SecretStr = SecretStr("")
+    key_file: str = ""
+
+
 class ModelSettings(_Section):
     """How a model is trained, where the command line does not say."""
 
@@ -127,6 +134,7 @@ class Settings(BaseSettings):
     sessions: SessionSettings = SessionSettings()
     scores: ScoreSettings = ScoreSettings()
     quality: QualitySettings = QualitySettings()
+    erasure: ErasureSettings = ErasureSettings()
     model: ModelSettings = ModelSettings()
 
     @classmethod
@@ -192,6 +200,11 @@ class Settings(BaseSettings):
     def metrics(self) -> Path:
         """The folder of stream metrics that are not in gold.pipeline_metrics yet."""
         return self.state_root / "metrics"
+
+    @property
+    def erasure_home(self) -> Path:
+        """The folder of the key, the list and the receipts of erased people."""
+        return self.state_root / "erasure"
 
     @property
     def truth(self) -> Path:

@@ -21,6 +21,7 @@ _TYPES = {
     "TIMESTAMP": pa.timestamp("us", "UTC"),
     "BINARY": pa.binary(),
     "ARRAY<STRING>": pa.list_(pa.string()),
+    "ARRAY<STRUCT<key: STRING, value: BINARY>>": pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())])),
 }
 
 

@@ -22,7 +22,7 @@ from lakehouse.incremental import localize_small
 from lakehouse.parallel import run_in_parallel
 from lakehouse.table import Table
 from pipelines import gold_builder
-from pipelines.operations.offsets import rows_at, version_read
+from pipelines.operations.offsets import rows_at, through_rewrites, version_read
 from pipelines.operations.verification.result import Check, format_key, recover_stream, tried
 from pipelines.runtime.job import Job
 
@@ -121,4 +121,4 @@ def _version_read(job: Job, table: Table) -> int:
     """The last version of a silver table that gold's stream has read to its end; -1 where it has read none."""
     offset = gold_builder.read_offsets(job.settings).get(table.name)
     built = gold_builder.base_versions(job.settings).get(table.name, -1)
-    return version_read(job, table, offset, at_least=built) if offset else built
+    return version_read(job, table, offset, at_least=built) if offset else through_rewrites(job, table, built)

@@ -1,0 +1,1 @@
+"""What ``clickstream erase`` does, one module for each step."""

@@ -1,0 +1,120 @@
+"""Find everything that the tables hold of some people: their rows, by layer, and when their sessions were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bronze.raw_events import BRONZE, COORDINATE_NAMES
+from gold.training_examples import TABLE as EXAMPLES
+from lakehouse.engines.erasing_lake import ErasingLake
+from lakehouse.table import Table
+from pipelines.runtime.catalog import GOLD
+from pipelines.runtime.erased_records import are_among, bronze_rows_of, texts_of
+from producers.events import EVENTS
+from silver.duplicates import DUPLICATES
+from silver.events import SILVER
+from silver.quarantine import QUARANTINE
+
+_NONE = pa.schema(
+    [
+        *((name, {"partition": pa.int32(), "offset": pa.int64()}.get(name, pa.string())) for name in COORDINATE_NAMES),
+        ("arrived_at", pa.timestamp("us", "UTC")),
+    ]
+)
+
+Concerned = Callable[[pa.Table], pa.Array]
+
+
+@dataclass(frozen=True)
+class Person:
+    """The people to erase, by their ids."""
+
+    user_ids: Sequence[str]
+
+    def is_one(self, user_id: str) -> bool:
+        """Whether an id is one of theirs."""
+        return user_id in self.user_ids
+
+    def by_id(self, rows: pa.Table) -> pa.Array:
+        """Which rows with a ``user_id`` are theirs."""
+        found = pc.is_in(rows["user_id"], value_set=pa.array(self.user_ids, pa.string()))
+        return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the newest version of each table holds of them: rows by table, where there are any.
+
+    ``records`` are their records in bronze by event, and those that silver alone has still.
+    """
+
+    rows: Mapping[str, pa.Table]
+    records: Mapping[str, pa.Table]
+    sessions: frozenset[str] = frozenset()
+    span: tuple[datetime, datetime] | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def find(lake: ErasingLake, person: Person) -> Held:
+    """Reads every table once, file by file."""
+    texts = texts_of(person.user_ids)
+    rows: dict[str, pa.Table] = {}
+    records: dict[str, pa.Table] = {}
+    counts: dict[str, int] = {}
+    for name, event in EVENTS.items():
+        found = [_NONE.empty_table()]
+        if lake.exists(BRONZE[name]):
+            mine = bronze_rows_of(lake, event, person.is_one, texts)
+            counts[BRONZE[name].name] = mine.num_rows
+            found.append(mine.select(_NONE.names))
+        if lake.exists(SILVER[name]):
+            mine = rows[SILVER[name].name] = lake.rows_where(SILVER[name], ["user_id"], person.by_id)
+            found.append(mine.select(_NONE.names))
+        all_of = pa.concat_tables([one.cast(_NONE) for one in found])
+        records[name] = all_of.group_by(_NONE.names).aggregate([])
+    of_records = of_any(records)
+    for table in (QUARANTINE, DUPLICATES):
+        if lake.exists(table) and of_records is not None:
+            rows[table.name] = lake.rows_where(table, COORDINATE_NAMES, of_records)
+    if QUARANTINE.name in rows:
+        # Those whose bytes are gone already are a note that the record was there.
+        rows[QUARANTINE.name] = rows[QUARANTINE.name].filter(pc.is_valid(rows[QUARANTINE.name]["value"]))
+    for table in gold_by_user():
+        if lake.exists(table):
+            rows[table.name] = lake.rows_where(table, ["user_id"], person.by_id)
+    counts |= {name: found.num_rows for name, found in rows.items()}
+    return Held(rows, records, _sessions(rows), _span(rows), {name: count for name, count in counts.items() if count})
+
+
+def gold_by_user() -> list[Table]:
+    """The gold tables that name users."""
+    return [table for table in GOLD.values() if "user_id" in table.column_names]
+
+
+def of_any(records: Mapping[str, pa.Table]) -> Concerned | None:
+    """What tells the records of all events among others; None where there are none."""
+    each = [found.select(COORDINATE_NAMES) for found in records.values() if found.num_rows]
+    return are_among(pa.concat_tables(each)) if each else None
+
+
+def _sessions(rows: Mapping[str, pa.Table]) -> frozenset[str]:
+    return frozenset(
+        session
+        for found in rows.values()
+        if "session_id" in found.column_names
+        for session in pc.unique(found["session_id"]).to_pylist()
+    )
+
+
+def _span(rows: Mapping[str, pa.Table]) -> tuple[datetime, datetime] | None:
+    """When the first and the last of their sessions began that a model may have learnt from."""
+    found = rows.get(EXAMPLES.name)
+    if found is None or not found.num_rows:
+        return None
+    limits = pc.min_max(found["started_at"]).as_py()
+    return limits["min"], limits["max"]
