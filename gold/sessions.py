@@ -19,6 +19,7 @@ INTERACTION_TYPES = next(field.choices for field in EVENTS["interactions"].field
 """The kinds of interaction that the contract lists; each one is counted in a column of its own."""
 
 SUSPECT = {
+    "known_crawler": "crawler_events > 0",
     "too_many_events": "events >= bot_events",
     "never_rests": "duration_seconds >= bot_rest_seconds AND active_hours >= hours_spanned",
     "too_fast": "page_views >= bot_page_views AND page_views > duration_seconds * bot_page_views_per_second",
@@ -27,10 +28,10 @@ SUSPECT = {
 }
 """What suspected bot traffic does, by the rule's name; the first rule that a session meets is named.
 
-The limits are the shop's (conf/shop.toml). As shipped, in words: two thousand events; at least a day without one clock
-hour of rest; thirty or more pages shown, on average more than one a second; a pause of more than twelve hours, after
-which it is another session whose id the client has kept; more than sixty sessions of the user begun within
-24 hours, up to this one or an earlier one.
+The limits are the shop's (conf/shop.toml). As shipped, in words: an event whose user agent is a known crawler's; two
+thousand events; at least a day without one clock hour of rest; thirty or more pages shown, on average more than one a
+second; a pause of more than twelve hours, after which it is another session whose id the client has kept; more than
+sixty sessions of the user begun within 24 hours, up to this one or an earlier one.
 """
 
 FIRST_VIEW = ("referrer_kind", "referrer_host", "campaign_source", "campaign_medium", "campaign_name")
@@ -68,6 +69,7 @@ def sessions(
             count("is_purchase").alias("purchases"),
             count("is_cart_add").alias("cart_adds"),
             count("kind = 'interaction'").alias("interactions"),
+            count("is_known_crawler").alias("crawler_events"),
             *(
                 count(f"kind = 'interaction' AND action = '{name}'").alias(f"{name}_count")
                 for name in INTERACTION_TYPES
@@ -198,10 +200,11 @@ TABLE = Table(
         Column(
             "suspect_rule",
             "STRING",
-            "Why it is suspect: too_many_events (2000 or more), never_rests (a day or longer, with events in every "
-            "clock hour of it), too_fast (30 or more pages, on average more than one a second), "
-            "session_id_reused (it went on after a pause of more than 12 hours), too_many_sessions (its user had "
-            "begun more than 60 within 24 hours by then), if conf/shop.toml sets no other limits; null if it is not.",
+            "Why it is suspect: known_crawler (by the user agent of an event), too_many_events (2000 or more), "
+            "never_rests (a day or longer, with events in every clock hour of it), too_fast (30 or more pages, on "
+            "average more than one a second), session_id_reused (it went on after a pause of more than 12 hours), "
+            "too_many_sessions (its user had begun more than 60 within 24 hours by then), if conf/shop.toml sets no "
+            "other limits; null if it is not.",
         ),
         Column("started_on", "DATE", "The day of started_at, in UTC.", required=True),
         Column("ended_on", "DATE", "The day of ended_at, in UTC.", required=True),

@@ -1,4 +1,4 @@
-"""Derive what silver says of a page, its referrer, its campaign and a click, by the shop's settings.
+"""Derive what silver says of a page, its referrer, its campaign, a click and a crawler, by the shop's settings.
 
 The same function is called in process and by Spark's workers. An address is parsed once for each distinct one.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from producers.shop.settings import Shop
 
-PAGE_URL, REFERRER_URL, ELEMENT = "page_url", "referrer_url", "element_id"
+PAGE_URL, REFERRER_URL, ELEMENT, USER_AGENT = "page_url", "referrer_url", "element_id", "user_agent"
 """The fields of events that something is derived from."""
 
 _PAGE = (
@@ -47,6 +47,11 @@ _CLICK = (
         "is_cart_add", "BOOLEAN", "Whether element_id puts something into the cart, by conf/shop.toml.", required=True
     ),
 )
+_AGENT = (
+    Column(
+        "is_known_crawler", "BOOLEAN", "Whether user_agent is one of a known crawler; not where none was sent.", True
+    ),
+)
 
 
 def derived_columns(event: EventType) -> tuple[Column, ...]:
@@ -56,6 +61,7 @@ def derived_columns(event: EventType) -> tuple[Column, ...]:
         *(_PAGE if PAGE_URL in names else ()),
         *(_REFERRER if {PAGE_URL, REFERRER_URL} <= names else ()),
         *(_CLICK if ELEMENT in names else ()),
+        *(_AGENT if {PAGE_URL, USER_AGENT} <= names else ()),
     )
 
 
@@ -69,6 +75,8 @@ def derive(columns: Mapping[str, pa.Array], shop: Shop) -> dict[str, pa.Array]:
         found |= _of_pages(columns[PAGE_URL], columns.get(REFERRER_URL), shop)
     if ELEMENT in columns:
         found |= _of_clicks(columns[ELEMENT], shop)
+    if {PAGE_URL, USER_AGENT} <= columns.keys():
+        found["is_known_crawler"] = _of_agents(columns[USER_AGENT], columns[PAGE_URL], shop)
     return found
 
 
@@ -123,6 +131,17 @@ def _of_clicks(elements: pa.Array, shop: Shop) -> dict[str, pa.Array]:
         return pc.if_else(elements.is_valid(), found, pa.scalar(None, pa.bool_()))
 
     return {"is_purchase": among(shop.purchase_elements), "is_cart_add": among(shop.cart_elements)}
+
+
+def _of_agents(agents: pa.Array, urls: pa.Array, shop: Shop) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from producers.shop.crawlers import is_known_crawler
+
+    distinct, places = _distinct(agents)
+    known = pa.array([is_known_crawler(agent, shop.not_crawlers) for agent in distinct], pa.bool_())
+    return pc.if_else(urls.is_valid(), known.take(places).fill_null(False), pa.scalar(None, pa.bool_()))
 
 
 def _distinct(texts: pa.Array) -> tuple[list[str], pa.Array]:

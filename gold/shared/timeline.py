@@ -53,6 +53,7 @@ def timeline(page_views: DataFrame, clicks: DataFrame, interactions: DataFrame) 
             "category",
             "price",
             F.expr(purchase).alias("is_purchase"),
+            "is_known_crawler",
         )
 
     def clicked(*, into_cart: bool) -> DataFrame:

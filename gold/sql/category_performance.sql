@@ -1,4 +1,4 @@
--- Written from gold.category_performance; do not edit. Sources: 9286a0295bf88861
+-- Written from gold.category_performance; do not edit. Sources: 9b968e0707f1ff6f
 SELECT
   CAST("category" AS TEXT) AS "category",
   CAST("events" AS BIGINT) AS "events",
@@ -21,6 +21,7 @@ FROM (
       "referrer_url",
       "category",
       "price",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
@@ -29,6 +30,7 @@ FROM (
       "campaign_source",
       "campaign_medium",
       "campaign_name",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -64,7 +66,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_1"
   ), "step_3" AS (
     SELECT
@@ -77,11 +80,13 @@ FROM (
       "price",
       "x_coord",
       "y_coord",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
       "is_purchase",
       "is_cart_add",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -117,7 +122,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase" AS "is_purchase"
+      "is_purchase" AS "is_purchase",
+      "is_known_crawler"
     FROM "step_3"
     WHERE
       NOT "is_cart_add"
@@ -143,7 +149,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_4"
   ), "step_6" AS (
     SELECT
@@ -167,7 +174,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_5"
   ), "step_7" AS (
     SELECT
@@ -191,7 +199,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_2"
     UNION ALL
     SELECT
@@ -215,7 +224,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_6"
   ), "step_8" AS (
     SELECT
@@ -227,9 +237,11 @@ FROM (
       "category",
       "price",
       "details",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -265,7 +277,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_8"
     WHERE
       "interaction_type" <> 'add_to_cart'
@@ -291,7 +304,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_9"
   ), "step_11" AS (
     SELECT
@@ -315,7 +329,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_10"
   ), "step_12" AS (
     SELECT
@@ -339,7 +354,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_7"
     UNION ALL
     SELECT
@@ -363,7 +379,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_11"
   ), "step_13" AS (
     SELECT
@@ -388,6 +405,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       FALSE AS "is_cart_add",
       CAST(NULL AS DOUBLE) AS "cart_price"
     FROM "step_12"
@@ -417,7 +435,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase" AS "is_purchase"
+      "is_purchase" AS "is_purchase",
+      "is_known_crawler"
     FROM "step_3"
     WHERE
       "is_cart_add"
@@ -447,7 +466,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_8"
     WHERE
       "interaction_type" = 'add_to_cart'
@@ -473,7 +493,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_15"
   ), "step_17" AS (
     SELECT
@@ -497,7 +518,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_16"
   ), "step_18" AS (
     SELECT
@@ -521,7 +543,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_14"
     UNION ALL
     SELECT
@@ -545,7 +568,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_17"
   ), "step_19" AS (
     SELECT
@@ -570,6 +594,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       CAST("event_at" AS DATE) AS "_day"
     FROM "step_18"
   ), "step_20" AS (
@@ -595,6 +620,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       LAG("event_at", 1) OVER (
         PARTITION BY "user_id", "session_id", "page", "_day"
@@ -624,6 +650,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       CASE
@@ -655,6 +682,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -687,6 +715,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -720,6 +749,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -754,6 +784,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -790,6 +821,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -826,6 +858,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -859,6 +892,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -897,6 +931,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -935,6 +970,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -975,6 +1011,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1014,6 +1051,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1052,6 +1090,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1096,6 +1135,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_33"
@@ -1122,6 +1162,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_34"
@@ -1148,6 +1189,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_35"
@@ -1174,6 +1216,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_13"
@@ -1200,6 +1243,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_36"
@@ -1226,6 +1270,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       (
@@ -1260,6 +1305,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",

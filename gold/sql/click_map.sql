@@ -1,4 +1,4 @@
--- Written from gold.click_map; do not edit. Sources: cafd385cbaf1a4ed
+-- Written from gold.click_map; do not edit. Sources: 9f1112910a9a6c6c
 SELECT
   CAST("page_kind" AS TEXT) AS "page_kind",
   CAST("x_from" AS INT) AS "x_from",
@@ -19,11 +19,13 @@ FROM (
       "price",
       "x_coord",
       "y_coord",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
       "is_purchase",
       "is_cart_add",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",

@@ -1,4 +1,4 @@
--- Written from gold.daily_funnel; do not edit. Sources: 04471ac4b96a2ca3
+-- Written from gold.daily_funnel; do not edit. Sources: 3a14e634bdf0b074
 SELECT
   CAST("referrer_kind" AS TEXT) AS "referrer_kind",
   CAST("visitors" AS BIGINT) AS "visitors",

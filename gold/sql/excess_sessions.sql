@@ -1,4 +1,4 @@
--- Written from gold.excess_sessions; do not edit. Sources: 4a860ccd2f4afb16
+-- Written from gold.excess_sessions; do not edit. Sources: 10af92ba98fd4190
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",

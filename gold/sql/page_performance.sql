@@ -1,4 +1,4 @@
--- Written from gold.page_performance; do not edit. Sources: 90869b2ce27ccc71
+-- Written from gold.page_performance; do not edit. Sources: fc59583e2b482513
 SELECT
   CAST("page" AS TEXT) AS "page",
   CAST("page_kind" AS TEXT) AS "page_kind",
@@ -24,6 +24,7 @@ FROM (
       "referrer_url",
       "category",
       "price",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
@@ -32,6 +33,7 @@ FROM (
       "campaign_source",
       "campaign_medium",
       "campaign_name",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -67,7 +69,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_1"
   ), "step_3" AS (
     SELECT
@@ -80,11 +83,13 @@ FROM (
       "price",
       "x_coord",
       "y_coord",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
       "is_purchase",
       "is_cart_add",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -120,7 +125,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase" AS "is_purchase"
+      "is_purchase" AS "is_purchase",
+      "is_known_crawler"
     FROM "step_3"
     WHERE
       NOT "is_cart_add"
@@ -146,7 +152,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_4"
   ), "step_6" AS (
     SELECT
@@ -170,7 +177,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_5"
   ), "step_7" AS (
     SELECT
@@ -194,7 +202,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_2"
     UNION ALL
     SELECT
@@ -218,7 +227,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_6"
   ), "step_8" AS (
     SELECT
@@ -230,9 +240,11 @@ FROM (
       "category",
       "price",
       "details",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -268,7 +280,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_8"
     WHERE
       "interaction_type" <> 'add_to_cart'
@@ -294,7 +307,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_9"
   ), "step_11" AS (
     SELECT
@@ -318,7 +332,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_10"
   ), "step_12" AS (
     SELECT
@@ -342,7 +357,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_7"
     UNION ALL
     SELECT
@@ -366,7 +382,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_11"
   ), "step_13" AS (
     SELECT
@@ -391,6 +408,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       FALSE AS "is_cart_add",
       CAST(NULL AS DOUBLE) AS "cart_price"
     FROM "step_12"
@@ -420,7 +438,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase" AS "is_purchase"
+      "is_purchase" AS "is_purchase",
+      "is_known_crawler"
     FROM "step_3"
     WHERE
       "is_cart_add"
@@ -450,7 +469,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_8"
     WHERE
       "interaction_type" = 'add_to_cart'
@@ -476,7 +496,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_15"
   ), "step_17" AS (
     SELECT
@@ -500,7 +521,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_16"
   ), "step_18" AS (
     SELECT
@@ -524,7 +546,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_14"
     UNION ALL
     SELECT
@@ -548,7 +571,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_17"
   ), "step_19" AS (
     SELECT
@@ -573,6 +597,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       CAST("event_at" AS DATE) AS "_day"
     FROM "step_18"
   ), "step_20" AS (
@@ -598,6 +623,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       LAG("event_at", 1) OVER (
         PARTITION BY "user_id", "session_id", "page", "_day"
@@ -627,6 +653,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       CASE
@@ -658,6 +685,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -690,6 +718,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -723,6 +752,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -757,6 +787,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -793,6 +824,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -829,6 +861,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -862,6 +895,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -900,6 +934,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -938,6 +973,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -978,6 +1014,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1017,6 +1054,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1055,6 +1093,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1099,6 +1138,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_33"
@@ -1125,6 +1165,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_34"
@@ -1151,6 +1192,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_35"
@@ -1177,6 +1219,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_13"
@@ -1203,6 +1246,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_36"
@@ -1229,6 +1273,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       (
@@ -1263,6 +1308,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1292,6 +1338,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1325,6 +1372,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1359,6 +1407,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1391,6 +1440,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1427,6 +1477,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1461,6 +1512,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",

@@ -1,4 +1,4 @@
--- Written from gold.sessions; do not edit. Sources: c1585cd466d5633f
+-- Written from gold.sessions; do not edit. Sources: 233092617ef6bc14
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",
@@ -54,6 +54,7 @@ FROM (
       "referrer_url",
       "category",
       "price",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
@@ -62,6 +63,7 @@ FROM (
       "campaign_source",
       "campaign_medium",
       "campaign_name",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -97,7 +99,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_1"
   ), "step_3" AS (
     SELECT
@@ -110,11 +113,13 @@ FROM (
       "price",
       "x_coord",
       "y_coord",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
       "is_purchase",
       "is_cart_add",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -150,7 +155,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase" AS "is_purchase"
+      "is_purchase" AS "is_purchase",
+      "is_known_crawler"
     FROM "step_3"
     WHERE
       NOT "is_cart_add"
@@ -176,7 +182,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_4"
   ), "step_6" AS (
     SELECT
@@ -200,7 +207,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_5"
   ), "step_7" AS (
     SELECT
@@ -224,7 +232,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_2"
     UNION ALL
     SELECT
@@ -248,7 +257,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_6"
   ), "step_8" AS (
     SELECT
@@ -260,9 +270,11 @@ FROM (
       "category",
       "price",
       "details",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -298,7 +310,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_8"
     WHERE
       "interaction_type" <> 'add_to_cart'
@@ -324,7 +337,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_9"
   ), "step_11" AS (
     SELECT
@@ -348,7 +362,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_10"
   ), "step_12" AS (
     SELECT
@@ -372,7 +387,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_7"
     UNION ALL
     SELECT
@@ -396,7 +412,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_11"
   ), "step_13" AS (
     SELECT
@@ -421,6 +438,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       FALSE AS "is_cart_add",
       CAST(NULL AS DOUBLE) AS "cart_price"
     FROM "step_12"
@@ -450,7 +468,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase" AS "is_purchase"
+      "is_purchase" AS "is_purchase",
+      "is_known_crawler"
     FROM "step_3"
     WHERE
       "is_cart_add"
@@ -480,7 +499,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_8"
     WHERE
       "interaction_type" = 'add_to_cart'
@@ -506,7 +526,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_15"
   ), "step_17" AS (
     SELECT
@@ -530,7 +551,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_16"
   ), "step_18" AS (
     SELECT
@@ -554,7 +576,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_14"
     UNION ALL
     SELECT
@@ -578,7 +601,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_17"
   ), "step_19" AS (
     SELECT
@@ -603,6 +627,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       CAST("event_at" AS DATE) AS "_day"
     FROM "step_18"
   ), "step_20" AS (
@@ -628,6 +653,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       LAG("event_at", 1) OVER (
         PARTITION BY "user_id", "session_id", "page", "_day"
@@ -657,6 +683,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       CASE
@@ -688,6 +715,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -720,6 +748,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -753,6 +782,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -787,6 +817,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -823,6 +854,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -859,6 +891,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -892,6 +925,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -930,6 +964,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -968,6 +1003,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1008,6 +1044,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1047,6 +1084,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1085,6 +1123,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1129,6 +1168,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_33"
@@ -1155,6 +1195,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_34"
@@ -1181,6 +1222,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_35"
@@ -1207,6 +1249,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_13"
@@ -1233,6 +1276,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_36"
@@ -1259,6 +1303,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       (
@@ -1293,6 +1338,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1325,6 +1371,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1355,6 +1402,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1373,6 +1421,7 @@ FROM (
       COUNT_IF("is_purchase") AS "purchases",
       COUNT_IF("is_cart_add") AS "cart_adds",
       COUNT_IF("kind" = 'interaction') AS "interactions",
+      COUNT_IF("is_known_crawler") AS "crawler_events",
       COUNT_IF("kind" = 'interaction' AND "action" = 'scroll') AS "scroll_count",
       COUNT_IF("kind" = 'interaction' AND "action" = 'zoom') AS "zoom_count",
       COUNT_IF("kind" = 'interaction' AND "action" = 'hover') AS "hover_count",
@@ -1481,6 +1530,7 @@ FROM (
       "step_42"."purchases",
       "step_42"."cart_adds",
       "step_42"."interactions",
+      "step_42"."crawler_events",
       "step_42"."scroll_count",
       "step_42"."zoom_count",
       "step_42"."hover_count",
@@ -1533,6 +1583,7 @@ FROM (
       "purchases",
       "cart_adds",
       "interactions",
+      "crawler_events",
       "scroll_count",
       "zoom_count",
       "hover_count",
@@ -1580,6 +1631,7 @@ FROM (
       "purchases",
       "cart_adds",
       "interactions",
+      "crawler_events",
       "scroll_count",
       "zoom_count",
       "hover_count",
@@ -1661,6 +1713,8 @@ FROM (
       "revenue",
       "closes_at" <= "as_of" AS "is_closed",
       CASE
+        WHEN "crawler_events" > 0
+        THEN 'known_crawler'
         WHEN "events" >= "bot_events"
         THEN 'too_many_events'
         WHEN "duration_seconds" >= "bot_rest_seconds" AND "active_hours" >= "hours_spanned"

@@ -1,4 +1,4 @@
--- Written from gold.traffic_sources; do not edit. Sources: b51d7e3fd921cefc
+-- Written from gold.traffic_sources; do not edit. Sources: 60eb6a28206c0dbc
 SELECT
   CAST("referrer_kind" AS TEXT) AS "referrer_kind",
   CAST("source" AS TEXT) AS "source",

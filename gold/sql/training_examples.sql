@@ -1,4 +1,4 @@
--- Written from gold.training_examples; do not edit. Sources: 4ac03fd04afdcb8b
+-- Written from gold.training_examples; do not edit. Sources: c377880975b7c5c3
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",
@@ -66,6 +66,7 @@ FROM (
       "referrer_url",
       "category",
       "price",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
@@ -74,6 +75,7 @@ FROM (
       "campaign_source",
       "campaign_medium",
       "campaign_name",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -109,7 +111,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_1"
   ), "step_3" AS (
     SELECT
@@ -122,11 +125,13 @@ FROM (
       "price",
       "x_coord",
       "y_coord",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
       "is_purchase",
       "is_cart_add",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -162,7 +167,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase" AS "is_purchase"
+      "is_purchase" AS "is_purchase",
+      "is_known_crawler"
     FROM "step_3"
     WHERE
       NOT "is_cart_add"
@@ -188,7 +194,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_4"
   ), "step_6" AS (
     SELECT
@@ -212,7 +219,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_5"
   ), "step_7" AS (
     SELECT
@@ -236,7 +244,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_2"
     UNION ALL
     SELECT
@@ -260,7 +269,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_6"
   ), "step_8" AS (
     SELECT
@@ -272,9 +282,11 @@ FROM (
       "category",
       "price",
       "details",
+      "user_agent",
       "page_host",
       "page_path",
       "page_kind",
+      "is_known_crawler",
       "event_at",
       "event_on",
       "arrived_at",
@@ -310,7 +322,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_8"
     WHERE
       "interaction_type" <> 'add_to_cart'
@@ -336,7 +349,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_9"
   ), "step_11" AS (
     SELECT
@@ -360,7 +374,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_10"
   ), "step_12" AS (
     SELECT
@@ -384,7 +399,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_7"
     UNION ALL
     SELECT
@@ -408,7 +424,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_11"
   ), "step_13" AS (
     SELECT
@@ -433,6 +450,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       FALSE AS "is_cart_add",
       CAST(NULL AS DOUBLE) AS "cart_price"
     FROM "step_12"
@@ -462,7 +480,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      "is_purchase" AS "is_purchase"
+      "is_purchase" AS "is_purchase",
+      "is_known_crawler"
     FROM "step_3"
     WHERE
       "is_cart_add"
@@ -492,7 +511,8 @@ FROM (
       CAST(NULL AS TEXT) AS "campaign_name",
       "category",
       "price",
-      FALSE AS "is_purchase"
+      FALSE AS "is_purchase",
+      "is_known_crawler"
     FROM "step_8"
     WHERE
       "interaction_type" = 'add_to_cart'
@@ -518,7 +538,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_15"
   ), "step_17" AS (
     SELECT
@@ -542,7 +563,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_16"
   ), "step_18" AS (
     SELECT
@@ -566,7 +588,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_14"
     UNION ALL
     SELECT
@@ -590,7 +613,8 @@ FROM (
       "campaign_name",
       "category",
       "price",
-      "is_purchase"
+      "is_purchase",
+      "is_known_crawler"
     FROM "step_17"
   ), "step_19" AS (
     SELECT
@@ -615,6 +639,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       CAST("event_at" AS DATE) AS "_day"
     FROM "step_18"
   ), "step_20" AS (
@@ -640,6 +665,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       LAG("event_at", 1) OVER (
         PARTITION BY "user_id", "session_id", "page", "_day"
@@ -669,6 +695,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       CASE
@@ -700,6 +727,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -732,6 +760,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -765,6 +794,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -799,6 +829,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -835,6 +866,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -871,6 +903,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -904,6 +937,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -942,6 +976,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -980,6 +1015,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1020,6 +1056,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1059,6 +1096,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1097,6 +1135,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "_day",
       "_previous_at",
       "_begins",
@@ -1141,6 +1180,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_33"
@@ -1167,6 +1207,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_34"
@@ -1193,6 +1234,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_35"
@@ -1219,6 +1261,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_13"
@@ -1245,6 +1288,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price"
     FROM "step_36"
@@ -1271,6 +1315,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       (
@@ -1305,6 +1350,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1337,6 +1383,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1372,6 +1419,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1403,6 +1451,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1439,6 +1488,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1472,6 +1522,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1506,6 +1557,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1547,6 +1599,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1586,6 +1639,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1629,6 +1683,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1673,6 +1728,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1714,6 +1770,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1760,6 +1817,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1805,6 +1863,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1851,6 +1910,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1898,6 +1958,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1946,6 +2007,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -1991,6 +2053,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -2041,6 +2104,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",
@@ -2111,6 +2175,7 @@ FROM (
       "category",
       "price",
       "is_purchase",
+      "is_known_crawler",
       "is_cart_add",
       "cart_price",
       "is_on_product",

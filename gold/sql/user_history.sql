@@ -1,4 +1,4 @@
--- Written from gold.user_history; do not edit. Sources: 570d091a2be2a812
+-- Written from gold.user_history; do not edit. Sources: a55f2b4a4cd64eec
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("session_id" AS TEXT) AS "session_id",

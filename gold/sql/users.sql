@@ -1,4 +1,4 @@
--- Written from gold.users; do not edit. Sources: 8697df1218892679
+-- Written from gold.users; do not edit. Sources: 0713b30922a30e3b
 SELECT
   CAST("user_id" AS TEXT) AS "user_id",
   CAST("sessions" AS BIGINT) AS "sessions",

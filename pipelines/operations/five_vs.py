@@ -173,7 +173,10 @@ def _variety(tables: Tables) -> Iterator[Measure]:
 def _has(table: DeltaTable, column: str) -> bool:
     import pyarrow.dataset as ds
 
-    return bool(dataset(table).head(1, columns=[column], filter=ds.field(column).is_valid()).num_rows)
+    held = dataset(table)
+    if column not in held.schema.names:  # silver of an older release
+        return False
+    return bool(held.head(1, columns=[column], filter=ds.field(column).is_valid()).num_rows)
 
 
 def _veracity(tables: Tables, minutes: float) -> Iterator[Measure]:

@@ -30,9 +30,9 @@ def require_current_shop(lake: Lake, tables: Iterable[Table]) -> None:
         if noted is None and _BY in rows.columns:
             rows = rows.where(f"{_BY} IS NULL")
         if not rows.isEmpty():
-            by = "other settings of the shop (conf/shop.toml)" if noted else "an older release"
+            by = "other settings of the shop (conf/shop.toml) or other lists" if noted else "an older release"
             raise DataError(
-                f"The addresses in {table.name} were read by {by}.",
+                f"The addresses and user agents in {table.name} were read by {by}.",
                 "`clickstream rebuild silver` makes silver from bronze by the present settings, then "
                 "`clickstream aggregate` makes gold from it.",
             )

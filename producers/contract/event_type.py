@@ -114,6 +114,16 @@ def event_id() -> Field:
     )
 
 
+def user_agent() -> Field:
+    """What sent the event, as it names itself; any JSON is taken, so that no event is refused for it."""
+    return Field(
+        "user_agent",
+        Kind.DETAILS,
+        "What showed the page, as it names itself (User-Agent): known crawlers are told by it; null if not sent.",
+        max_length=MAX_DETAILS,
+    )
+
+
 def text(name: str, doc: str, *, required: bool = False) -> Field:
     """Some text."""
     return Field(name, Kind.TEXT, doc, required=required)

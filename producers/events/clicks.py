@@ -10,6 +10,7 @@ from producers.contract.event_type import (
     session_id,
     text,
     timestamp,
+    user_agent,
     user_id,
 )
 
@@ -27,5 +28,6 @@ EVENT = EventType(
         timestamp(),
         coordinate("x_coord", "The distance of the click from the left edge of the page, in CSS pixels."),
         coordinate("y_coord", "The distance of the click from the top edge of the page, in CSS pixels."),
+        user_agent(),
     ),
 )

@@ -10,6 +10,7 @@ from producers.contract.event_type import (
     price,
     session_id,
     timestamp,
+    user_agent,
     user_id,
 )
 
@@ -40,5 +41,6 @@ EVENT = EventType(
         price(),
         details(),
         timestamp(),
+        user_agent(),
     ),
 )

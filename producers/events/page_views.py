@@ -9,6 +9,7 @@ from producers.contract.event_type import (
     session_id,
     timestamp,
     url,
+    user_agent,
     user_id,
 )
 
@@ -24,5 +25,6 @@ EVENT = EventType(
         category(),
         price(),
         timestamp(),
+        user_agent(),
     ),
 )

@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from producers.shop.crawlers import list_version
 from producers.shop.referrers import list_digest
 from producers.toml_entries import WrongEntryError, flag, read_entries, refuse_unknown, text
 
@@ -36,6 +37,7 @@ ADDRESS_VERSION = 2
 ENVELOPES = ("schema_registry", "connect", "cloud_event", "double_encoding", "gzip")
 """What [envelopes] may have unwrapped."""
 
+_NOT_CRAWLERS = "not_crawlers"
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _HOST = re.compile(r"[^\s/?#@:*\"']+")
 _REFERRER = re.compile(r"[^\s/?#@:*\"']+(\.\*)?")
@@ -75,6 +77,7 @@ class Shop:
     pages: tuple[PageKind, ...] = ()
     referrers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     bots: BotLimits = BotLimits()
+    not_crawlers: tuple[str, ...] = ()
     envelopes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def envelopes_of(self, topic: str) -> tuple[str, ...]:
@@ -85,7 +88,7 @@ class Shop:
     def silver_version(self) -> str:
         """Twelve hexadecimal digits that change with all that decides what silver holds."""
         decides = {name: value for name, value in asdict(self).items() if name not in _NOT_OF_SILVER}
-        return _digest([ADDRESS_VERSION, list_digest(), decides])
+        return _digest([ADDRESS_VERSION, list_digest(), list_version(), decides])
 
     @cached_property
     def gold_version(self) -> str:
@@ -133,11 +136,14 @@ def shop_of(found: Mapping[str, Any]) -> Shop:
     for name, field in (("purchase", "purchase_elements"), ("cart_add", "cart_elements")):
         if name in elements:
             values[field] = _texts(f"elements.{name}", elements[name])
+    bots = dict(_table("bots", found.get("bots", {})))
+    if _NOT_CRAWLERS in bots:
+        values[_NOT_CRAWLERS] = _texts(f"bots.{_NOT_CRAWLERS}", bots.pop(_NOT_CRAWLERS))
     return Shop(
         **values,
         pages=_pages(found.get("pages", [])),
         referrers=_referrers(_table("referrers", found.get("referrers", {}))),
-        bots=_bots(_table("bots", found.get("bots", {}))),
+        bots=_bots(bots),
         envelopes=_envelopes(_table("envelopes", found.get("envelopes", {}))),
     )
 
@@ -231,7 +237,7 @@ def _referrers(found: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], .
 
 def _bots(found: Mapping[str, Any]) -> BotLimits:
     limits: dict[str, Any] = asdict(BotLimits())
-    refuse_unknown("bots.", found, limits)
+    refuse_unknown("bots.", found, (*limits, _NOT_CRAWLERS))
     for name, value in found.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e12:  # noqa: PLR2004
             raise WrongEntryError(f"bots.{name} is {value!r}, but it is a number above 0, without quotes.")

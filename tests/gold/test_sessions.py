@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.gold_events import at, frames, sessions_of, view
+from tests.support.gold_events import at, click, frames, sessions_of, view
 
 pytestmark = pytest.mark.spark
 
@@ -49,11 +49,18 @@ def test_what_no_human_does_is_suspect_and_what_is_odd_is_not(lake):
         *[view("all at once/s", at("10:00")) for _ in range(30)],
         *[view("kept id/s", at("10:00", day)) for day in (0, 0, 5)],
         *[view("overnight/s", at(time, day)) for time, day in (("20:00", 0), ("08:00", 1))],
+        *[view("googlebot/s", at("10:00"), user_agent="Mozilla/5.0 (compatible; Googlebot/2.1)")],
+        *[
+            click("once/s", at("10:00") + quick * n, user_agent=(n == 3 and "HeadlessChrome/120") or None)
+            for n in range(9)
+        ],
+        *[view("own app/s", at("10:00"), user_agent="okhttp/4.9.2")],
     ]
     rows = sessions_of(lake, frames(lake, events), at("00:00", day=9)).collect()
     assert {row["user_id"]: row["suspect_rule"] for row in rows} == {
         "many": "too_many_events", "nearly": None, "awake": "never_rests", "tab left open": None, "long day": None,
         "reader": None, "crawler": "too_fast", "impatient": None, "all at once": "too_fast",
-        "kept id": "session_id_reused", "overnight": None,
+        "kept id": "session_id_reused", "overnight": None, "googlebot": "known_crawler", "once": "known_crawler",
+        "own app": None,
     }  # fmt: skip
     assert all(row["is_suspect"] == (row["suspect_rule"] is not None) for row in rows)

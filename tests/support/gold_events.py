@@ -59,7 +59,7 @@ def _event(event: str, who: str, when: datetime, **fields: Any) -> Event:
 
 def derived(row: Mapping[str, Any]) -> dict[str, Any]:
     """What silver derives from an event's fields."""
-    names = [name for name in ("page_url", "referrer_url", "element_id") if name in row]
+    names = [name for name in ("page_url", "referrer_url", "element_id", "user_agent") if name in row]
     found = derive({name: pa.array([row[name]], pa.string()) for name in names}, current_shop())
     return {name: column[0].as_py() for name, column in found.items()}
 

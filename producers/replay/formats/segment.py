@@ -49,6 +49,7 @@ def _event(call: Mapping[str, Any]) -> Described | None:
         "user_id": user,
         "session_id": session or f"{user}-{str(time)[:10]}",
         "event_id": at(call, "messageId"),
+        "user_agent": at(call, "context", "userAgent"),
         "page_url": at(call, "properties", "url") or at(call, "context", "page", "url") or SITE,
         "category": at(call, "properties", "category"),
         "price": at(call, "properties", "price"),

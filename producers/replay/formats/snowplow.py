@@ -23,7 +23,7 @@ COLUMNS = 131
 _PLACES = {
     "collector_tstamp": 3, "event": 5, "event_id": 6, "user_id": 12, "domain_userid": 15, "domain_sessionidx": 16,
     "network_userid": 17, "page_url": 29, "page_referrer": 31, "se_category": 53, "se_action": 54, "se_value": 57,
-    "tr_total": 61, "domain_sessionid": 123, "derived_tstamp": 124, "event_name": 126,
+    "tr_total": 61, "useragent": 77, "domain_sessionid": 123, "derived_tstamp": 124, "event_name": 126,
 }  # fmt: skip
 _ADDS = ("addtocart", "addtobasket", "addproduct")
 
@@ -64,6 +64,7 @@ def _event(row: Mapping[str, Any]) -> Described | None:
         "user_id": user,
         "session_id": at(row, "domain_sessionid") or f"{user}-{at(row, 'domain_sessionidx') or 1}",
         "event_id": at(row, "event_id"),
+        "user_agent": at(row, "useragent"),
         "page_url": at(row, "page_url") or SITE,
         "timestamp": at(row, "derived_tstamp") or at(row, "collector_tstamp"),
     }

@@ -15,6 +15,7 @@ from producers.contract.timestamps import read_instant
 from producers.contract.validation import validate_record
 from producers.events import EVENTS
 from producers.shop.addresses import addresses_of
+from producers.shop.crawlers import is_known_crawler
 from producers.shop.settings import current_shop
 from silver.addresses import derived_columns
 from silver.validation.batch import INSTANT, validate_batch, validated_schema
@@ -87,7 +88,8 @@ def derived_from(values) -> dict:
     if "element_id" in values:
         element = values["element_id"]
         found |= {"is_purchase": element == "btn_buy", "is_cart_add": element in {"btn_add_to_cart", "add_to_cart"}}
-    return found
+    agent = values["user_agent"]
+    return found | {"is_known_crawler": agent is not None and is_known_crawler(agent, current_shop().not_crawlers)}
 
 
 def assert_like_the_reference(event, values: list[bytes | None]) -> None:
@@ -290,6 +292,7 @@ def test_a_character_split_between_two_records_is_no_character():
         {"category": "  Schuhe\u00a0"},
         {"category": "日本"},
         {"price": "19.99"},
+        {"user_agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"},
         {"timestamp": 1792058400123},
         {"utm_source": "newsletter", "experiment": {"name": "cta", "arm": [1, 2]}},
     ],
