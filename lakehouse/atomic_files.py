@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,9 +26,9 @@ def draft_of(path: Path, name: str) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Writes a file as a whole or not at all, even where the process dies or another one writes it too."""
+    """Writes a file as a whole or not at all, even where the process dies, or another thread or process writes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with draft_of(path, f"{path.name}.{os.getpid()}.new") as draft:
+    with draft_of(path, f"{path.name}.{os.getpid()}.{threading.get_native_id()}.new") as draft:
         draft.write_text(json.dumps(value), encoding="utf-8")
 
 

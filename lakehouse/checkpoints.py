@@ -205,7 +205,7 @@ def _planned_positions(checkpoint: Path) -> list[dict[str, Any]]:
     """Where the newest planned micro-batch ends, in those sources that are tables; none before the first."""
     planned = _batch_numbers(checkpoint / "offsets")
     found = _positions(checkpoint, max(planned)) if planned else []
-    return found if all("reservoirVersion" in position for position in found) else []
+    return found if all(isinstance(one, dict) and "reservoirVersion" in one for one in found) else []
 
 
 def _version_of(position: Mapping[str, Any]) -> int:

@@ -26,10 +26,12 @@ class LakehouseError(Exception):
             ├── SparkStartError     Spark did not start
             └── EndpointStartError  Spark's SQL endpoint did not start
 
-    ``hint`` says what to do in general. A program may replace it by one that names its own commands.
+    ``hint`` says what to do in general. A program may replace it by one that names its own commands. ``needs_person``
+    says whether trying again is of no use before a person has done it.
     """
 
     exit_code = 3
+    needs_person = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -48,12 +50,14 @@ class DataError(LakehouseError):
     """The data is not as promised: a check failed, or there is nothing to learn from."""
 
     exit_code = 1
+    needs_person = True
 
 
 class UsageError(LakehouseError):
     """The command, an option or a setting is wrong."""
 
     exit_code = 2
+    needs_person = True
 
 
 class DeclarationError(UsageError):
@@ -92,6 +96,8 @@ class TableDamageError(OutsideError):
     ``damage`` are clauses, each with the name of a file. Where it ``loses_rows``, these must be brought back.
     """
 
+    needs_person = True
+
     def __init__(self, table: str, damage: Sequence[object], *, loses_rows: bool = True) -> None:
         first, more = damage[0], len(damage) - 1
         super().__init__(
@@ -104,6 +110,8 @@ class TableDamageError(OutsideError):
 
 class CheckpointError(OutsideError):
     """A stream cannot go on from its checkpoint: it is lost, damaged, or belongs to something else."""
+
+    needs_person = True
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "Make a new checkpoint that goes on after what the table holds.")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pyspark.sql.streaming.query import StreamingQuery
     from pyspark.sql.streaming.readwriter import DataStreamWriter
 
-_POLL_SECONDS = 0.3
+POLL_SECONDS = 0.3
+"""How often streams are looked at."""
 
 SPARK, IN_PROCESS = "spark", "in process"
 """What can compute and write a micro-batch."""
@@ -62,6 +63,9 @@ class StreamListener(Protocol):
 
     def on_failure(self, stream: Stream, error: Exception) -> None:
         """The run fails at this stream."""
+
+    def on_recovery(self, stream: Stream) -> None:
+        """A stream that failed and was started again runs."""
 
     def on_finish(self, *, succeeded: bool) -> None:
         """The streams are stopped; ``succeeded`` where each of them has read all that there was."""
@@ -154,11 +158,84 @@ def run(
     return queries.progress
 
 
-class _Run:
-    """The queries of one run. It polls them, and tells the listener."""
+class RunningStream:
+    """One stream's query: started, polled, and stopped by one thread."""
 
     # Polled, because a StreamingQueryListener is called asynchronously, through py4j: a call may come
     # after the query has ended, or never where Java dies, and the last batch would then go unrecorded.
+
+    def __init__(
+        self, stream: Stream, explain: Callable[[str, BaseException], LakehouseError], progress: Progress | None = None
+    ) -> None:
+        self.stream = stream
+        self.progress = progress or Progress()
+        self._explain = explain
+        self._query: StreamingQuery | None = None
+
+    def check(self) -> None:
+        """Checks the checkpoint, and binds it. Raises CheckpointError where it does not fit."""
+        prepare_checkpoint(self.stream)
+        note_versions(self.stream)
+
+    def start(self, trigger_seconds: float | None) -> None:
+        """Starts the query: for what there is, or continuously where ``trigger_seconds`` are given."""
+        writer = self.stream.prepare().queryName(self.stream.name)
+        writer = writer.option("checkpointLocation", str(self.stream.checkpoint))
+        if trigger_seconds is None:
+            writer = writer.trigger(availableNow=True)
+        else:
+            writer = writer.trigger(processingTime=f"{trigger_seconds} seconds")
+        try:
+            self._query = writer.start()
+        except Exception as error:
+            raise self._explain(self.stream.name, error) from error
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the query runs."""
+        return self._query is not None and self._query.isActive
+
+    @property
+    def has_triggered(self) -> bool:
+        """Whether it has looked for rows once, with success."""
+        return self._query is not None and self._query.lastProgress is not None
+
+    def poll(self, listener: StreamListener) -> None:
+        """Reports the micro-batches that are new. Raises what ended the query, as a sentence."""
+        self.report(listener)
+        if self._query is not None and not self._query.isActive and (error := self._query.exception()) is not None:
+            raise self._explain(self.stream.name, error) from error
+
+    def report(self, listener: StreamListener) -> None:
+        """Reports the micro-batches that are new."""
+        if self._query is None or not (batches := self.progress.take(self._query)):
+            return
+        note_versions(self.stream)
+        for batch in batches:
+            listener.on_progress(self.stream, batch)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a micro-batch is in flight."""
+        return self.is_active and self._query is not None and bool(self._query.status["isTriggerActive"])
+
+    def stop(self) -> None:
+        """Stops the query."""
+        # Java may have died, or a batch may not be interrupted in time: the next start repeats it.
+        with suppress(Exception):
+            if self._query is not None:
+                self._query.stop()
+
+
+def await_batches(running: Sequence[RunningStream], seconds: float) -> None:
+    """Gives the batches in flight some time to complete; the next start repeats one that does not."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(one.is_at_work for one in running):
+        time.sleep(0.1)
+
+
+class _Run:
+    """The queries of one run. It polls them, and tells the listener."""
 
     def __init__(
         self,
@@ -167,82 +244,49 @@ class _Run:
         listener: StreamListener,
         stop: Stop,
     ) -> None:
-        self._streams = streams
-        self._explain = explain
         self._listener = listener
         self._stop = stop
-        self._queries: list[tuple[Stream, StreamingQuery]] = []
+        self._streams = [RunningStream(stream, explain) for stream in streams]
         self._succeeded = False
-        self.progress = {stream.name: Progress() for stream in streams}
+        self.progress = {one.stream.name: one.progress for one in self._streams}
 
     def start(self, trigger_seconds: float | None) -> None:
         """Starts a query for each stream, once all of their checkpoints are found to be right."""
-        for stream in self._streams:
-            with self._reporting_failure(stream):
-                prepare_checkpoint(stream)
-                note_versions(stream)
-        for stream in self._streams:
+        for one in self._streams:
+            with self._reporting_failure(one.stream):
+                one.check()
+        for one in self._streams:
             if self._stop.is_set():
                 return
-            with self._reporting_failure(stream):
-                self._queries.append((stream, self._start_query(stream, trigger_seconds)))
-
-    def _start_query(self, stream: Stream, trigger_seconds: float | None) -> StreamingQuery:
-        writer = stream.prepare().queryName(stream.name).option("checkpointLocation", str(stream.checkpoint))
-        if trigger_seconds is None:
-            writer = writer.trigger(availableNow=True)
-        else:
-            writer = writer.trigger(processingTime=f"{trigger_seconds} seconds")
-        try:
-            return writer.start()
-        except Exception as error:
-            raise self._explain(stream.name, error) from error
+            with self._reporting_failure(one.stream):
+                one.start(trigger_seconds)
 
     def poll_until_done(self, on_poll: Callable[[dict[str, Progress]], None], stop_seconds: float) -> None:
         """Reports what the queries do until they end, or until it is time to stop."""
-        while not self._stop.is_set() and any(query.isActive for _, query in self._queries):
+        while not self._stop.is_set() and any(one.is_active for one in self._streams):
             self._poll()
-            with self._reporting_failure(*self._streams):
+            with self._reporting_failure(*(one.stream for one in self._streams)):
                 on_poll(self.progress)
-            self._stop.wait(_POLL_SECONDS)
+            self._stop.wait(POLL_SECONDS)
         if self._stop.is_set():
-            self._await_batches(stop_seconds)
+            await_batches(self._streams, stop_seconds)
         self._poll()
         on_poll(self.progress)
         self._succeeded = not self._stop.is_set()
 
     def end(self) -> None:
         """Stops the queries and reports their last micro-batches."""
-        for _, query in self._queries:
-            # Java may have died, or a batch may not be interrupted in time: the next start repeats it.
+        for one in self._streams:
+            one.stop()
+        for one in self._streams:
             with suppress(Exception):
-                query.stop()
-        for stream, query in self._queries:
-            with suppress(Exception):
-                self._report_progress(stream, query)
+                one.report(self._listener)
         self._listener.on_finish(succeeded=self._succeeded)
 
     def _poll(self) -> None:
-        for stream, query in self._queries:
-            with self._reporting_failure(stream):
-                self._report_progress(stream, query)
-                if not query.isActive and (error := query.exception()) is not None:
-                    raise self._explain(stream.name, error) from error
-
-    def _report_progress(self, stream: Stream, query: StreamingQuery) -> None:
-        batches = self.progress[stream.name].take(query)
-        if batches:
-            note_versions(stream)
-        for batch in batches:
-            self._listener.on_progress(stream, batch)
-
-    def _await_batches(self, seconds: float) -> None:
-        """Gives the batches in flight some time to complete; the next start repeats one that does not."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and any(
-            query.isActive and query.status["isTriggerActive"] for _, query in self._queries
-        ):
-            time.sleep(0.1)
+        for one in self._streams:
+            with self._reporting_failure(one.stream):
+                one.poll(self._listener)
 
     @contextmanager
     def _reporting_failure(self, *streams: Stream) -> Iterator[None]:

@@ -23,6 +23,7 @@ from lakehouse.incremental import refresh
 from lakehouse.journal import Journal
 from lakehouse.signals import stopping
 from lakehouse.streams import IN_PROCESS, SPARK, Progress, Stream, with_batch_metrics
+from lakehouse.supervision import Supervised
 from lakehouse.table import Table
 from pipelines import gold_builder
 from pipelines.gold_builder import SPAN, STREAM
@@ -35,7 +36,7 @@ from pipelines.runtime.console import call, err
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.stream_runner import report, run_streams
-from pipelines.runtime.table_damage import writing_noted
+from pipelines.runtime.table_damage import damaged_tables, note_versions, writing_noted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,6 +75,25 @@ def run_aggregate(job: Job, *, continuous: bool = False, scores: bool = True) ->
 def streams(job: Job) -> list[Stream]:
     """The one stream that feeds all of gold."""
     return [GoldStream(job).stream()]
+
+
+def supervised(job: Job, is_stopping: Callable[[], bool]) -> Supervised:
+    """The stream that feeds all of gold, to be kept running; what it changes is scored as soon as it is committed."""
+    scorer = RefreshScorer(job.settings.locks, job.local_lake, ChampionFollower(job.settings), is_stopping)
+    newest: list[GoldStream] = []
+
+    def make() -> Stream:
+        for error in damaged_tables(job.settings, SCORES).values():
+            raise error
+        newest[:] = [GoldStream(job, scorer)]
+        return newest[0].stream()
+
+    def on_idle() -> None:
+        newest[0].close_sessions()
+        note_versions(job.settings, *SCORES)
+
+    tables = (*gold_builder.upstream_tables(), *gold_builder.incremental_tables(), *SCORES)
+    return Supervised(STREAM, gold_builder.gold_checkpoint(job.settings), make, tables, on_idle)
 
 
 class GoldStream:

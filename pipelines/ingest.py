@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +18,7 @@ from lakehouse.errors import OutsideError, UsageError
 from lakehouse.locks import WriterLock
 from lakehouse.signals import stopping
 from lakehouse.streams import Progress, Stream, current_query_id, with_batch_metrics
+from lakehouse.supervision import Supervised
 from lakehouse.table import Table
 from pipelines.runtime import topics
 from pipelines.runtime.console import call
@@ -65,28 +68,44 @@ def streams(job: Job, events: Iterable[str] = BRONZE) -> list[Stream]:
     return [BronzeStream(job, BRONZE[name], servers, topic).stream() for name, topic in topics.items()]
 
 
-def refuse_flawed_topics(settings: Settings) -> None:
+def supervised(job: Job) -> list[Supervised]:
+    """The stream of each topic, to be kept running; what is wrong with one topic is none of the others'."""
+
+    def make(name: str) -> Stream:
+        made = streams(job, [name])
+        refuse_flawed_topics(job.settings, [name])
+        go_on_with_topics(job, made, is_locked=True)
+        return made[0]
+
+    return [
+        Supervised(table.name, job.checkpoint(table), partial(make, name), (table,)) for name, table in BRONZE.items()
+    ]
+
+
+def refuse_flawed_topics(settings: Settings, names: Iterable[str] = BRONZE) -> None:
     """Raises UsageError for a topic that misdates or loses records, unless ``kafka.tolerate`` names that."""
-    for flaw in kafka.topic_flaws(bootstrap_servers(settings), BRONZE, settings.kafka.client):
+    for flaw in kafka.topic_flaws(bootstrap_servers(settings), names, settings.kafka.client):
         if flaw.kind not in settings.kafka.tolerate:
             take = f'Or set kafka.tolerate = ["{flaw.kind}"] in conf/, which says what is lost then.'
             raise UsageError(flaw.problem, f"{flaw.hint} {take}")
 
 
-def go_on_with_topics(job: Job, made: list[Stream], *, accept_loss: bool = False) -> None:
+def go_on_with_topics(job: Job, made: list[Stream], *, accept_loss: bool = False, is_locked: bool = False) -> None:
     """Raises OutsideError where a topic is not the one that bronze has read, or where it lacks what bronze has not.
 
     A stream that stands where Kafka has deleted records goes on after them: by itself where bronze holds them, which
     a driver that died before its checkpoint leaves; else only with ``accept_loss``, and the losses are noted.
+    ``is_locked`` says that the caller holds the streams' locks already.
     """
     settings, servers = job.settings, bootstrap_servers(job.settings)
-    problems = topics.find_problems(settings, servers)
+    among = [stream.name.partition(".")[2] for stream in made]
+    problems = topics.find_problems(settings, servers, among=among)
     stale = {problem.topic for problem in problems if problem.kind == "deleted unread"}
-    stale |= {name for name, table in BRONZE.items() if _resumes(settings.checkpoint(table))}
+    stale |= {name for name in among if _resumes(settings.checkpoint(BRONZE[name]))}
     if stale:
         by_name = {stream.name: stream.source_id for stream in made}
         held = {name: next_offsets(job, BRONZE[name], by_name[BRONZE[name].name]) for name in stale}
-        problems = topics.find_problems(settings, servers, held)
+        problems = topics.find_problems(settings, servers, held, among=among)
         losses = [loss for problem in problems for loss in problem.losses]
         if losses and accept_loss:
             topics.accept(settings, losses)
@@ -95,15 +114,25 @@ def go_on_with_topics(job: Job, made: list[Stream], *, accept_loss: bool = False
             for stream in made:
                 name = stream.name.partition(".")[2]
                 if (name in stale and not _resumes(stream.checkpoint)) or name in {loss.topic for loss in losses}:
-                    _reposition(job, stream, name, held[name])
+                    with nullcontext() if is_locked else _locked(job, stream):
+                        _reposition(job, stream, name, held[name])
     for problem in problems:
-        kind = topics.DeletedUnreadError if problem.losses else OutsideError
+        kind = topics.DeletedUnreadError if problem.losses else topics.TopicError
         raise kind(problem.problem, problem.hint)
     topics.note_cluster(settings, servers)
 
 
 def _resumes(checkpoint: Path) -> bool:
     return resumes_at(checkpoint) is not None and not has_planned_batch(checkpoint)
+
+
+@contextmanager
+def _locked(job: Job, stream: Stream) -> Iterator[None]:
+    lock = WriterLock(job.settings.locks, stream.name, job.spark)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _reposition(job: Job, stream: Stream, name: str, held: Mapping[int, int]) -> None:
@@ -116,13 +145,9 @@ def _reposition(job: Job, stream: Stream, name: str, held: Mapping[int, int]) ->
         str(partition): max(at.get(partition, 0), held.get(partition, 0), earliest)
         for (_, partition), (earliest, _) in spans.items()
     }
-    lock = WriterLock(settings.locks, stream.name, job.spark)
-    try:
-        move_aside(stream.checkpoint)
-        resume_from(stream.checkpoint, json.dumps({name: after}))
-        bind_checkpoint(stream)
-    finally:
-        lock.release()
+    move_aside(stream.checkpoint)
+    resume_from(stream.checkpoint, json.dumps({name: after}))
+    bind_checkpoint(stream)
 
 
 def move_aside(checkpoint: Path) -> None:
@@ -249,7 +274,7 @@ class BronzeStream:
         found = kafka.topic_ids(self._servers, [name], self._job.settings.kafka.client)[name]
         if found.topic_id != self._topic.topic_id:
             problem = topics.created_again(name)
-            raise OutsideError(problem.problem, problem.hint)
+            raise OutsideError(problem.problem, problem.hint)  # Java keeps its text: made again, it is known
         # Under the table's lock, which Delta's own sink would not take: see lakehouse/locks.py.
         with self._job.lake.writing(self._table):
             self._job.lake.append(self._table, rows, batch=(current_query_id(self._job.spark), batch))

@@ -15,6 +15,7 @@ from lakehouse.engines.erasing_lake import ErasingLake
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.signals import stopping
 from lakehouse.streams import IN_PROCESS, SPARK, Progress, Stream, with_batch_metrics
+from lakehouse.supervision import Supervised
 from lakehouse.table import Table
 from pipelines.runtime.console import call
 from pipelines.runtime.erased_people import erased_people
@@ -50,6 +51,19 @@ def streams(job: Job, events: Iterable[str] = EVENTS) -> list[Stream]:
     for table in (*each, QUARANTINE, DUPLICATES):
         job.lake.ensure(table)
     return [SilverStream(job, EVENTS[name]).stream() for name in names]
+
+
+def supervised(job: Job) -> list[Supervised]:
+    """The stream of each kind of event, to be kept running."""
+    return [
+        Supervised(
+            SILVER[name].name,
+            job.checkpoint(SILVER[name]),
+            lambda name=name: streams(job, [name])[0],  # type: ignore[misc]
+            (BRONZE[name], SILVER[name], QUARANTINE, DUPLICATES),
+        )
+        for name in EVENTS
+    ]
 
 
 BYTES_IN_PROCESS = 64 << 20

@@ -226,6 +226,10 @@ class LocalLake:
                 count, version = count + len(group), version + 1
         return count
 
+    def compactable(self, table: Table) -> list[StoredFile]:
+        """The files that ``compact`` would write again now."""
+        return [file for group in self._compactable(table) for file in group]
+
     def _snapshot(self, table: Table) -> Snapshot:
         """The table at its newest version. Where there is no commit since the last time, two looks at the disk tell."""
         with self._guard:

@@ -44,7 +44,11 @@ COMMANDS = {
     ),
     "run": Lazy(
         "pipelines.run:run",
-        "Run all jobs once: ingest, refine, aggregate and score; --train trains a model in between.",
+        "Run all jobs once: ingest, refine, aggregate and score; --train trains the models in between.",
+    ),
+    "up": Lazy(
+        "pipelines.cli.up:up",
+        "Run all streams continuously: bronze, silver, gold and its scores, in one Spark application.",
     ),
     "models": Lazy("pipelines.cli.models:app", "The registered models: which version is live, and why."),
     "status": Lazy(

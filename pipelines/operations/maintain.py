@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pyspark.sql import functions as F
@@ -19,6 +19,7 @@ from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
 from pipelines import gold_builder
+from pipelines.operations.maintain_preview import Gain, preview
 from pipelines.operations.offsets import silver_offset
 from pipelines.operations.stream_tables import checkpoint_of, stream_tables
 from pipelines.runtime.catalog import TABLES, table_named
@@ -26,7 +27,7 @@ from pipelines.runtime.completion import complete_table
 from pipelines.runtime.console import call, out, print_json, spinner
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
-from pipelines.runtime.settings import Settings
+from pipelines.runtime.settings import Settings, load_settings
 from pipelines.runtime.table_damage import folders
 from silver.events import SILVER
 
@@ -61,11 +62,17 @@ def maintain(
     force: Annotated[
         bool, typer.Option("--force", help="Allow fewer than 168 hours: readers and time travel may fail.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; say what would be gained, in files and bytes.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compact small files, and remove those that nothing needs any more; the streams may run meanwhile."""
     check_hours(retain_hours, force=force)
     tables = [table_named(name)] if name else list(TABLES.values())
+    if dry_run:
+        _show_gain(preview(load_settings(), tables, retain_hours, _reader), as_json=as_json)
+        return
     done = run_maintain(open_job("maintain"), tables, retain_hours=retain_hours, force=force)
     if as_json:
         print_json([asdict(one) for one in done])
@@ -74,6 +81,25 @@ def maintain(
     for one in done:
         grid.add_row(one.table, f"{one.files_before:,}", f"{one.files_after:,}", escape(one.kept))
     out.print(grid)
+
+
+def _show_gain(found: list[Gain], *, as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    grid = Grid("table", "files", "to compact", "MB", "to remove", "MB", "", box=None, padding=(0, 2))
+    for one in found:
+        sizes = (f"{size / 1e6:,.1f}" for size in (one.bytes_to_compact, one.bytes_to_remove))
+        counts = (f"{count:,}" for count in (one.files_to_compact, one.files_to_remove))
+        grid.add_row(
+            one.table, f"{one.files:,}", next(counts), next(sizes), next(counts), next(sizes), escape(one.kept)
+        )
+    out.print(grid)
+    out.print(
+        f"{sum(one.files_to_compact for one in found):,} files would be written together, "
+        f"{sum(one.files_to_remove for one in found):,} removed, which frees "
+        f"{sum(one.bytes_to_remove for one in found) / 1e6:,.1f} MB."
+    )
 
 
 def check_hours(retain_hours: float, *, force: bool) -> None:
@@ -162,13 +188,17 @@ def _needed(settings: Settings, table: Table) -> Iterator[int]:
             yield built
 
 
+def _reader(settings: Settings, table: Table) -> tuple[str, dict[str, Any] | None]:
+    """The stream that reads a table, and where it stands."""
+    if table.layer == "bronze":
+        return SILVER[table.short_name].name, silver_offset(settings, table.short_name)
+    return gold_builder.STREAM, gold_builder.read_offsets(settings).get(table.name)
+
+
 def _reader_behind(job: Job, table: Table, hours: float) -> str:
     """Why a table's old files must stay: a stream has yet to read a version that needs them."""
     try:
-        if table.layer == "bronze":
-            name, at = SILVER[table.short_name].name, silver_offset(job.settings, table.short_name)
-        else:
-            name, at = gold_builder.STREAM, gold_builder.read_offsets(job.settings).get(table.name)
+        name, at = _reader(job.settings, table)
     except OutsideError as error:
         return f"old files stay: {error.message}"
     if at is None:

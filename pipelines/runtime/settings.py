@@ -71,6 +71,14 @@ class EngineSettings(_Section):
     in_process_memory: str = "2GB"
 
 
+class UpSettings(_Section):
+    """What ``up`` gives to all streams together."""
+
+    driver_memory: str = "1500m"
+    in_process_memory: str = "1GB"
+    maintain_every_hours: Annotated[float, Field(ge=0)] = 24
+
+
 class SessionSettings(_Section):
     """When a session is over."""
 
@@ -131,6 +139,7 @@ class Settings(BaseSettings):
     spark: SparkSettings = SparkSettings()
     stream: StreamSettings = StreamSettings()
     engines: EngineSettings = EngineSettings()
+    up: UpSettings = UpSettings()
     sessions: SessionSettings = SessionSettings()
     scores: ScoreSettings = ScoreSettings()
     quality: QualitySettings = QualitySettings()

@@ -23,6 +23,7 @@ class _Known(NamedTuple):
     pattern: str
     sentence: str
     hint: str
+    needs_person: bool = False
 
 
 _KNOWN = (
@@ -31,11 +32,13 @@ _KNOWN = (
         r"data may have been lost)",
         "Kafka no longer has records that {stream} has not read: {found}.",
         "`clickstream ingest` names them, and how to go on without them.",
+        needs_person=True,
     ),
     _Known(
         r"(UnknownTopicOrPartition\w*)",
         "A topic that {stream} reads does not exist any more ({found}).",
         RECOVER,
+        needs_person=True,
     ),
     _Known(
         r"(TimeoutException[^\n]{0,160}|Failed to (?:construct|create new) Kafka\w*|DisconnectException)",
@@ -47,18 +50,21 @@ _KNOWN = (
         r"Failed to read log file \S+)",
         "The checkpoint of {stream} is damaged: {found}.",
         RECOVER,
+        needs_person=True,
     ),
     _Known(
         r"(DELTA_LOG_FILE_NOT_FOUND\w*|DELTA_TRUNCATED_TRANSACTION_LOG\w*|DELTA_VERSION_NOT_FOUND\w*|"
         r"VersionNotFoundException)",
         "The log of a table that {stream} reads was cleaned away before it was read ({found}).",
         RECOVER,
+        needs_person=True,
     ),
     _Known(
         r"(?:File|Path|Object)\W[^\n]*?(part-[\w.-]+\.parquet)[^\n]*(?:not exist|not found)|"
         r"(FAILED_READ_FILE\S*FILE_NOT_EXIST\w*)",
         "A table that {stream} reads or writes lacks a data file ({found}).",
         RECOVER,
+        needs_person=True,
     ),
     _Known(
         r"(OutOfMemoryError\S*|Out of space in CodeCache|StackOverflowError)",
@@ -80,9 +86,10 @@ def explain(stream: str, error: BaseException) -> LakehouseError:
     text = str(error)
     for known in _KNOWN:
         if match := re.search(known.pattern, text):
-            return OutsideError(
-                known.sentence.format(stream=stream, found=(match.group(1) or match.group(2)).strip()), known.hint
-            )
+            said = known.sentence.format(stream=stream, found=(match.group(1) or match.group(2)).strip())
+            described = OutsideError(said, known.hint)
+            described.needs_person = known.needs_person
+            return described
     # Of an error that a micro-batch raised, Java keeps the text alone.
     if raised := re.findall(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", text, re.MULTILINE):
         return _from_text(*raised[-1])
@@ -103,7 +110,9 @@ def _from_text(kind: str, text: str) -> LakehouseError:
     """An error of ours, of the family that says whose fault it is, by its class's name and its text with the hint."""
     named: type[LakehouseError] = getattr(errors, kind)
     family = next(one for one in (DataError, UsageError, OutsideError, LakehouseError) if issubclass(named, one))
-    return family(text, RECOVER if issubclass(named, CheckpointError | TableDamageError) else "")
+    described = family(text, RECOVER if issubclass(named, CheckpointError | TableDamageError) else "")
+    described.needs_person = named.needs_person
+    return described
 
 
 def reason_of(error: BaseException) -> str:

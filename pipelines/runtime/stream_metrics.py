@@ -137,12 +137,12 @@ class MetricsRecorder:
     def __init__(self, job: MeasuredJob) -> None:
         self._job = job
         self._run_id = uuid4().hex
-        self._streams: list[Stream] = []
+        self._streams: dict[str, Stream] = {}
         self._flushed_at = time.monotonic()
 
     def on_start(self, streams: Sequence[Stream]) -> None:
         """Adds the micro-batches that a killed driver completed and did not record."""
-        self._streams = list(streams)
+        self._streams |= {stream.name: stream for stream in streams}
         for stream in streams:
             with _never_failing():
                 known, query_id = self._lines(stream).state(), checkpoint_query_id(stream.checkpoint)
@@ -175,6 +175,13 @@ class MetricsRecorder:
             )
             self._lines(stream).add(row)
 
+    def on_recovery(self, stream: Stream) -> None:
+        """Ends an earlier failure."""
+        with _never_failing():
+            lines, now = self._lines(stream), time.time()
+            if (state := lines.state()).failure:
+                lines.add(self._row(stream, state.query_id, state.batch_id, now, now, rows_in=0))
+
     def on_finish(self, *, succeeded: bool) -> None:
         """Moves the pending metrics into the table; a run that succeeded ends an earlier failure."""
         self.flush(succeeded=succeeded)
@@ -188,11 +195,11 @@ class MetricsRecorder:
         """Moves the pending metrics into the table in one commit; later, where another process writes the table."""
         self._flushed_at = time.monotonic()
         with _never_failing():
-            pending = {stream.name: self._lines(stream).rows() for stream in self._streams}
+            pending = {name: self._lines(stream).rows() for name, stream in self._streams.items()}
             rows = [row for of_stream in pending.values() for row in of_stream if row["rows_in"] != 0]
             if rows and not self._append(rows):
                 return
-            for stream in self._streams:
+            for stream in self._streams.values():
                 lines = self._lines(stream)
                 state = lines.state()
                 if succeeded and state.failure:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from lakehouse.errors import LakehouseError
+from lakehouse.session import java_is_gone
 from lakehouse.streams import Progress, Stream, run
+from lakehouse.supervision import Standing, Supervised, supervise
 from pipelines.runtime.console import out, print_json, spinner
-from pipelines.runtime.hints import command_hints
+from pipelines.runtime.hints import command_hints, with_command_hint
 from pipelines.runtime.job import Job
 from pipelines.runtime.stream_errors import explain
 from pipelines.runtime.stream_metrics import MetricsRecorder
@@ -54,6 +57,49 @@ def run_streams(
                 explain=lambda stream, error: _explain(job, stream, error),
                 listener=recorder,
             )
+
+
+def keep_running(
+    job: Job,
+    supervised: Sequence[Supervised],
+    *,
+    say: Callable[[str], object],
+    on_poll: Callable[[Mapping[str, Standing]], object] = lambda _: None,
+) -> dict[str, Standing]:
+    """Keeps streams running side by side, and records their metrics; ``supervise`` says what else."""
+    recorder = MetricsRecorder(job)
+
+    def poll(standings: Mapping[str, Standing]) -> None:
+        recorder.flush_if_due()
+        on_poll(standings)
+
+    with command_hints():
+        return supervise(
+            job.spark,
+            supervised,
+            locks=job.settings.locks,
+            trigger_seconds=job.settings.stream.trigger_seconds,
+            stop_seconds=job.settings.stream.stop_seconds,
+            explain=lambda one, error: _explain_one(job, one, error),
+            listener=recorder,
+            say=say,
+            on_poll=poll,
+        )
+
+
+def _explain_one(job: Job, supervised: Supervised, error: BaseException) -> LakehouseError:
+    """The error that ended one of several streams: only damage of its own tables explains it."""
+    if isinstance(error, LakehouseError):
+        return with_command_hint(error)
+    if not java_is_gone(error):
+        for table in supervised.tables:
+            # Under its lock: others write it meanwhile, and a commit that is under way is no damage.
+            with suppress(Exception), job.lake.writing(table):
+                for damaged in damaged_tables(job.settings, [table]).values():
+                    return with_command_hint(damaged)
+    described = with_command_hint(explain(supervised.name, error))
+    described.__cause__ = error
+    return described
 
 
 def _explain(job: Job, stream: str, error: BaseException) -> LakehouseError:

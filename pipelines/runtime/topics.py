@@ -51,20 +51,30 @@ class TopicProblem:
     losses: tuple[Loss, ...] = ()
 
 
-class DeletedUnreadError(OutsideError):
+class TopicError(OutsideError):
+    """A topic is not the one that bronze has read, or not as it was."""
+
+    needs_person = True
+
+
+class DeletedUnreadError(TopicError):
     """Kafka has deleted records that bronze has not read."""
 
 
 def find_problems(
-    settings: Settings, servers: str, held: Mapping[str, Mapping[int, int]] | None = None
+    settings: Settings,
+    servers: str,
+    held: Mapping[str, Mapping[int, int]] | None = None,
+    *,
+    among: Iterable[str] = BRONZE,
 ) -> list[TopicProblem]:
-    """What is wrong with the topics that bronze has read from, in their order.
+    """What is wrong with the topics that bronze has read from, in their order; only ``among`` these.
 
     ``held`` has by topic the next offset of each partition by bronze's rows, where that is known. They
     are ahead of the checkpoint where a driver died between the table's commit and the checkpoint's.
     """
     client = settings.kafka.client
-    names = kafka.topics_there(servers, [name for name in BRONZE if _bound_topic(settings, name)], client)
+    names = kafka.topics_there(servers, [name for name in among if _bound_topic(settings, name)], client)
     infos = kafka.topic_ids(servers, names, client) if names else {}
     ends = kafka.offsets(servers, names, client) if names else {}
     cluster = kafka.cluster_id(servers, client)

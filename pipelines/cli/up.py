@@ -1,0 +1,145 @@
+"""Keep everything running: all streams and their scores in one Spark application, with training in between."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from lakehouse.signals import stopping
+from lakehouse.supervision import Standing, State, Supervised
+from pipelines import aggregate, ingest, refine
+from pipelines.ml.score_publisher import publishes_scores
+from pipelines.operations.maintain import run_maintain
+from pipelines.runtime.catalog import TABLES
+from pipelines.runtime.console import call, err, spinner
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.periodic import Periodic, Tasks, duration_seconds
+from pipelines.runtime.settings import Settings, load_settings
+from pipelines.runtime.stream_runner import keep_running
+from pipelines.train import run_train
+
+SHARED_FAIRLY = {
+    # Seven streams share the cores: none of them waits for the queries of another, or of a training.
+    "spark.scheduler.mode": "FAIR",
+    "spark.sql.shuffle.partitions": "2",
+}
+"""Spark's settings for all streams in one application."""
+
+
+def up(
+    train_every: Annotated[
+        str, typer.Option(metavar="DURATION", help="Train a model so often beside the streams, as in 6h or 1d.")
+    ] = "",
+) -> None:
+    """Run all streams continuously: bronze, silver, gold and its scores, in one Spark application."""
+    training = duration_seconds(train_every) if train_every else None
+    settings = sized(load_settings())
+    began, standings = time.monotonic(), dict[str, Standing]()
+    with stopping() as stop:
+        job = open_job("up", settings, more=SHARED_FAIRLY)
+        tasks = Tasks(job, _tasks(job, training), say)
+        with shown_rows() as show:
+            standings = run_up(job, tasks, stop.is_set, on_poll=show)
+        _end(standings, tasks, time.monotonic() - began)
+    raise typer.Exit(exit_code(standings))
+
+
+def sized(settings: Settings) -> Settings:
+    """The settings with the memory that ``up`` gives to Java and to DuckDB, as all streams share them."""
+    spark = settings.spark.model_copy(update={"driver_memory": settings.up.driver_memory})
+    engines = settings.engines.model_copy(update={"in_process_memory": settings.up.in_process_memory})
+    return settings.model_copy(update={"spark": spark, "engines": engines})
+
+
+@publishes_scores
+def run_up(
+    job: Job,
+    tasks: Tasks,
+    is_stopping: Callable[[], bool],
+    *,
+    on_poll: Callable[[Mapping[str, Standing]], object] = lambda _: None,
+) -> dict[str, Standing]:
+    """Keeps all streams running, and does the tasks beside them, until it is time to stop."""
+    tasks.start()
+    try:
+        return keep_running(job, all_streams(job, is_stopping), say=say, on_poll=on_poll)
+    finally:
+        tasks.end()
+
+
+def all_streams(job: Job, is_stopping: Callable[[], bool]) -> list[Supervised]:
+    """The streams of all layers, in their order."""
+    return [*ingest.supervised(job), *refine.supervised(job), aggregate.supervised(job, is_stopping)]
+
+
+def say(text: str) -> None:
+    """Prints a line about what goes on."""
+    err.print(f"[dim]{datetime.now(UTC):%H:%M:%S}[/] up: {escape(text)}", soft_wrap=True)
+
+
+def exit_code(standings: Mapping[str, Standing]) -> int:
+    """0 where all streams could go on; else the code of the first that needs a person."""
+    errors = [one.error for one in standings.values() if one.state is State.STOPPED and one.error is not None]
+    return errors[0].exit_code if errors else 0
+
+
+def _tasks(job: Job, train_seconds: float | None) -> list[Periodic]:
+    found = []
+    if train_seconds is not None:
+        found.append(Periodic("train", train_seconds, lambda: run_train(job).decision.reason))
+    if hours := job.settings.up.maintain_every_hours:
+        found.append(Periodic("maintain", hours * 3_600, lambda: _maintain(job)))
+    return found
+
+
+def _maintain(job: Job) -> str:
+    done = run_maintain(job, TABLES.values())
+    before, after = sum(one.files_before for one in done), sum(one.files_after for one in done)
+    waiting = sum(bool(one.kept) for one in done)
+    return f"{before:,} data files are {after:,}" + (f"; old files of {waiting} tables stay" if waiting else "")
+
+
+@contextmanager
+def shown_rows() -> Iterator[Callable[[Mapping[str, Standing]], None]]:
+    """A line that shows how many rows each stream has read; nothing without a terminal."""
+    with spinner() as shown:
+        task = shown.add_task("up: starting")
+
+        def show(standings: Mapping[str, Standing]) -> None:
+            shown.update(task, description=f"up: {_rows_by_layer(standings)}")
+
+        yield show
+
+
+def _rows_by_layer(standings: Mapping[str, Standing]) -> str:
+    rows: dict[str, int] = {}
+    for name, one in standings.items():
+        layer = name.partition(".")[0]
+        rows[layer] = rows.get(layer, 0) + one.progress.rows
+    waits = [name for name, one in standings.items() if one.state in {State.WAITING, State.STOPPED}]
+    text = ", ".join(f"{layer} {count:,}" for layer, count in rows.items()) + " rows"
+    return f"{text}; not running: {', '.join(waits)}" if waits else text
+
+
+def _end(standings: Mapping[str, Standing], tasks: Tasks, seconds: float) -> None:
+    say(f"stopped after {seconds:.0f} s, {_rows_by_layer(standings)}")
+    for name, one in standings.items():
+        if one.state is State.STOPPED:
+            say(f"{name} needs a person: {one.error}")
+    if tasks.is_at_work:
+        # A training cannot be interrupted everywhere, and Python would wait for its threads. Nothing of it is kept.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_code(standings))
+
+
+if __name__ == "__main__":
+    call(up)
