@@ -76,6 +76,10 @@ COMMANDS = {
         "pipelines.operations.erasure.command:erase",
         "Erase a person from every table, down to the files; leaves a receipt that names nobody. Starts no Spark.",
     ),
+    "plan": Lazy(
+        "pipelines.operations.plan:plan",
+        "Compute partitions, cores, memory and disk for so many events a second, from measured rates; starts no Spark.",
+    ),
     "quarantine": Lazy(
         "pipelines.cli.quarantine:app", "What broke the contract: look at it, and send it through again."
     ),
