@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from lakehouse.errors import UsageError
-from pipelines.bi.powerbi.project import NAME, project_files, write_project
+from pipelines.bi.powerbi.project import NAME, project_files, thin_report_files, write_project
 from pipelines.bi.powerbi.sources import SourceKind, gold_source
 from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.console import call, out, print_json
@@ -29,12 +29,31 @@ def powerbi(
             "http://HOST:10000/cliservice. Without it, this installation's own folder.",
         ),
     ] = None,
+    incremental: Annotated[
+        bool,
+        typer.Option("--incremental", help="Refresh the tables of sessions and scores part by part in the service."),
+    ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Write the report alone, on a model that is published: WORKSPACE/MODEL, or WORKSPACE/MODEL#ID.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a project that was changed since.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a Power BI project of the gold tables, from their declarations; starts no Spark."""
-    gold = gold_source(source, _own_gold(source) if path is None else path)
-    files = project_files(tuple(GOLD.values()), gold, current_shop().currency)
+    tables, currency = tuple(GOLD.values()), current_shop().currency
+    if model is None:
+        gold = gold_source(source, _own_gold(source) if path is None else path)
+        files = project_files(tables, gold, currency, incremental=incremental)
+    elif path is None and not incremental:
+        files = thin_report_files(tables, model, currency)
+    else:
+        raise UsageError(
+            "A published model has its own place and its own refresh.",
+            "Leave out --path and --incremental with --model.",
+        )
     write_project(folder, files, force=force)
     if as_json:
         print_json({"folder": str(folder), "project": f"{NAME}.pbip", "files": list(files)})

@@ -26,13 +26,8 @@ def report_files(pages: tuple[Page, ...]) -> dict[str, Json]:
         "version.json": {"$schema": f"{ITEM}/versionMetadata/1.0.0/schema.json", "version": "2.0.0"},
         "report.json": {
             "$schema": f"{ITEM}/report/3.0.0/schema.json",
-            "themeCollection": {
-                "baseTheme": {
-                    "name": "CY24SU10",
-                    "reportVersionAtImport": {"visual": "1.8.0", "report": "2.0.0", "page": "1.3.0"},
-                    "type": "SharedResources",
-                }
-            },
+            # No base theme: one that is named has to come with its file, which is Desktop's to bring.
+            "themeCollection": {},
         },
         "pages/pages.json": {
             "$schema": f"{ITEM}/pagesMetadata/1.0.0/schema.json",

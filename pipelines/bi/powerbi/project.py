@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipelines.bi.powerbi.pbir import SCHEMAS, report_files
 from pipelines.bi.powerbi.sources import GoldSource
 from pipelines.bi.powerbi.tmdl import tmdl_files
 from pipelines.bi.semantic.build import semantic_model
+from pipelines.bi.semantic.model import Model
 from pipelines.bi.semantic.pages import pages
 
 NAME = "Clickstream"
@@ -26,11 +28,53 @@ LIST = "clickstream-powerbi.json"
 MAKER = "clickstream powerbi"
 
 
-def project_files(tables: Sequence[Table], source: GoldSource, currency: str = "") -> dict[str, str]:
+def project_files(
+    tables: Sequence[Table], source: GoldSource, currency: str = "", *, incremental: bool = False
+) -> dict[str, str]:
     """The text of every file of the project by its path; the same for the same declarations."""
     model = semantic_model(tables, currency)
-    report, semantic = f"{NAME}.Report", f"{NAME}.SemanticModel"
+    semantic = f"{NAME}.SemanticModel"
     documents: dict[str, Any] = {
+        f"{semantic}/.platform": _platform("SemanticModel"),
+        f"{semantic}/definition.pbism": {
+            "$schema": f"{SCHEMAS}/item/semanticModel/definitionProperties/1.0.0/schema.json",
+            "version": "4.0",
+            "settings": {},
+        },
+        **_report_documents(model, {"byPath": {"path": f"../{semantic}"}}),
+    }
+    files = _texts(documents)
+    model_files = tmdl_files(model, source, incremental=incremental)
+    files.update({f"{semantic}/definition/{path}": text for path, text in model_files.items()})
+    return dict(sorted(files.items()))
+
+
+def thin_report_files(tables: Sequence[Table], published: str, currency: str = "") -> dict[str, str]:
+    """The same report without a model of its own, on a published one: ``WORKSPACE/MODEL``, with ``#ID`` or without.
+
+    Raises UsageError where the text names no workspace and model.
+    """
+    found = re.fullmatch(r"([^/;\"#=]+)/([^/;\"#=]+)(?:#([0-9a-fA-F-]{36}))?", published.strip())
+    if not found:
+        raise UsageError(
+            f"{published or 'Nothing'} names no published model.",
+            "Give --model as in 'Shop reports/Clickstream', or with its id: 'Shop reports/Clickstream#GUID'.",
+        )
+    workspace, model_name, model_id = found.groups()
+    connection = (
+        f'Data Source="powerbi://api.powerbi.com/v1.0/myorg/{workspace}";initial catalog={model_name};'
+        "access mode=readonly;integrated security=ClaimsToken"
+    )
+    if model_id:
+        connection += f";semanticmodelid={model_id.lower()}"
+    reference = {"byConnection": {"connectionString": connection}}
+    return dict(sorted(_texts(_report_documents(semantic_model(tables, currency), reference)).items()))
+
+
+def _report_documents(model: Model, reference: Mapping[str, Any]) -> dict[str, Any]:
+    """The files of the report over the model that it refers to."""
+    report = f"{NAME}.Report"
+    return {
         f"{NAME}.pbip": {
             "$schema": f"{SCHEMAS}/pbip/pbipProperties/1.0.0/schema.json",
             "version": "1.0",
@@ -41,21 +85,17 @@ def project_files(tables: Sequence[Table], source: GoldSource, currency: str = "
         f"{report}/definition.pbir": {
             "$schema": f"{SCHEMAS}/item/report/definitionProperties/2.0.0/schema.json",
             "version": "4.0",
-            "datasetReference": {"byPath": {"path": f"../{semantic}"}},
-        },
-        f"{semantic}/.platform": _platform("SemanticModel"),
-        f"{semantic}/definition.pbism": {
-            "$schema": f"{SCHEMAS}/item/semanticModel/definitionProperties/1.0.0/schema.json",
-            "version": "4.0",
-            "settings": {},
+            "datasetReference": reference,
         },
         **{f"{report}/definition/{path}": document for path, document in report_files(pages(model)).items()},
     }
+
+
+def _texts(documents: Mapping[str, Any]) -> dict[str, str]:
     files = {path: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for path, document in documents.items()}
-    files.update({f"{semantic}/definition/{path}": text for path, text in tmdl_files(model, source).items()})
     # What Desktop keeps of the data and of the person beside the project belongs in no repository.
     files[".gitignore"] = "**/.pbi/localSettings.json\n**/.pbi/cache.abf\n"
-    return dict(sorted(files.items()))
+    return files
 
 
 def write_project(folder: Path, files: Mapping[str, str], *, force: bool = False) -> None:

@@ -1,7 +1,10 @@
 """Write the M function by which Power Query reaches the gold tables, one for each kind of place.
 
-Each project has one kind written into it. A switch on a parameter would hide the place from Power BI's
-service, which then refuses to refresh.
+Each project has one kind written into it, and every source is called with GoldRoot alone, from where its tables are
+walked to. A switch on a parameter, or an address put together inside a function, would hide the place from Power
+BI's service, which then refuses to refresh on a schedule.
+
+A table that gold does not have is null, so that it breaks no refresh; anything else that is wrong stays an error.
 """
 
 from __future__ import annotations
@@ -54,10 +57,11 @@ def _folder(path: str) -> GoldSource:
         )
     return GoldSource(
         path.rstrip("/\\"),
-        """(name as text) as table =>
+        """(name as text) as nullable table =>
     let
-        Files = Folder.Contents(GoldRoot & "\\" & name),
-        Rows = DeltaLake.Table(Files)
+        Folders = Folder.Contents(GoldRoot),
+        Found = Table.SelectRows(Folders, each [Name] = name),
+        Rows = if Table.IsEmpty(Found) then null else DeltaLake.Table(Found{0}[Content])
     in
         Rows""",
     )
@@ -73,17 +77,18 @@ def _adls(path: str) -> GoldSource:
         container, host = folders.pop(0), parts.hostname
     else:
         raise UsageError(f"{path or 'Nothing'} is no place in Azure Data Lake Storage.", hint)
-    steps = m_list([*(m_text(folder) for folder in folders), "name"])
+    steps = m_list(m_text(folder) for folder in folders)
     return GoldSource(
         f"https://{host}/{container}",
         # Only the container's address is one that the service keeps a credential for; so folders are walked to.
         # What a folder holds is in Content in a storage account, and in Data in OneLake.
-        f"""(name as text) as table =>
+        f"""(name as text) as nullable table =>
     let
         Container = AzureStorage.DataLake(GoldRoot, [HierarchicalNavigation = true]),
         Open = (entry as record) => Record.FieldOrDefault(entry, "Content", Record.FieldOrDefault(entry, "Data")),
-        Files = List.Accumulate({steps}, Container, (folder, step) => Open(folder{{[Name = step]}})),
-        Rows = DeltaLake.Table(Files)
+        Folders = List.Accumulate({steps}, Container, (folder, step) => Open(folder{{[Name = step]}})),
+        Found = Table.SelectRows(Folders, each [Name] = name),
+        Rows = if Table.IsEmpty(Found) then null else DeltaLake.Table(Open(Found{{0}}))
     in
         Rows""",
     )
@@ -100,12 +105,13 @@ def _sharing(path: str) -> GoldSource:
     return GoldSource(
         address.rstrip("/"),
         # The connector stops at a million rows unless told otherwise.
-        f"""(name as text) as table =>
+        f"""(name as text) as nullable table =>
     let
         Shares = DeltaSharing.Contents(GoldRoot, [rowLimitHint = 100000000]),
         Schemas = Shares{{[Name = {m_text(share)}]}}[Data],
         Tables = Schemas{{[Name = {m_text(schema)}]}}[Data],
-        Rows = Tables{{[Name = name]}}[Data]
+        Found = Table.SelectRows(Tables, each [Name] = name),
+        Rows = if Table.IsEmpty(Found) then null else Found{{0}}[Data]
     in
         Rows""",
     )
@@ -122,10 +128,11 @@ def _sql(path: str) -> GoldSource:
     protocol = 2 if path.startswith("http") else 0
     return GoldSource(
         path,
-        f"""(name as text) as table =>
+        f"""(name as text) as nullable table =>
     let
         Tables = ApacheSpark.Tables(GoldRoot, {protocol}),
-        Rows = Tables{{[Schema = {m_text(DEFAULT_SCHEMA)}, Item = name]}}[Data]
+        Found = Table.SelectRows(Tables, each [Schema] = {m_text(DEFAULT_SCHEMA)} and [Item] = name),
+        Rows = if Table.IsEmpty(Found) then null else Found{{0}}[Data]
     in
         Rows""",
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from lakehouse.errors import DeclarationError
 from lakehouse.table import Format
 from pipelines.bi.powerbi.ids import stable_id
-from pipelines.bi.powerbi.power_query import Expression, expressions, table_query
+from pipelines.bi.powerbi.power_query import Expression, expressions, range_column, table_query
 from pipelines.bi.powerbi.sources import GoldSource
 from pipelines.bi.semantic.model import Model, ModelColumn, ModelTable
 from pipelines.bi.semantic.relationships import Relationship
@@ -52,8 +52,18 @@ _FORMATS = {
 }
 
 
-def tmdl_files(model: Model, source: GoldSource) -> dict[str, str]:
-    """The files of the model's folder ``definition``, by their paths in it.
+POLICY = (
+    "policyType: basic",
+    "rollingWindowGranularity: year",
+    "rollingWindowPeriods: 10",
+    "incrementalGranularity: day",
+    "incrementalPeriods: 30",
+)
+"""What the service keeps of a long table, and how much it loads again: late events change the sessions of some days."""
+
+
+def tmdl_files(model: Model, source: GoldSource, *, incremental: bool = False) -> dict[str, str]:
+    """The files of the folder ``definition``, by their paths; long tables have a policy if ``incremental``.
 
     Raises DeclarationError where a gold table has the name of the table that holds the measures.
     """
@@ -65,9 +75,12 @@ def tmdl_files(model: Model, source: GoldSource) -> dict[str, str]:
     return {
         "database.tmdl": f"database\n\tcompatibilityLevel: {COMPATIBILITY}\n",
         "model.tmdl": _model(tables),
-        "expressions.tmdl": "\n\n".join(_expression(expression) for expression in expressions(source)) + "\n",
+        "expressions.tmdl": "\n\n".join(
+            _expression(expression) for expression in expressions(source, incremental=incremental)
+        )
+        + "\n",
         "relationships.tmdl": "\n\n".join(_relationship(relationship) for relationship in model.relationships) + "\n",
-        **{f"tables/{table.name}.tmdl": _table(table, model) + "\n" for table in tables},
+        **{f"tables/{table.name}.tmdl": _table(table, model, incremental=incremental) + "\n" for table in tables},
     }
 
 
@@ -99,14 +112,13 @@ def _model(tables: Iterable[ModelTable]) -> str:
 
 
 def _expression(expression: Expression) -> str:
-    kind = "Text" if expression.is_parameter else "Function"
     return "\n".join(
         (
             _doc(expression.doc, 0),
             *_with_body(f"expression {quoted(expression.name)} =", expression.m, 0),
             f"\tlineageTag: {stable_id('expression', expression.name)}",
             "",
-            f"\tannotation PBI_ResultType = {kind}",
+            f"\tannotation PBI_ResultType = {expression.result}",
         )
     )
 
@@ -130,7 +142,8 @@ def _relationship(relationship: Relationship) -> str:
     )
 
 
-def _table(table: ModelTable, model: Model) -> str:
+def _table(table: ModelTable, model: Model, *, incremental: bool) -> str:
+    query = table_query(table, model, incremental=incremental)
     blocks = [
         "\n".join(
             (
@@ -142,6 +155,9 @@ def _table(table: ModelTable, model: Model) -> str:
             )
         )
     ]
+    if incremental and range_column(table):
+        policy = (f"\t\t{line}" for line in POLICY)
+        blocks.append("\n".join(("\trefreshPolicy", *policy, *_with_body("\t\tsourceExpression =", query, 2))))
     measures = model.measures if table.name == MEASURE_TABLE else {}
     for folder, measure in ((folder, measure) for folder, measures in measures.items() for measure in measures):
         blocks.append(
@@ -161,7 +177,7 @@ def _table(table: ModelTable, model: Model) -> str:
             (
                 f"\tpartition {quoted(table.name)} = m",
                 "\t\tmode: import",
-                *_with_body("\t\tsource =", table_query(table, model), 2),
+                *_with_body("\t\tsource =", query, 2),
             )
         )
     )

@@ -11,11 +11,11 @@ from pipelines.bi.semantic.calendar import CALENDAR_TABLE
 from pipelines.bi.semantic.measures import MEASURES
 from pipelines.bi.semantic.model import Model
 from pipelines.bi.semantic.relationships import CALENDAR, relationships
-from pipelines.bi.semantic.tables import gold_table
+from pipelines.bi.semantic.tables import NOT_IN_REPORTS, gold_table
 
 
 def semantic_model(tables: Sequence[Table], currency: str = "") -> Model:
-    """The model over the gold tables.
+    """The model over the gold tables that reports are made of.
 
     Raises DeclarationError where a table has the calendar's name, or a measure names a column that no table declares.
     """
@@ -24,6 +24,7 @@ def semantic_model(tables: Sequence[Table], currency: str = "") -> Model:
             raise DeclarationError(
                 f"{table.name} has the name of a table that the semantic model adds.", "Choose another name."
             )
+    tables = [table for table in tables if table.name not in NOT_IN_REPORTS]
     model_tables = (*(gold_table(table, tables) for table in tables), CALENDAR_TABLE)
     columns = {f"{table.name}[{column.name}]" for table in model_tables for column in table.columns}
     for measures in MEASURES.values():

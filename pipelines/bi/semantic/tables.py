@@ -9,8 +9,10 @@ from lakehouse.table import Column, Format, Table
 from pipelines.bi.semantic.model import ModelColumn, ModelTable
 from pipelines.bi.semantic.relationships import dimensions, key_column, parents
 
-FOR_MODELS = frozenset({"gold.training_examples"})
-"""Tables for those who train models: in the model, and not shown to those who read reports."""
+NOT_IN_REPORTS = frozenset(
+    {"gold.training_examples", "gold.user_history", "gold.session_starts", "gold.excess_sessions"}
+)
+"""Wide or long tables that models and suspicions are made of: no page shows them, so no report loads them."""
 
 BAND = "probability_band"
 """The column that puts a probability beside those near it."""
@@ -59,7 +61,6 @@ def gold_table(table: Table, tables: Sequence[Table]) -> ModelTable:
         doc=table.doc,
         columns=(*(_column(column, table) for column in table.columns), *added),
         declared=table,
-        hidden=table.name in FOR_MODELS,
     )
 
 

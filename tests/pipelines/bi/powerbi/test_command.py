@@ -71,3 +71,12 @@ def test_a_place_that_is_no_folder_needs_a_path(tmp_path, monkeypatch):
     ):
         powerbi(tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_thin_report_has_no_model_and_no_path(tmp_path):
+    powerbi(tmp_path / "thin", model="Shop/Clickstream")
+    assert not list((tmp_path / "thin").rglob("*.tmdl"))
+    assert "byConnection" in (tmp_path / "thin/Clickstream.Report/definition.pbir").read_text()
+    with pytest.raises(UsageError, match="Leave out --path and --incremental with --model"):
+        powerbi(tmp_path / "other", model="Shop/Clickstream", path="C:\\gold")
+    assert not (tmp_path / "other").exists()

@@ -14,6 +14,10 @@ from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
+from lakehouse.errors import UsageError
+from pipelines.bi.powerbi.project import thin_report_files
+from pipelines.runtime.catalog import GOLD
+
 SCHEMAS = Path(__file__).parents[3] / "data" / "powerbi_schemas"
 
 
@@ -219,3 +223,28 @@ def test_who_is_about_to_buy_shows_open_sessions_alone(documents):
         [expression] = condition["Condition"]["In"]["Expressions"]
         assert expression["Column"]["Expression"]["SourceRef"]["Source"] == source["Name"]
     assert restricted == {"is_closed": "false", "bought": "false"}
+
+
+def test_no_theme_is_named_whose_file_is_not_there(documents):
+    assert find(documents, "definition/report.json")["themeCollection"] == {}
+
+
+def test_a_thin_report_has_the_same_pages_on_a_published_model(documents):
+    thin = thin_report_files(tuple(GOLD.values()), "Shop reports/Clickstream#0D4C6A3E-5B1F-5E57-9A53-2F1B7C1D9E40")
+    made = {path: json.loads(text) for path, text in thin.items() if path != ".gitignore"}
+    assert made.keys() == {path for path in documents if ".SemanticModel" not in path}
+    [changed] = [path for path, document in made.items() if document != documents[path]]
+    assert made[changed]["datasetReference"] == {
+        "byConnection": {
+            "connectionString": 'Data Source="powerbi://api.powerbi.com/v1.0/myorg/Shop reports";'
+            "initial catalog=Clickstream;access mode=readonly;integrated security=ClaimsToken;"
+            "semanticmodelid=0d4c6a3e-5b1f-5e57-9a53-2f1b7c1d9e40"
+        }
+    }
+    assert not problems(made[changed])
+
+
+@pytest.mark.parametrize("wrong", ["", "Clickstream", "a/b/c", 'a"/b', "a/b;c=d", "a/b#1"])
+def test_what_names_no_published_model_is_refused(wrong):
+    with pytest.raises(UsageError, match=r"names no published model\. Give --model as in"):
+        thin_report_files(tuple(GOLD.values()), wrong)

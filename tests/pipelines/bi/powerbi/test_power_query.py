@@ -34,7 +34,8 @@ def expressions():
     """Every M expression that a project has, of any kind of place."""
     found = {}
     for kind, path in PLACES.items():
-        for file, text in project_files(tuple(GOLD.values()), gold_source(kind, path)).items():
+        made = project_files(tuple(GOLD.values()), gold_source(kind, path), incremental=kind is SourceKind.sql)
+        for file, text in made.items():
             if not file.endswith(".tmdl"):
                 continue
             for node in tmdl_reader.read(text).children:
@@ -108,9 +109,20 @@ def test_every_name_is_a_step_a_parameter_or_a_query(key):
     known = {
         *steps,
         *(name for names in parameters for name in names if name),
-        *("GoldRoot", "GoldTable", "Key", "Utc"),
+        *("GoldRoot", "GoldTable", "GoldDays", "Key", "Utc", "RangeStart", "RangeEnd", "and"),
         *("let", "in", "if", "then", "else", "each", "as", "is", "meta", "type", "null", "nullable", "t", "_"),
         *("text", "table", "list", "any", "record", "number", "date", "datetime", "datetimezone", "logical"),
     }
     names = re.findall(r"(?<![\w.#])([A-Za-z_]\w*)(?![\w.])", text)
     assert set(names) <= known, set(names) - known
+
+
+def test_a_missing_table_is_empty_and_a_missing_column_null(tables):
+    for name, table in tables.items():
+        query = table.all("partition")[0].properties["source"]
+        if "GoldTable(" in query:
+            assert f'GoldTable("{name}")' in query
+            assert "if Gold = null then #table({" in query
+            assert "MissingField.UseNull" in query
+        elif name == "dates":
+            assert "GoldDays(" in query

@@ -13,19 +13,19 @@ from pipelines.bi.powerbi.sources import SourceKind, gold_source
 @pytest.mark.parametrize(
     ("kind", "path", "root", "says"),
     [
-        (SourceKind.folder, r"C:\lake\gold", r"C:\lake\gold", r'Folder.Contents(GoldRoot & "\" & name)'),
-        (SourceKind.folder, "\\\\server\\share\\gold\\", r"\\server\share\gold", "DeltaLake.Table(Files)"),
+        (SourceKind.folder, r"C:\lake\gold", r"C:\lake\gold", "Folder.Contents(GoldRoot)"),
+        (SourceKind.folder, "\\\\server\\share\\gold\\", r"\\server\share\gold", "DeltaLake.Table(Found{0}[Content])"),
         (
             SourceKind.adls,
             "abfss://data@shop.dfs.core.windows.net/lake/gold",
             "https://shop.dfs.core.windows.net/data",
-            'List.Accumulate({"lake", "gold", name}, Container, (folder, step) => Open(folder{[Name = step]}))',
+            'List.Accumulate({"lake", "gold"}, Container, (folder, step) => Open(folder{[Name = step]}))',
         ),
         (
             SourceKind.adls,
             "https://shop.dfs.core.windows.net/data/gold/",
             "https://shop.dfs.core.windows.net/data",
-            'List.Accumulate({"gold", name}',
+            'List.Accumulate({"gold"}',
         ),
         (
             SourceKind.sharing,
@@ -52,7 +52,7 @@ def test_a_path_gives_the_parameter_and_the_function(kind, path, root, says):
     source = gold_source(kind, path)
     assert source.root == root
     assert says in source.table_function
-    assert source.table_function.startswith("(name as text) as table =>")
+    assert source.table_function.startswith("(name as text) as nullable table =>")
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,33 @@ def test_a_path_gives_the_parameter_and_the_function(kind, path, root, says):
 def test_what_is_no_such_place_is_refused_with_the_cure(kind, path, says):
     with pytest.raises(UsageError, match=re.escape(says)):
         gold_source(kind, path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        (SourceKind.folder, r"C:\lake\gold"),
+        (SourceKind.adls, "abfss://data@shop.dfs.core.windows.net/lake/gold"),
+        (SourceKind.sharing, "https://sharing.example/delta-sharing"),
+        (SourceKind.sql, "spark.example:10000"),
+    ],
+)
+def test_a_source_is_called_with_the_parameter_alone(kind, path):
+    """Whatever else decides the address hides it from the service, which then refuses a scheduled refresh."""
+    calls = re.findall(
+        r"(?:Folder|AzureStorage|DeltaSharing|ApacheSpark)\.\w+\(([^,)]*)", gold_source(kind, path).table_function
+    )
+    assert calls == ["GoldRoot"]
+
+
+@pytest.mark.parametrize("kind", SourceKind)
+def test_a_table_that_gold_lacks_is_null_and_no_error(kind):
+    paths = {
+        SourceKind.folder: r"C:\lake\gold",
+        SourceKind.adls: "abfss://data@shop.dfs.core.windows.net/lake/gold",
+        SourceKind.sharing: "https://sharing.example/delta-sharing",
+        SourceKind.sql: "spark.example:10000",
+    }
+    text = gold_source(kind, paths[kind]).table_function
+    assert "Rows = if Table.IsEmpty(Found) then null else " in text
+    assert " try " not in text

@@ -9,6 +9,9 @@ import pytest
 
 from pipelines.bi.powerbi.project import project_files
 from pipelines.bi.powerbi.sources import SourceKind, gold_source
+from pipelines.bi.semantic.build import semantic_model
+from pipelines.bi.semantic.pages import pages
+from pipelines.bi.semantic.tables import NOT_IN_REPORTS
 from pipelines.runtime.catalog import GOLD
 from tests.pipelines.bi.powerbi import tmdl_reader
 from tests.pipelines.bi.powerbi.tmdl_reader import column_of
@@ -25,7 +28,10 @@ TYPES = {
 }
 
 
-@pytest.mark.parametrize("table", GOLD.values(), ids=GOLD)
+IN_REPORTS = {name: table for name, table in GOLD.items() if name not in NOT_IN_REPORTS}
+
+
+@pytest.mark.parametrize("table", IN_REPORTS.values(), ids=IN_REPORTS)
 def test_a_gold_table_has_its_columns_types_and_descriptions(table, tables):
     made = tables[table.short_name]
     columns = {column.name: column for column in made.all("column")}
@@ -60,7 +66,7 @@ def test_columns_only_for_relationships_and_model_are_hidden(tables):
             assert hidden or not technical, (table.name, column.name)
             if hidden and not technical:
                 assert column.name.endswith(("_rate", "_share", "_mean")), (table.name, column.name)
-    assert [table.name for table in tables.values() if "isHidden" in table.flags] == ["training_examples"]
+    assert not [table.name for table in tables.values() if "isHidden" in table.flags]
 
 
 def test_only_counts_and_money_are_added_up(tables):
@@ -131,7 +137,7 @@ def test_the_calendar_is_marked_as_one(tables):
     assert "isKey" in columns["date"].flags
     assert columns[columns["weekday"].properties["sortByColumn"]].properties["dataType"] == "int64"
     query = dates.all("partition")[0].properties["source"]
-    assert 'GoldTable("hourly_activity")[event_on]' in query
+    assert 'GoldDays("hourly_activity", "event_on")' in query
     assert 'GoldTable("sessions")' not in query
 
 
@@ -149,10 +155,6 @@ def test_the_relationships(tmdl):
         (("session_predictions", "sessions_key"), ("sessions", "sessions_key")): True,
         (("next_session_predictions", "sessions_key"), ("sessions", "sessions_key")): True,
         (("prediction_log", "sessions_key"), ("sessions", "sessions_key")): True,
-        (("training_examples", "sessions_key"), ("sessions", "sessions_key")): True,
-        (("user_history", "sessions_key"), ("sessions", "sessions_key")): True,
-        (("session_starts", "sessions_key"), ("sessions", "sessions_key")): True,
-        (("excess_sessions", "sessions_key"), ("sessions", "sessions_key")): True,
         **{
             ((table, day), ("dates", "date")): True
             for table, day in (
@@ -175,10 +177,6 @@ def test_the_relationships(tmdl):
                 ("session_predictions", "started_on"),
                 ("next_session_predictions", "started_on"),
                 ("prediction_log", "started_on"),
-                ("training_examples", "started_on"),
-                ("user_history", "started_on"),
-                ("session_starts", "started_on"),
-                ("excess_sessions", "started_on"),
                 ("users", "first_started_on"),
                 ("users", "last_ended_on"),
             )
@@ -194,9 +192,6 @@ def test_tables_of_the_same_key_filter_each_other(tmdl):
         assert {(one[0], other[0]) for one, other in ends} == {
             ("session_predictions", "sessions"),
             ("next_session_predictions", "sessions"),
-            ("user_history", "sessions"),
-            ("session_starts", "sessions"),
-            ("excess_sessions", "sessions"),
         }
 
 
@@ -207,6 +202,49 @@ def test_the_ends_of_relationships_are_columns_of_one_type(tmdl, tables):
             for name, end in ((table, column), (to_table, to_column))
         ]
         assert ends[0] == ends[1], (table, column)
+
+
+def test_tables_that_no_page_shows_are_not_loaded(tables):
+    left_out = {name.partition(".")[2] for name in NOT_IN_REPORTS}
+    assert not left_out & set(tables)
+    assert len(tables) == len(GOLD) - len(left_out) + 2
+    shown = pages(semantic_model(tuple(GOLD.values())))
+    fields = {field for page in shown for one in page.visuals for role in one.roles.values() for field in role}
+    assert not [field for field in fields if field.partition("[")[0] in left_out]
+    widest = max(tables.values(), key=lambda table: len(table.all("column")))
+    assert widest.name == "sessions"
+
+
+@pytest.fixture(scope="module")
+def incremental():
+    files = project_files(tuple(GOLD.values()), gold_source(SourceKind.folder, "/lake/gold"), incremental=True)
+    nodes = (tmdl_reader.read(text) for path, text in files.items() if path.endswith(".tmdl"))
+    return [node for root in nodes for node in root.children]
+
+
+def test_long_tables_are_refreshed_part_by_part(incremental, tables):
+    long = {one.name: one.all("refreshPolicy") for one in incremental if one.kind == "table"}
+    assert {name for name, policies in long.items() if policies} == {
+        "sessions",
+        "prediction_log",
+        "session_predictions",
+    }
+    for node in incremental:
+        for policy in node.all("refreshPolicy") if node.kind == "table" else ():
+            [partition] = node.all("partition")
+            assert policy.properties["source"] == partition.properties["source"]
+            filtered = "[started_on] >= Date.From(RangeStart) and [started_on] < Date.From(RangeEnd)"
+            assert filtered in policy.properties["source"]
+    assert not [one for table in tables.values() for one in table.all("refreshPolicy")]
+
+
+def test_the_range_is_two_parameters_of_time_that_leave_nothing_out(incremental, tmdl):
+    parameters = {one.name: one.expression for one in incremental if one.name.startswith("Range")}
+    assert list(parameters) == ["RangeStart", "RangeEnd"]
+    assert parameters["RangeStart"].startswith("#datetime(2000, 1, 1, 0, 0, 0) meta [IsParameterQuery = true")
+    assert parameters["RangeEnd"].startswith("#datetime(2100, 1, 1, 0, 0, 0) meta [IsParameterQuery = true")
+    assert all('Type = "DateTime"' in text for text in parameters.values())
+    assert not [one for one in tmdl["expressions.tmdl"].children if one.name.startswith("Range")]
 
 
 @pytest.mark.parametrize(

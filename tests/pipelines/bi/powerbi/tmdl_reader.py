@@ -12,7 +12,7 @@ GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 OBJECTS = {
     "": {"database", "model", "table", "expression", "relationship", "ref table"},
     "model": {"annotation"},
-    "table": {"column", "measure", "partition"},
+    "table": {"column", "measure", "partition", "refreshPolicy"},
     "column": {"annotation"},
     "expression": {"annotation"},
 }
@@ -31,6 +31,13 @@ PROPERTIES = {
     },
     "measure": {"formatString": ".+", "displayFolder": ".+", "lineageTag": GUID},
     "partition": {"mode": "import"},
+    "refreshPolicy": {
+        "policyType": "basic",
+        "rollingWindowGranularity": "year",
+        "rollingWindowPeriods": r"\d+",
+        "incrementalGranularity": "day",
+        "incrementalPeriods": r"\d+",
+    },
     "expression": {"lineageTag": GUID},
     "relationship": {
         "isActive": "false",
@@ -109,7 +116,7 @@ def _body(lines: list[str], at: int, level: int) -> list[str]:
 def _object(owner: Node, content: str, body: str, at: int) -> Node | None:
     """The object that the line begins, or nothing where it is a property of the one that it stands in."""
     for kind in OBJECTS.get(owner.kind, set()):
-        if content == kind and kind == "database":
+        if content == kind and kind in {"database", "refreshPolicy"}:
             return Node(kind)
         found = re.fullmatch(rf"{kind} ({NAME})(?: =(?: (.+))?)?", content)
         if found:
@@ -123,6 +130,8 @@ def _object(owner: Node, content: str, body: str, at: int) -> Node | None:
         owner.properties[key] = value
     elif content in FLAGS.get(owner.kind, set()):
         owner.flags.add(content)
+    elif owner.kind == "refreshPolicy" and content == "sourceExpression =":
+        owner.properties["source"] = body
     elif owner.kind == "partition" and content.startswith("source ="):
         owner.properties["source"] = body or content.removeprefix("source = ")
     else:
