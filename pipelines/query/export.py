@@ -43,7 +43,7 @@ def export(
     file: Annotated[Path, typer.Option("--out", help="The file to write.")],
     form: Annotated[
         Format | None,
-        typer.Option("--format", help="How the file is written; else its ending says so, csv without."),
+        typer.Option("--format", help="How the file is written; else its ending says so."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     as_json: AsJson = False,
@@ -63,24 +63,24 @@ def export(
 
 
 def format_of(file: Path, asked: Format | None) -> Format:
-    """How a file is written: as asked for, or as its ending says; csv where it has none.
+    """How a file is written: as asked for, or as its ending says.
 
-    Raises UsageError where the two contradict each other, or where the ending says something else: a program that
-    opens it goes by the ending.
+    Raises UsageError where the two contradict each other, or where the ending says nothing or something else: a
+    program that opens it goes by the ending.
     """
     ending = file.suffix.lower().removeprefix(".")
     meant = Format(ending) if ending in list(Format) else None
-    if ending and not meant and not asked:
+    chosen = asked or meant
+    if chosen is None:
         known = ", ".join(f".{one.value}" for one in Format)
-        raise UsageError(
-            f"No format is known by the ending of {file}.", f"Let it end in one of {known}, or give --format."
-        )
+        what = f"No format is known by the ending of {file}." if ending else f"{file} has no ending that says a format."
+        raise UsageError(what, f"Let it end in one of {known}, or give --format.")
     if asked and meant and asked is not meant:
         raise UsageError(
             f"{file} ends like {meant.value}, and --format says {asked.value}.",
             f"Leave --format out, or name the file {file.with_suffix('.' + asked.value).name}.",
         )
-    return asked or meant or Format.csv
+    return chosen
 
 
 def read_rows(table: Table, root: str) -> pa.Table:

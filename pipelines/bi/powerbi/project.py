@@ -131,6 +131,8 @@ def write_project(folder: Path, files: Mapping[str, str], *, force: bool = False
 
 def _listed(folder: Path) -> dict[str, str]:
     """The files of the project that is in the folder, with the digests of what was written; none if it is empty."""
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file.", "Give --out a new or empty folder.")
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return {}
     try:

@@ -91,7 +91,6 @@ def test_a_table_that_is_not_there_is_said_to_be_missing(tmp_path):
         ("rows.xlsx", None, Format.xlsx),
         ("rows.PARQUET", None, Format.parquet),
         ("rows.csv", None, Format.csv),
-        ("rows", None, Format.csv),
         ("rows", Format.xlsx, Format.xlsx),
         ("rows.xlsx", Format.xlsx, Format.xlsx),
     ],
@@ -103,6 +102,8 @@ def test_a_file_is_what_its_ending_says(name, asked, written):
 def test_an_ending_that_is_not_known_is_refused():
     with pytest.raises(UsageError, match=r"ending of sales.xls.*\.csv, \.parquet, \.xlsx"):
         format_of(Path("sales.xls"), None)
+    with pytest.raises(UsageError, match=r"rows has no ending that says a format\. Let it end in one of \.csv"):
+        format_of(Path("rows"), None)
     assert format_of(Path("sales.txt"), Format.csv) is Format.csv
 
 

@@ -62,6 +62,13 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
     assert bytes_of(tmp_path) == {"thesis.txt": b"mine"}
 
 
+def test_a_file_is_no_folder_to_write_to(tmp_path):
+    (tmp_path / "report.pbip").write_text("mine")
+    with pytest.raises(UsageError, match=r"report\.pbip is a file\. Give --out a new or empty folder"):
+        powerbi(tmp_path / "report.pbip", path="C:\\gold")
+    assert (tmp_path / "report.pbip").read_text() == "mine"
+
+
 def test_a_place_that_is_no_folder_needs_a_path(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="--source sharing needs --path"):
         powerbi(tmp_path / "out", source=SourceKind.sharing)
