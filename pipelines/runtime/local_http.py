@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR
 from typing import Any
 
 from lakehouse.errors import UsageError
@@ -33,6 +35,32 @@ class Answer:
 def json_answer(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Answer:
     """A value as JSON."""
     return Answer(status, json.dumps(value, ensure_ascii=False), "application/json; charset=utf-8")
+
+
+class _Server(ThreadingHTTPServer):
+    """A server that ends what is connected when it is closed: a connection kept open would go on being answered."""
+
+    daemon_threads = True
+
+    def __init__(self, *of: Any) -> None:
+        self._connected: set[Any] = set()
+        super().__init__(*of)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        self._connected.add(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._connected.discard(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for one in list(self._connected):
+            with suppress(OSError):
+                one.shutdown(SHUT_RDWR)
+
+    def handle_error(self, *_: object) -> None:
+        """Says nothing of a client that went away before it had its answer."""
 
 
 def server_on(port: int, answer: Callable[[str, str], Answer]) -> ThreadingHTTPServer:
@@ -80,14 +108,8 @@ def server_on(port: int, answer: Callable[[str, str], Answer]) -> ThreadingHTTPS
         def log_message(self, *_: object) -> None:
             """Says nothing: the terminal belongs to the command."""
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """Says nothing of a client that went away before it had its answer."""
-
     try:
-        return Server((LOOPBACK, port), Handler)
+        return _Server((LOOPBACK, port), Handler)
     except OSError as error:
         raise UsageError(
             f"Port {port} cannot be used: {error.strerror}.", "Give another --port, or 0 for one that is free."

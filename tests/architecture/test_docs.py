@@ -25,6 +25,7 @@ BLOCKS = [command for page in PAGES for command in blocks(page.read_text(encodin
 INLINE = sorted({command for page in PAGES for command in inline(page.read_text(encoding="utf-8"))})
 
 RUN_BY = {
+    "clickstream powerbi": "tests/pipelines/bi/powerbi/test_command.py::test_a_thin_report_has_no_model_and_no_path",
     "clickstream shop check": "tests/pipelines/cli/test_shop.py::test_the_check_says_what_an_address_is_taken_for",
     "make demo": "tests/kafka/test_demo.py::test_the_demo_scores_sessions_and_stops_what_it_started",
     "clickstream broker start": (

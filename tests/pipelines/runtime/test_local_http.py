@@ -71,3 +71,19 @@ def test_a_connection_serves_many_requests(port):
 def test_a_port_that_is_taken_is_refused_in_words():
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UsageError, match="cannot be used"):
         server_on(taken.getsockname()[1], lambda *_: Answer(HTTPStatus.OK, ""))
+
+
+def test_a_closed_server_answers_no_connection_that_is_open():
+    with server_on(0, lambda *_: Answer(HTTPStatus.OK, "here")) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"here"
+        server.shutdown()
+
+    def again():
+        connection.request("GET", "/")
+        connection.getresponse()
+
+    with pytest.raises((http.client.HTTPException, ConnectionError)):
+        again()

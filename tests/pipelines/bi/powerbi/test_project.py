@@ -36,7 +36,7 @@ def test_a_list_that_we_did_not_write_is_not_believed(tmp_path, listing, files):
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path, files):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(UsageError, match="no project that"):
+    with pytest.raises(UsageError, match="is a file"):
         write_project(tmp_path / "out", files)
 
 

@@ -238,7 +238,7 @@ def test_long_tables_are_refreshed_part_by_part(incremental, tables):
     assert not [one for table in tables.values() for one in table.all("refreshPolicy")]
 
 
-def test_the_range_is_two_parameters_of_time_that_leave_nothing_out(incremental, tmdl):
+def test_the_range_is_two_parameters_that_leave_nothing_out(incremental, tmdl):
     parameters = {one.name: one.expression for one in incremental if one.name.startswith("Range")}
     assert list(parameters) == ["RangeStart", "RangeEnd"]
     assert parameters["RangeStart"].startswith("#datetime(2000, 1, 1, 0, 0, 0) meta [IsParameterQuery = true")
