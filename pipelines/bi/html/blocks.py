@@ -111,13 +111,13 @@ class Drawing:
     queries: GoldQueries
     connection: DuckDBPyConnection
     writers: dict[str, Write]
-    why_empty: Callable[[Sequence[str]], str]
+    why_empty: Callable[[Sequence[str], str], str]
     currency: str = ""
 
     def block(self, page: Page, visual: Visual) -> Block:
         """The block for a visual of a page."""
         block = _DRAWN_BY[visual.kind](self, page, visual)
-        return block or Block("empty", visual.title, self.why_empty(self.queries.sources(_fields(visual))))
+        return block or Block("empty", visual.title, self.why_empty(self.queries.sources(_fields(visual)), page.none))
 
     def text(self, value: Any, field: str) -> str:
         """A field's value as text."""

@@ -88,7 +88,7 @@ class Report:
             self._queries,
             gold.connection,
             self._writers,
-            lambda names: why_empty(gold.rows, names),
+            lambda names, otherwise: why_empty(gold.rows, names, otherwise),
             self._currency,
         )
         [first, last] = gold.connection.execute("SELECT min(started_on), max(started_on) FROM sessions").fetchall()[0]
@@ -112,13 +112,13 @@ class Report:
         )
 
 
-def why_empty(rows: Mapping[str, int | None], names: Sequence[str]) -> str:
-    """Why there is nothing to show of some tables, and how to fix it."""
+def why_empty(rows: Mapping[str, int | None], names: Sequence[str], otherwise: str = "") -> str:
+    """Why there is nothing to show of some tables, and how to fix it; ``otherwise`` where all of them have rows."""
     for name in names:
         if not rows[name]:
             what = f"gold.{name} has no rows yet." if rows[name] == 0 else f"There is no table gold.{name} yet."
             return f"{what} Run {_FIXES.get(name, '`clickstream run`')}."
-    return "Nothing to show: no row of gold belongs here."
+    return otherwise or "Nothing to show: no row of gold belongs here."
 
 
 def _section(drawing: Drawing, page: Page) -> Section:

@@ -34,12 +34,16 @@ class Visual:
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its visuals in their places, and which value of which columns it is restricted to."""
+    """A page: its visuals in their places, and which value of which columns it is restricted to.
+
+    ``none`` says why nothing may be left where its tables have rows, and what to run.
+    """
 
     name: str
     title: str
     visuals: tuple[Visual, ...]
     only: tuple[tuple[str, bool], ...] = ()
+    none: str = ""
 
 
 def page(
@@ -50,6 +54,7 @@ def page(
     cards: Sequence[str],
     rows: Sequence[Sequence[Visual]],
     only: tuple[tuple[str, bool], ...] = (),
+    none: str = "",
 ) -> Page:
     """A page from top to bottom: what it is beside what narrows it down, the figures, and the visuals in rows."""
     heading = Visual("textbox", title, {}, text=says)
@@ -67,7 +72,7 @@ def page(
     for row in rows:
         placed.extend(_in_row(row, top, height))
         top += height + GAP
-    return Page(name, title, tuple(placed), only)
+    return Page(name, title, tuple(placed), only, none)
 
 
 def _in_row(visuals: Sequence[Visual], y: int, height: int) -> list[Visual]:

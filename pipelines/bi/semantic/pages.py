@@ -136,6 +136,7 @@ def _about_to_buy(predictions: ModelTable) -> Page:
             ),
         ),
         only=(("sessions[is_closed]", False), ("sessions[bought]", False)),
+        none="Every scored session is closed or has bought. Sessions that begin now are here after `clickstream run`.",
     )
 
 
