@@ -18,8 +18,8 @@ AGED = "(SELECT *, (SELECT max(started_on) FROM sessions) - started_on AS age FR
 """SQL for the sessions with how many days before the newest they began: those of the newest day have 0."""
 
 _LAST = (
-    "VAR newest = CALCULATE(MAX(sessions[started_on]), REMOVEFILTERS()) VAR chosen = MAX(dates[date]) "
-    "VAR last = IF(chosen < newest, chosen, newest - 1)"
+    "VAR newest_day = CALCULATE(MAX(sessions[started_on]), REMOVEFILTERS()) VAR chosen_day = MAX(dates[date]) "
+    "VAR last_whole_day = IF(chosen_day < newest_day, chosen_day, newest_day - 1)"
 )
 """DAX for the last whole day up to the last one that is selected."""
 
@@ -30,7 +30,7 @@ WHOLE_DAYS = Measure(
     "Whole days to compare",
     f"How many of the last {2 * DAYS} whole days have sessions; a change needs all of them.",
     f"{_LAST} RETURN CALCULATE(DISTINCTCOUNT(sessions[started_on]), REMOVEFILTERS(), "
-    f"sessions[started_on] > last - {2 * DAYS}, sessions[started_on] <= last)",
+    f"sessions[started_on] > last_whole_day - {2 * DAYS}, sessions[started_on] <= last_whole_day)",
     AGED,
     f"count(DISTINCT started_on) FILTER (age BETWEEN 1 AND {2 * DAYS})",
     Format.COUNT,
@@ -59,7 +59,7 @@ def _trend(name: str, value: str, kind: Format) -> Trend:
             last_name,
             f"{name} of the last {DAYS} whole days that are selected; the newest day of gold may not be over.",
             f"{_LAST} RETURN CALCULATE([{name}], REMOVEFILTERS(dates), "
-            f"sessions[started_on] > last - {DAYS}, sessions[started_on] <= last)",
+            f"sessions[started_on] > last_whole_day - {DAYS}, sessions[started_on] <= last_whole_day)",
             AGED,
             new,
             kind,
@@ -68,7 +68,7 @@ def _trend(name: str, value: str, kind: Format) -> Trend:
             before_name,
             f"{name} of the {DAYS} days before the last {DAYS} whole ones.",
             f"{_LAST} RETURN CALCULATE([{name}], REMOVEFILTERS(dates), "
-            f"sessions[started_on] > last - {2 * DAYS}, sessions[started_on] <= last - {DAYS})",
+            f"sessions[started_on] > last_whole_day - {2 * DAYS}, sessions[started_on] <= last_whole_day - {DAYS})",
             AGED,
             old,
             kind,
