@@ -228,6 +228,7 @@ def test_long_tables_are_refreshed_part_by_part(incremental, tables):
         "sessions",
         "prediction_log",
         "session_predictions",
+        "next_session_predictions",
     }
     for node in incremental:
         for policy in node.all("refreshPolicy") if node.kind == "table" else ():
