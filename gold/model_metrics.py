@@ -25,6 +25,11 @@ TABLE = Table(
             format=Format.SHARE,
         ),
         Column("average_precision", "DOUBLE", "Of the ranking by probability, 0 to 1; null where all or none bought."),
+        Column(
+            "test_average_precision",
+            "DOUBLE",
+            "The same that training measured on the version's test period, for comparison; null if it is not known.",
+        ),
         Column("roc_auc", "DOUBLE", "The area under the ROC curve, 0 to 1; null where all or none bought."),
         Column("precision", "DOUBLE", "The share of those called buyers that bought, 0 to 1; 0 if none was.", True),
         Column("recall", "DOUBLE", "The share of the buyers that were called so, 0 to 1; 0 if none bought.", True),

@@ -57,7 +57,8 @@ def run_aggregate(job: Job, *, continuous: bool = False, scores: bool = True) ->
     """
     before = gold_builder.base_versions(job.settings)
     with stopping() as stop, writing_noted(job.settings, *(SCORES if scores else ())):
-        scorer = RefreshScorer(job.settings.locks, job.local_lake, ChampionFollower(job.settings), stop.is_set)
+        follower = ChampionFollower(job.settings)
+        scorer = RefreshScorer(job.settings.locks, job.local_lake, follower, stop.is_set, job.clock)
         gold = GoldStream(job, scorer if scores else None)
         result = run_streams(job, "aggregate", [gold.stream()], continuous=continuous, on_idle=gold.close_sessions)
         if not stop.is_set():

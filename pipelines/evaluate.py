@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def evaluate(as_json: AsJson = False) -> None:
         seconds = round(time.monotonic() - began, 3)
         print_json({"job": "evaluate", "seconds": seconds, "versions": [outcome.document() for outcome in outcomes]})
     else:
-        _print(outcomes)
+        print_outcomes(outcomes)
     warnings = [warning for outcome in outcomes for warning in outcome.warnings]
     if warnings:
         raise DataError(" ".join(warnings), "Run `clickstream train`: it learns from the newest sessions.")
@@ -64,7 +65,8 @@ def _evaluated(settings: Settings) -> list[Outcome]:
         return run_evaluate(open_job("evaluate", settings))
 
 
-def _print(outcomes: list[Outcome]) -> None:
+def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """The metrics of each version, a line each; a sentence where nothing has turned out yet."""
     if not outcomes:
         out.print(
             "No session is closed yet that a version scored while it was open and has not learnt from: "

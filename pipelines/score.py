@@ -18,7 +18,7 @@ from pipelines.ml.model_version import CHAMPION
 from pipelines.ml.score_publisher import publishes_scores
 from pipelines.ml.score_stream import FEED, score_continuously
 from pipelines.ml.scorer import SCORES, TABLES, Scorer, can_score_here
-from pipelines.ml.scoring import Scored
+from pipelines.ml.scoring import Now, Scored
 from pipelines.ml.targets import IN_SESSION, NEXT_SESSION
 from pipelines.runtime.console import call, err, out, print_json
 from pipelines.runtime.options import AsJson, Continuous
@@ -113,7 +113,7 @@ def _score_by_job(job: Job, follower: ChampionFollower, *, continuous: bool) -> 
     for table in TABLES:
         job.lake.ensure(table)
     if can_score_here(job.local_lake):
-        return _score_here(job.settings, job.local_lake, follower, continuous=continuous)
+        return _score_here(job.settings, job.local_lake, follower, continuous=continuous, now=job.clock)
     from lakehouse.engines.arrow_lake import ArrowLake
     from pipelines.runtime.stream_runner import run_streams
 
@@ -131,12 +131,14 @@ def _score_by_job(job: Job, follower: ChampionFollower, *, continuous: bool) -> 
     return _result(scorer.scored, follower)
 
 
-def _score_here(settings: Settings, lake: LocalLake, follower: ChampionFollower, *, continuous: bool) -> ScoreResult:
+def _score_here(
+    settings: Settings, lake: LocalLake, follower: ChampionFollower, *, continuous: bool, now: Now | None = None
+) -> ScoreResult:
     """Scores by this process alone, whether Spark runs or not."""
     if not continuous:
-        scorer = Scorer(lake, follower)
+        scorer = Scorer(lake, follower, now=now)
         scorer.score_all()
-        Scorer(lake, follower.of(NEXT_SESSION)).score_changes(None)
+        Scorer(lake, follower.of(NEXT_SESSION), now=now).score_changes(None)
         return _result(scorer.scored, follower)
     from pipelines.runtime.stream_metrics import MetricsRecorder
 

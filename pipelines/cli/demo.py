@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -23,9 +26,13 @@ from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop, stopping
 from lakehouse.table import Table
-from pipelines.cli.produce import simulate_into
+from pipelines.aggregate import run_aggregate
+from pipelines.cli.produce import send_into
+from pipelines.evaluate import print_outcomes, run_evaluate
+from pipelines.ml.outcomes import Outcome
 from pipelines.ml.promotion import promote
 from pipelines.ml.registry import open_registry
+from pipelines.ml.targets import IN_SESSION, NEXT_SESSION, PredictionTarget
 from pipelines.ml.training import TrainingResult
 from pipelines.run import STEPS
 from pipelines.runtime.catalog import TABLES
@@ -35,9 +42,14 @@ from pipelines.runtime.kafka_endpoint import broker_of, start_broker
 from pipelines.runtime.settings import Settings, load_settings
 from pipelines.score import run_score
 from pipelines.train import run_train
-from producers.kafka import Delivery
+from producers.record import Record
+from producers.simulator.simulator import simulate
+
+LAST_HOUR = 0.1
+"""The share of the sessions that come in the last hour, after training: enough for figures of how good the model is."""
 
 _DIRTY, _TWICE = 0.02, 0.01
+_HALF_AN_HOUR = timedelta(minutes=30)
 
 
 def demo(
@@ -56,21 +68,36 @@ def _run(settings: Settings, sessions: int, seed: int, stop: Stop) -> None:
     began = time.monotonic()
     with _kafka(settings) as servers:
         _print_step(f"Kafka runs at {servers}")
-        if failed := _produce(settings, sessions, seed).failed:
-            raise OutsideError(f"{len(failed)} events were not acknowledged: {failed[0].reason}.", "Run it again.")
+        until = _until(settings)
+        before, *halves = _by_time(_simulated(settings, sessions, seed, until), until)
+        _send(settings, before, "before the last hour")
         with err.status("starting Spark (the first time it fetches its jars)"):
             job = open_job("demo", settings, short=True)
-        for name, step in STEPS:
-            at = time.monotonic()
-            rows = sum(one.rows for one in step(job).values())
-            if stop.is_set():
-                return
-            _print_step(f"{name}: {rows:,} rows in {time.monotonic() - at:.1f} s")
-        trained = _learn(job)
+        # It lives through the last hour: sessions close, and scores are given, by the hour's own time.
+        first, second = until - 2 * _HALF_AN_HOUR, until - _HALF_AN_HOUR
+        if not _refresh(replace(job, clock=lambda: first), stop):
+            return
+        trained = _learn(job, IN_SESSION)
+        _learn(job, NEXT_SESSION)
         if trained is not None:
-            scored = run_score(job)
-            _print_step(f"score: {scored.scored:,} sessions")
-    summary(job, trained, time.monotonic() - began)
+            _print_step(f"score: {run_score(replace(job, clock=lambda: first)).scored:,} sessions")
+        for records, at in zip(halves, (replace(job, clock=lambda: second), job), strict=True):
+            _send(settings, records, "in half an hour that follows")
+            if not _refresh(at, stop, scores=trained is not None):
+                return
+        outcomes = [] if trained is None else run_evaluate(job)
+    summary(job, trained, outcomes, time.monotonic() - began)
+
+
+def _refresh(job: Job, stop: Stop, *, scores: bool = False) -> bool:
+    """Runs the jobs from Kafka to gold, and to scores of what that changes; returns whether there is more to do."""
+    for name, step in (*STEPS[:-1], ("aggregate", partial(run_aggregate, scores=scores))):
+        at = time.monotonic()
+        rows = sum(one.rows for one in step(job).values())
+        if stop.is_set():
+            return False
+        _print_step(f"{name}: {rows:,} rows in {time.monotonic() - at:.1f} s")
+    return True
 
 
 @contextmanager
@@ -95,36 +122,54 @@ def _print_step(text: str) -> None:
     err.print(f"[dim]·[/] {escape(text)}")
 
 
-def _produce(settings: Settings, sessions: int, seed: int) -> Delivery:
-    """Send simulated sessions that end now; a second run sends the same events again, and says so."""
+def _until(settings: Settings) -> datetime:
+    """When the simulation ends: now; in a second run when it did in the first, which then sends the same events."""
     mark = settings.state_root / "demo.json"
     if (earlier := read_json(mark).get("until")) is not None:
-        until = datetime.fromisoformat(earlier)
         _print_step("the demo has run here before: the same events are sent again, and each is a duplicate")
-    else:
-        until = datetime.now(UTC).replace(microsecond=0)
-        write_json(mark, {"until": until.isoformat()})
-    delivery = simulate_into(
-        settings, sessions, seed=seed, until=until, dirty=_DIRTY, duplicates=_TWICE, truth=settings.truth
-    )
-    _print_step(
-        f"{delivery.total:,} events of {sessions:,} simulated sessions sent, {_DIRTY:.0%} of them broken on purpose"
-    )
-    return delivery
+        return datetime.fromisoformat(earlier)
+    until = datetime.now(UTC).replace(microsecond=0)
+    write_json(mark, {"until": until.isoformat()})
+    return until
 
 
-def _learn(job: Job) -> TrainingResult | None:
+def _simulated(settings: Settings, sessions: int, seed: int, until: datetime) -> list[Record]:
+    records = simulate(
+        seed, sessions, until, dirty=_DIRTY, duplicates=_TWICE, last_hour=LAST_HOUR, truth=settings.truth
+    )
+    found = list(records)
+    _print_step(f"{len(found):,} events of {sessions:,} sessions simulated, {_DIRTY:.0%} of them broken on purpose")
+    return found
+
+
+def _by_time(records: Iterable[Record], until: datetime) -> tuple[list[Record], ...]:
+    """The records of before the last hour, of its first half, and of its second."""
+    parts: tuple[list[Record], ...] = ([], [], [])
+    limits = [(until - halves * _HALF_AN_HOUR).timestamp() * 1_000_000 for halves in (2, 1)]
+    for record in records:
+        parts[bisect_right(limits, record[3])].append(record)
+    return parts
+
+
+def _send(settings: Settings, records: list[Record], when: str) -> None:
+    delivery = send_into(settings, records)
+    if failed := delivery.failed:
+        raise OutsideError(f"{len(failed)} events were not acknowledged: {failed[0].reason}.", "Run it again.")
+    _print_step(f"{delivery.total:,} events {when} sent")
+
+
+def _learn(job: Job, target: PredictionTarget) -> TrainingResult | None:
     """A model, or None and a sentence where there is too little to learn from."""
     at = time.monotonic()
     try:
         with err.status("training"):
-            result = run_train(job)
+            result = run_train(job, target=target)
     except DataError as error:
-        _print_step(f"train: {error}")
+        _print_step(f"train, {target.name}: {error}")
         return None
-    registry = open_registry(job.settings)
+    registry = open_registry(job.settings, target)
     _print_step(f"train: version {result.version.number} of {registry.model} in {time.monotonic() - at:.1f} s")
-    if registry.champion() is None:
+    if target == IN_SESSION and registry.champion() is None:
         with registry.alone():
             promote(registry, result.version, "The demo needs one that scores.")
         _print_step(
@@ -133,7 +178,7 @@ def _learn(job: Job) -> TrainingResult | None:
     return result
 
 
-def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
+def summary(job: Job, trained: TrainingResult | None, outcomes: Sequence[Outcome], seconds: float) -> None:
     """What came of it, for a person."""
     out.print()
     out.print(Panel.fit(f"[bold]From Kafka to scored sessions in {seconds:.0f} seconds[/]", border_style="green"))
@@ -149,6 +194,9 @@ def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
         out.print(_model(trained))
         for note in trained.record.notes():
             out.print(escape(note))
+        if outcomes:
+            out.print("[bold]How its scores of the last hour turned out, given before the sessions closed[/]")
+            print_outcomes(outcomes)
         out.print("[bold]The ten sessions most likely to buy, those still open first[/]")
         out.print(_likely_buyers(job))
     settings = job.settings
@@ -160,6 +208,7 @@ def summary(job: Job, trained: TrainingResult | None, seconds: float) -> None:
         ("clickstream broker start", "Kafka, which the demo stops at its end, and verify asks"),
         ("clickstream verify", "proof that nothing is lost or counted twice"),
         ("clickstream quarantine list", "what broke the contract, and why"),
+        ("clickstream evaluate", "what became of the sessions that were scored"),
         ("clickstream tables", "what every table and column means"),
     ):
         out.print(f"  .venv/bin/{command:38} {what}")

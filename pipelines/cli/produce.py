@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -72,8 +72,13 @@ def simulate_into(settings: Settings, sessions: int, *, rate: float | None = Non
 
     Raises OutsideError when Kafka is not there or cannot go on. Single failures are in the result.
     """
+    return send_into(settings, simulate(sessions=sessions, **options), rate=rate)
+
+
+def send_into(settings: Settings, records: Iterable[Record], *, rate: float | None = None) -> Delivery:
+    """Send records to Kafka, as simulate_into does."""
     run = Run()
-    _send(settings, simulate(sessions=sessions, **options), run, _at_rate(rate))
+    _send(settings, iter(records), run, _at_rate(rate))
     return _delivered(run)
 
 

@@ -174,6 +174,7 @@ def _metrics_row(
         "scores": len(rows),
         "buying_share": metrics["prevalence"],
         **{name: metrics.get(name) for name in _METRICS},
+        "test_average_precision": float(tested) if (tested := version.tags.get("average_precision")) else None,
         "score_drift": drift[PROBABILITY.name],
         "feature_drift": features[most_drifted],
         "drifted_feature": most_drifted,

@@ -16,7 +16,7 @@ from lakehouse.engines.local_lake import LocalLake
 from lakehouse.locks import is_locked
 from pipelines.ml.live_model import ChampionFollower
 from pipelines.ml.scorer import Scorer, can_score_here
-from pipelines.ml.scoring import Scored
+from pipelines.ml.scoring import Now, Scored
 from pipelines.ml.targets import NEXT_SESSION
 from pipelines.runtime.console import describe_error, err
 
@@ -29,12 +29,17 @@ class RefreshScorer:
     """
 
     def __init__(
-        self, locks: Path, lake: LocalLake, follower: ChampionFollower, is_stopping: Callable[[], bool] = lambda: False
+        self,
+        locks: Path,
+        lake: LocalLake,
+        follower: ChampionFollower,
+        is_stopping: Callable[[], bool] = lambda: False,
+        now: Now | None = None,
     ) -> None:
         self._locks = locks
         self._lake = lake
-        self._scorer = Scorer(lake, follower, is_stopping)
-        self._next = Scorer(lake, follower.of(NEXT_SESSION), is_stopping)
+        self._scorer = Scorer(lake, follower, is_stopping, now)
+        self._next = Scorer(lake, follower.of(NEXT_SESSION), is_stopping, now)
         self._last_warning = ""
 
     @property

@@ -13,7 +13,7 @@ from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import LakehouseError
 from lakehouse.table import Table
 from pipelines.ml.live_model import ChampionFollower
-from pipelines.ml.scoring import NEWEST_SCORES, Scored, ScoredLake, score_all, score_changes
+from pipelines.ml.scoring import NEWEST_SCORES, Now, Scored, ScoredLake, score_all, score_changes, utc_now
 from pipelines.runtime.console import err
 
 SCORES = (LOG, *NEWEST_SCORES.values())
@@ -40,9 +40,14 @@ class Scorer:
     """
 
     def __init__(
-        self, lake: ScoredLake, follower: ChampionFollower, is_stopping: Callable[[], bool] = lambda: False
+        self,
+        lake: ScoredLake,
+        follower: ChampionFollower,
+        is_stopping: Callable[[], bool] = lambda: False,
+        now: Now | None = None,
     ) -> None:
         self._lake = lake
+        self._now = now or utc_now
         self._follower = follower
         self._is_stopping = is_stopping
         self._one_at_a_time = RLock()
@@ -54,7 +59,7 @@ class Scorer:
         """Scores every session that has no score by the champion yet."""
         with self._one_at_a_time:
             self._has_begun = False
-            for part in score_all(self._lake, self._follower.live):
+            for part in score_all(self._lake, self._follower.live, self._now):
                 self.scored += part
                 if self._is_stopping():
                     return
@@ -82,7 +87,7 @@ class Scorer:
             before = self.scored
             if self._has_begun:
                 if not self.follow_champion() and changes is not None:
-                    self.scored += score_changes(self._lake, self._follower.live, changes)
+                    self.scored += score_changes(self._lake, self._follower.live, changes, self._now)
             elif self._can_begin():
                 self.score_all()
             return Scored(self.scored.sessions - before.sessions, self.scored.buyers - before.buyers)

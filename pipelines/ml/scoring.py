@@ -7,7 +7,7 @@ writes the tables.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,6 +42,15 @@ _MOST_LISTED = 5_000
 _SCORED = (*SESSION, "cut", "features_hash", "model_name", "model_version", "started_on")
 
 
+Now = Callable[[], datetime]
+"""What tells the time of a score."""
+
+
+def utc_now() -> datetime:
+    """The time of this machine."""
+    return datetime.now(UTC)
+
+
 class ScoredLake(Protocol):
     """The tables as scoring reads and writes them: a LocalLake, or Spark's lake behind the same methods."""
 
@@ -69,7 +78,7 @@ class Scored:
         return Scored(self.sessions + other.sessions, self.buyers + other.buyers)
 
 
-def score_all(lake: ScoredLake, live: LiveModel) -> Iterator[Scored]:
+def score_all(lake: ScoredLake, live: LiveModel, now: Now = utc_now) -> Iterator[Scored]:
     """Scores every session that has no score by the version on the features of today, some at a time."""
     table = NEWEST_SCORES[live.target.name]
     for started in _parts(lake.read(EXAMPLES, ["started_at"])["started_at"]):
@@ -79,10 +88,10 @@ def score_all(lake: ScoredLake, live: LiveModel) -> Iterator[Scored]:
         wanted = newest.filter(pc.invert(_is_settled(newest, lake.read(table, _SCORED), live)))
         if wanted.num_rows:
             examples = lake.read(EXAMPLES, _columns(), {"started_at": _values(wanted["started_at"])})
-            yield _score(lake, live, _of_sessions(examples, wanted), None)
+            yield _score(lake, live, _of_sessions(examples, wanted), None, now)
 
 
-def score_changes(lake: ScoredLake, live: LiveModel, changes: pa.Table) -> Scored:
+def score_changes(lake: ScoredLake, live: LiveModel, changes: pa.Table, now: Now = utc_now) -> Scored:
     """Scores the sessions of changed rows of gold.training_examples, where they need it. It is idempotent.
 
     ``changes`` are those rows as they were and as they are; of their columns it takes SESSION, started_on and
@@ -92,10 +101,10 @@ def score_changes(lake: ScoredLake, live: LiveModel, changes: pa.Table) -> Score
         return Scored()
     # All rows of a session have the same started_at. Where that changed, all of them changed.
     examples = lake.read(EXAMPLES, _columns(), {"started_at": _values(changes["started_at"])})
-    return _score(lake, live, _of_sessions(examples, changes), {"started_on": _values(changes["started_on"])})
+    return _score(lake, live, _of_sessions(examples, changes), {"started_on": _values(changes["started_on"])}, now)
 
 
-def _score(lake: ScoredLake, live: LiveModel, examples: pa.Table, within: Where | None) -> Scored:
+def _score(lake: ScoredLake, live: LiveModel, examples: pa.Table, within: Where | None, now: Now) -> Scored:
     """Scores sessions, given all of their rows; their scores of today lie ``within``."""
     newest, table = _asked(_newest(examples), live.target), NEWEST_SCORES[live.target.name]
     if not newest.num_rows:
@@ -106,7 +115,7 @@ def _score(lake: ScoredLake, live: LiveModel, examples: pa.Table, within: Where 
         current = lake.read(table, _SCORED, within)
         is_current = _is_current(newest, current, live)
         rows = newest.filter(pc.invert(is_current))
-        scores = predictions(live, rows, datetime.now(UTC))
+        scores = predictions(live, rows, now())
         if scores.num_rows:
             # A score that is logged already comes from a run that was interrupted: it keeps its time.
             log = lake.read(LOG, [*LOG.key, "scored_at"], {"cut_at": _values(scores["cut_at"])})

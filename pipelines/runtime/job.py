@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +41,8 @@ class Job:
 
     settings: Settings
     spark: SparkSession
+    clock: Callable[[], datetime] | None = None
+    """What time it is for sessions and scores where it is not the broker's time: the demo lives through an hour."""
 
     @cached_property
     def lake(self) -> Lake:

@@ -107,19 +107,20 @@ def referrers(style: str) -> list[str]:
 class Calendar:
     """When sessions begin: more in the evening than at night, more at the weekend than on Tuesdays."""
 
-    def __init__(self, until: datetime, days: float) -> None:
+    def __init__(self, until: datetime, days: float, last_hour: float = 0.0) -> None:
         if until.tzinfo is None:
             raise UsageError("The end of the simulation has no time zone.", "Write it as 2026-11-01T00:00:00Z.")
         if not 0 < days <= 3_660:  # noqa: PLR2004  ten years
             raise UsageError(f"{days:g} days cannot be simulated.", "Take more than 0 and at most 3660.")
-        begin = until - timedelta(days=days)
+        begin, busy_from = until - timedelta(days=days), until - timedelta(hours=1 if last_hour else 0)
         if begin < datetime(2000, 1, 2, tzinfo=UTC):
             raise UsageError("The simulation would begin before the year 2000.", "Take a later end or fewer days.")
         steps = max(int(days * 24), 1)
-        hours = [begin + (until - begin) * step / steps for step in range(steps + 1)]
+        hours = [begin + (busy_from - begin) * step / steps for step in range(steps + 1)]
         weights = [_HOURS[at.astimezone(UTC).hour] * _WEEKDAYS[at.astimezone(UTC).weekday()] for at in hours[:-1]]
-        self._shares = np.concatenate(([0.0], np.cumsum(weights) / sum(weights)))
-        self._at = np.array([at.timestamp() * 1_000 for at in hours])
+        shares = np.concatenate(([0.0], np.cumsum(weights) / sum(weights))) * (1 - last_hour)
+        self._shares = np.concatenate((shares, [1.0])) if last_hour else shares
+        self._at = np.array([at.timestamp() * 1_000 for at in (*hours, *([until] if last_hour else []))])
         self._last = int(until.timestamp() * 1_000) - 1
 
     def starts(self, rng: np.random.Generator, first: int, count: int, of: int) -> list[int]:

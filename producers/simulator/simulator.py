@@ -63,13 +63,16 @@ def simulate(
     buy_rate: float = 0.15,
     only: str | None = None,
     event_ids: bool = False,
+    last_hour: float = 0.0,
     truth: Path | None = None,
 ) -> Iterator[Record]:
     """Yield the records of so many sessions that begin within ``days`` before ``until``, in the order of event time.
 
     ``buy_rate`` is the share of buyers among the sessions that reach a third event; real shops see 0.04 to 0.15.
     ``dirty`` is the share of records that are invalid or unusual, ``duplicates`` the share that is sent twice,
-    ``late`` the share that comes after later ones. ``only`` one stream gives what a full run gives for that topic.
+    ``late`` the share that comes after later ones. ``last_hour`` is the share of the sessions that begin within the
+    hour before ``until``, evenly; else it is as busy as its time of day. ``only`` one stream gives what a full run
+    gives for that topic.
 
     ``truth`` is a file for the probability of a purchase, at each cutoff that a session reaches before its first
     purchase: one JSON object a line, without regard to ``dirty``. ``probability`` is the simulator's own and knows the
@@ -81,13 +84,13 @@ def simulate(
         raise UsageError(f"{sessions} sessions cannot be simulated.", "Take 0 or more.")
     if only is not None:
         event_named(only)
-    shares = {"dirty": dirty, "duplicates": duplicates, "late": late, "buy rate": buy_rate}
+    shares = {"dirty": dirty, "duplicates": duplicates, "late": late, "buy rate": buy_rate, "last hour": last_hour}
     for name, share in shares.items():
         if not 0 <= share <= 1:
             raise UsageError(f"The {name} {share:g} is no share.", "Take a number from 0 to 1.")
     seeds = np.random.SeedSequence([seed & (2**64 - 1), seed < 0])
     rngs = [np.random.Generator(np.random.PCG64(child)) for child in seeds.spawn(5)]
-    population = _Population(rngs, until, days, _behaviour(buy_rate), event_ids=event_ids)
+    population = _Population(rngs, Calendar(until, days, last_hour), until, _behaviour(buy_rate), event_ids=event_ids)
     records = delay(corrupt(population.records(sessions, truth), rngs[3], dirty, duplicates), rngs[4], late)
     return (record for record in records if record[0] == only) if only else records
 
@@ -115,10 +118,16 @@ class _Population:
     """The users of the shop, and the session that is being written."""
 
     def __init__(
-        self, rngs: list[np.random.Generator], until: datetime, days: float, behaviour: Behaviour, *, event_ids: bool
+        self,
+        rngs: list[np.random.Generator],
+        calendar: Calendar,
+        until: datetime,
+        behaviour: Behaviour,
+        *,
+        event_ids: bool,
     ) -> None:
         self._shop, self._rng, self._draw = Shop(rngs[0]), rngs[1], _draws(rngs[2])
-        self._calendar = Calendar(until, days)
+        self._calendar = calendar
         self._until = int(until.timestamp() * 1_000)
         self._behaviour, self._event_ids = behaviour, event_ids
         self._moods = {(s, h): behaviour.moods(s, h) for s in STYLES for h in HISTORIES}

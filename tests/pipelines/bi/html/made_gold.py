@@ -126,6 +126,7 @@ def _users(sessions):
 SHARES = (
     "buying_share",
     "average_precision",
+    "test_average_precision",
     "roc_auc",
     "precision",
     "recall",

@@ -159,12 +159,13 @@ TABLES = {
     ),
     "How the scores turned out, by version and day": (
         (
-            "SELECT model_name, model_version, started_on, sessions, scores, average_precision, roc_auc, "
+            "SELECT model_name, model_version, started_on, sessions, scores, average_precision, "
+            "test_average_precision, roc_auc, "
             '"precision", recall, f1, brier, calibration_error, top_decile_lift, score_drift, feature_drift, '
             "drifted_feature, strftime(evaluated_at, '%Y-%m-%d %H:%M:%S') FROM model_metrics "
             "ORDER BY started_on DESC, model_name, model_version LIMIT 50"
         ),
-        (DAY, DAY, DAY, COUNT, COUNT, *[MONEY] * 10, DAY, DAY),
+        (DAY, DAY, DAY, COUNT, COUNT, *[MONEY] * 11, DAY, DAY),
     ),
     "Share quarantined": (
         (
