@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 MIN_IMPORTANCE = 0.02
 """The least importance of a feature whose drift is watched."""
 
+MIN_DRIFT_SESSIONS = 200
+"""Of fewer sessions a drift is no warning: the index has ten groups, and twenty rows in each tell little."""
+
 _MAX_SAMPLED_ROWS = 20_000
 _METRICS = (
     *("precision", "recall", "f1", "brier", "calibration_error"),
@@ -138,7 +141,9 @@ def evaluate_version(
     measured, drifted = metrics(newest), drift(newest)
     days, sessions = newest["started_on"].nunique(), len(newest.drop_duplicates(list(SESSION)))
     is_watched = is_champion and sessions >= limits.min_sessions
-    warnings = _warnings(registry, version, limits, measured, spread, drifted) if is_watched else ()
+    # A few sessions that were scored once, at whatever cutoff, are unlike the rows of all cutoffs by that alone.
+    moved = drifted if sessions >= MIN_DRIFT_SESSIONS else dict.fromkeys(drifted, 0.0)
+    warnings = _warnings(registry, version, limits, measured, spread, moved) if is_watched else ()
     return Outcome(
         registry.model, version.number, is_champion, days, sessions, len(newest), measured, spread, drifted, warnings
     )
