@@ -94,6 +94,8 @@ def run_train(
     report_progress("reading the sessions whose outcome is known")
     registry = Registry(job.settings, target)
     with ThreadPoolExecutor(1) as meanwhile, ExitStack() as resources:
+        # MLflow imports polars, and scikit-learn, which asks whether its rows are of polars, must not meet half of it.
+        import_module("polars")
         # Imports and a new store take Python seconds, in which it would wait for Java.
         meanwhile.submit(registry.import_mlflow)
         for module in ("sklearn.ensemble", "sklearn.linear_model", "sklearn.metrics", "matplotlib.figure"):
