@@ -53,7 +53,7 @@ def test_a_planted_signal_is_found(trained):
     assert evaluation.metrics["average_precision"] > evaluation.metrics["prevalence"] + 0.2
     assert next(iter(record.importances)) == "cart_adds"
     assert "cart_adds <= 0.5" in record.rules
-    assert "Products put into the cart so far." in record.rules
+    assert "Products put into the cart so far, as sessions.cart_adds counts." in record.rules
     assert set(evaluation.baselines) == {"all_negative", "one_rule", "logistic_regression"}
     assert set(evaluation.metrics_by_cutoff) == {1, 2, 3}
     low, high = evaluation.intervals["average_precision"]
