@@ -16,7 +16,7 @@ from pipelines.runtime.settings import ModelSettings
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.ml import PipelineModel, Transformer
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 OTHER = "__unknown"
 """The category of a text that is not frequent."""
@@ -110,14 +110,6 @@ def learn_encoding(train: pd.DataFrame, target: PredictionTarget, settings: Mode
     return Encoding(target, tuple(labels))
 
 
-def fit_tree(train: DataFrame, encoding: Encoding, shape: TreeShape, *, seed: int) -> PipelineModel:
-    """A decision tree on all inputs, grown on the outcomes.
-
-    It has no class weights: they would bend the probabilities, and the threshold does the same work.
-    """
-    return _fit(train.withColumn("label", _label(encoding)), encoding, shape.params, seed)
-
-
 def fit_taught_tree(
     spark: SparkSession,
     train: pd.DataFrame,
@@ -158,10 +150,3 @@ def _fit(rows: DataFrame, encoding: Encoding, params: dict[str, Any], seed: int)
     stages = encoding.tree_stages()
     tree = UnprunedDecisionTreeClassifier(featuresCol="features", labelCol="label", seed=seed, **params)
     return PipelineModel([*stages, tree.fit(PipelineModel(stages).transform(rows))])
-
-
-def _label(encoding: Encoding) -> Column:
-    """The target's outcome as 0 or 1, as Spark's estimators want it."""
-    from pyspark.sql import functions as F
-
-    return F.col(encoding.target.label).cast("DOUBLE")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.table import Column
@@ -76,28 +76,48 @@ def nodes_of(model: PipelineModel) -> list[dict[str, Any]]:
 
     Java hands them over at once: node by node would take thousands of calls.
     """
+    java = _java()
+    saved = java.java.lang.Class.forName(f"{_NODES}$NodeData$")
+    root = tree_of(model)._call_java("rootNode")  # noqa: SLF001
+    nodes = saved.getField("MODULE$").get(None).build(root, 0)._1()  # noqa: SLF001 - a pair of Scala
+    found: list[dict[str, Any]] = json.loads(_mapper(java).writeValueAsString(nodes))
+    return sorted(found, key=lambda node: int(node["id"]))
+
+
+def with_nodes(model: PipelineModel, nodes: Sequence[Mapping[str, Any]]) -> PipelineModel:
+    """The same pipeline, whose tree has these nodes, as ``nodes_of`` gives them: handed to Java at once, too."""
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.classification import DecisionTreeClassificationModel
+
+    java, tree = _java(), tree_of(model)
+    read = _mapper(java).readValue(json.dumps([*nodes]), java.java.lang.Class.forName(f"[L{_NODES}$NodeData;"))
+    builder = java.java.lang.Class.forName(f"{_NODES}$").getField("MODULE$").get(None)
+    root = builder.buildTreeFromNodes(read, tree.getImpurity())
+    whole = java.org.apache.spark.ml.classification.DecisionTreeClassificationModel(
+        tree.uid, root, tree.numFeatures, tree.numClasses
+    )
+    made: Any = DecisionTreeClassificationModel(whole)
+    made = tree._copyValues(made)  # noqa: SLF001 - the names of its columns
+    return PipelineModel([*model.stages[:-1], made])
+
+
+_NODES = "org.apache.spark.ml.tree.DecisionTreeModelReadWrite"
+
+
+def _java() -> Any:
     from pyspark import SparkContext
 
-    java: Any = SparkContext._gateway.jvm  # type: ignore[union-attr] # noqa: SLF001
-    saved = java.java.lang.Class.forName("org.apache.spark.ml.tree.DecisionTreeModelReadWrite$NodeData$")
-    nodes = saved.getField("MODULE$").get(None).build(root_of(model), 0)._1()  # noqa: SLF001 - a pair of Scala
+    return SparkContext._gateway.jvm  # type: ignore[union-attr] # noqa: SLF001
+
+
+def _mapper(java: Any) -> Any:
+    """What writes and reads Scala's classes as JSON: every number comes back to the same bits."""
     jackson = java.com.fasterxml.jackson
     mapper = jackson.databind.json.JsonMapper().registerModule(jackson.module.scala.DefaultScalaModule())
     access, visible = jackson.annotation.PropertyAccessor, jackson.annotation.JsonAutoDetect.Visibility
     mapper.setVisibility(access.GETTER, visible.NONE)
     mapper.setVisibility(access.FIELD, visible.ANY)
-    found: list[dict[str, Any]] = json.loads(mapper.writeValueAsString(nodes))
-    return sorted(found, key=lambda node: int(node["id"]))
-
-
-def root_of(model: PipelineModel) -> Any:
-    """The root node of a pipeline's tree, as Java has it."""
-    return tree_of(model)._call_java("rootNode")  # noqa: SLF001
-
-
-def is_leaf(node: Any) -> bool:
-    """Whether a node, as Java has it, is a leaf."""
-    return bool(node.getClass().getSimpleName() == "LeafNode")
+    return mapper
 
 
 def predict_with_path(
@@ -105,9 +125,8 @@ def predict_with_path(
 ) -> DataFrame:
     """The rows, each with its ``probability``, and its ``path`` as text.
 
-    ``paths`` are the leaf_paths of the model; they are read once for many batches, because that goes
-    node by node. ``path`` names the inputs that the tree tested for the row, in order, each with the
-    row's value.
+    ``paths`` are the leaf_paths of the model; they are read once for many batches. ``path`` names the inputs that the
+    tree tested for the row, in order, each with the row's value.
     """
     from pyspark.sql import functions as F
 

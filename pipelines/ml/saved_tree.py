@@ -20,7 +20,7 @@ _STAGES = {"SQLTransformer", "StringIndexerModel", "VectorAssembler", "DecisionT
 def read_saved_tree(folder: Path, target: PredictionTarget, threshold: float) -> DecisionTree:
     """The tree of the PipelineModel that Spark saved in a folder.
 
-    Raises DataError where the folder holds no pipeline that ``fit_tree`` made, or is damaged.
+    Raises DataError where the folder holds no pipeline that training made, or is damaged.
     """
     try:
         return _read(folder, target, threshold)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
 from gold.shared.features import NUMBERS
 from gold.training_examples import TABLE
 from lakehouse.storage import spark_schema
+from pipelines.ml.model import fit_taught_tree
 from pipelines.ml.promotion import promote
 from pipelines.ml.registry import Registry
 from pipelines.train import run_train
@@ -50,3 +53,10 @@ def train_live(job, **options):
     if not result.decision.promoted:
         promote(Registry(job.settings), result.version, "For a test.")
     return result
+
+
+def grow_tree(rows, encoding, shape, *, seed):
+    """A tree grown on the outcomes of rows themselves: as if its teacher knew them."""
+    train = rows.toPandas()
+    outcomes = train[encoding.target.label].to_numpy(float)
+    return fit_taught_tree(rows.sparkSession, train, outcomes, np.ones(len(train)), encoding, shape, seed=seed)

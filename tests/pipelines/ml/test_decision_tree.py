@@ -21,11 +21,12 @@ from lakehouse.errors import DataError
 from lakehouse.table import Column
 from pipelines.ml import decision_tree
 from pipelines.ml.decision_tree import DecisionTree, Input, Node
-from pipelines.ml.model import TreeShape, fit_tree, learn_encoding
+from pipelines.ml.model import TreeShape, learn_encoding
 from pipelines.ml.prediction import leaf_paths, predict_with_path, tree_of
 from pipelines.ml.saved_tree import read_saved_tree
 from pipelines.ml.targets import PredictionTarget
 from pipelines.runtime.settings import ModelSettings
+from tests.support.training import grow_tree
 
 TARGET = PredictionTarget(
     "made_up",
@@ -70,7 +71,7 @@ def trees(spark, tmp_path_factory):
     encoding = learn_encoding(rows.toPandas(), TARGET, ModelSettings(rows_per_category=100))
     found = {}
     for name, shape in SHAPES.items():
-        model = fit_tree(rows, encoding, shape, seed=1)
+        model = grow_tree(rows, encoding, shape, seed=1)
         model.save(str(home / name))
         found[name] = (model, read_saved_tree(home / name, TARGET, 0.3))
     return found

@@ -15,11 +15,12 @@ import pytest
 
 from lakehouse.table import Column
 from pipelines.ml.metrics import measure
-from pipelines.ml.model import TreeShape, fit_tree, learn_encoding
+from pipelines.ml.model import TreeShape, learn_encoding
 from pipelines.ml.prediction import with_probability
 from pipelines.ml.targets import PredictionTarget
 from pipelines.runtime.settings import ModelSettings
 from tests.conftest import DATA
+from tests.support.training import grow_tree
 
 pytestmark = pytest.mark.spark
 
@@ -59,7 +60,7 @@ def cross_validated(sessions, target):
     predicted = []
     for fold in range(FOLDS):
         train = sessions.where(sessions.fold != fold)
-        tree = fit_tree(
+        tree = grow_tree(
             train, learn_encoding(train.toPandas(), target, ModelSettings()), TreeShape(5, 1, "gini"), seed=1
         )
         rows = with_probability(tree, sessions.where(sessions.fold == fold))

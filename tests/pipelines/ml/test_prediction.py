@@ -6,11 +6,11 @@ import pytest
 
 from gold.training_examples import TABLE
 from pipelines.ml.explanation import describe_tree, rules
-from pipelines.ml.model import TreeShape, fit_tree, learn_encoding
+from pipelines.ml.model import TreeShape, learn_encoding
 from pipelines.ml.prediction import leaf_paths, predict_with_path, with_probability
 from pipelines.ml.targets import IN_SESSION
 from pipelines.runtime.settings import ModelSettings
-from tests.support.training import examples, fill, noisy
+from tests.support.training import examples, fill, grow_tree, noisy
 
 pytestmark = pytest.mark.spark
 
@@ -21,7 +21,7 @@ def tree(job):
     fill(job, examples(400, buys=noisy))
     rows = job.lake.read(TABLE)
     encoding = learn_encoding(rows.toPandas(), IN_SESSION, ModelSettings())
-    return fit_tree(rows, encoding, TreeShape(2, 20, "gini"), seed=1), rows
+    return grow_tree(rows, encoding, TreeShape(2, 20, "gini"), seed=1), rows
 
 
 def test_leaves_of_the_same_majority_stay_apart(tree):
@@ -57,7 +57,7 @@ def test_a_path_has_words_for_texts_and_for_unknown_values(job):
         row[names.index("bought_later")] = number % 4 == 3
     fill(job, [tuple(row) for row in rows])
     examples_ = job.lake.read(TABLE)
-    model = fit_tree(
+    model = grow_tree(
         examples_, learn_encoding(examples_.toPandas(), IN_SESSION, ModelSettings()), TreeShape(2, 20, "gini"), seed=1
     )
     paths = {
