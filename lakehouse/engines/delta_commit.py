@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from lakehouse.engines.version_checksum import forget_checksum
-
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
@@ -115,6 +113,8 @@ def write_commit(folder: Path, version: int, actions: Iterable[Action]) -> bool:
 
     The files that they name must be on the disk already.
     """
+    from lakehouse.engines.version_checksum import forget_checksum  # by Arrow, which commands that only read do without
+
     forget_checksum(folder, version)
     log = folder / "_delta_log"
     path = log / f"{version:020d}.json"

@@ -116,7 +116,11 @@ def test_the_pod_has_the_streams_once_each_and_asks_how_they_are():
     volumes |= {one["metadata"]["name"] for one in pod["volumeClaimTemplates"]}
     for one in containers:
         assert parses(one["args"])
-        assert parses(one["readinessProbe"]["exec"]["command"][1:])
+        shell, option, line = one["readinessProbe"]["exec"]["command"]
+        assert (shell, option) == ("sh", "-c")
+        probe, tolerates = line.split(" || ")
+        assert parses(probe.split()[1:])
+        assert tolerates == "test $? = 1"
         assert {mount["name"] for mount in one["volumeMounts"]} <= volumes
 
 
