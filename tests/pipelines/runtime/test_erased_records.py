@@ -40,7 +40,7 @@ BODY = json.dumps({"user_id": WHO, "price": -1}).encode()
         value("clicks", user_id=WHO),
         BODY,
         BODY[:-3],
-        gzip.compress(BODY),
+        gzip.compress(BODY, mtime=0),
         json.dumps(BODY.decode()).encode(),
         b"\x00\x00\x00\x00\x07" + BODY,
         b'{"schema":{},"payload":' + BODY + b"}",
