@@ -40,6 +40,7 @@ def test_every_append_is_read_once_from_any_version_on(steps, first):
 def test_a_commit_that_is_not_there_any_more_is_an_error(tmp_path):
     lake = score_lake(tmp_path)
     lake.append(LOG, scores(("u", "s")))
-    (lake.folder(LOG) / "_delta_log" / f"{1:020d}.json").unlink()
+    for path in (lake.folder(LOG) / "_delta_log").glob(f"{1:020d}.*"):
+        path.unlink()
     with pytest.raises(FileNotFoundError):
         list(appended_rows(lake.folder(LOG), lake.schema(LOG), ["session_id"], range(1, 2)))
