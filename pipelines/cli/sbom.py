@@ -52,7 +52,8 @@ def licence(package: Distribution) -> str:
         line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier") or () if line.startswith("License :: ")
     ]
     named = [name for name in named if name != "OSI Approved"]
-    text = str(metadata.get("License") or "").strip()  # a backport that others import raises for what is not there
+    # A backport of the reader, which others import, raises for what is not there.
+    text = str(metadata["License"] or "").strip() if "License" in metadata else ""
     # Some packages put the whole text there.
     return " AND ".join(named) or (text if len(text) <= _LONGEST_NAME and "\n" not in text else "")
 
