@@ -95,7 +95,7 @@ def examine(folder: Path, *, files: bool = True) -> list[Damage]:
         return [Damage("_delta_log", "is missing, though there are data files")] if has_data else []
     found = _checkpoint_damage(folder)
     base = max(_whole_checkpoints(folder), default=-1)
-    newest = max((*commits, base))
+    newest = _newest_known(folder)
     first = min(commits, default=newest)
     if base < 0 < first:
         found.append(Damage(_name(0), f"is missing, and the log begins with version {first}"))
@@ -124,7 +124,7 @@ def repair(folder: Path, aside: Path) -> None:
     """
     if not is_repairable(folder):
         raise ValueError(f"the log of {folder} cannot be repaired")
-    log, newest = folder / "_delta_log", newest_version(folder)
+    log, newest = folder / "_delta_log", _newest_known(folder)
     for damage in _checkpoint_damage(folder):
         _move(log, [(folder / damage.file).name, "_last_checkpoint"], aside)
     commits, _ = _versions(folder)
@@ -211,6 +211,12 @@ def sync(folder: Path, after: int) -> int:
 
 def _name(version: int) -> str:
     return f"_delta_log/{version:020d}.json"
+
+
+def _newest_known(folder: Path) -> int:
+    """The newest version that was committed, also if all that is left of it is its version checksum file."""
+    sums = (_sum_of(path) for path in (folder / "_delta_log").glob("[0-9]*.crc"))
+    return max(newest_version(folder), max(sums, default=-1))
 
 
 def _damaged_commits(folder: Path, commits: dict[int, Path], base: int, newest: int) -> dict[int, Damage]:

@@ -11,8 +11,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.delta_log import clean_log, examine, is_repairable, newest_version, reaches_back, repair, sync
+from lakehouse.engines.local_lake import LocalLake
+from tests.lakehouse.engines.test_version_checksum import TABLE as CHECKSUMMED
+from tests.lakehouse.engines.test_version_checksum import write
 from tests.support.injuries import clean_log as clean_all
 from tests.support.injuries import commits, data_files, delete_only_checkpoint, make_checkpoint
+from tests.support.local_tables import make_tables
 
 
 @pytest.fixture
@@ -47,6 +51,23 @@ def test_a_lost_commit_becomes_one_that_changes_nothing(folder, tmp_path, versio
     assert (tmp_path / "aside" / path.name).exists() == (cut is not None)
     write_deltalake(folder, pa.table({"day": ["b"], "n": [9]}), mode="append")
     assert numbers(folder)[-1] == 9
+
+
+def test_a_newest_commit_is_missed_by_its_checksum(tmp_path):
+    """delta-rs refuses such a table, and Spark's state of a version would be that of another."""
+    lake = make_tables(tmp_path, CHECKSUMMED)
+    for number in range(3):
+        write(lake, "append", {number})
+    folder = lake.folder(CHECKSUMMED)
+    commits(folder)[3].unlink()
+    assert [str(damage) for damage in examine(folder)] == [f"_delta_log/{3:020d}.json is missing"]
+    repair(folder, tmp_path / "aside")
+    assert examine(folder) == []
+    again = LocalLake(lake.root, tmp_path / "locks")
+    assert (again.version(CHECKSUMMED), again.rows(CHECKSUMMED)) == (3, 2)
+    write(again, "append", {7})
+    assert examine(folder) == []
+    assert sorted(DeltaTable(folder).to_pyarrow_table()["thing"].to_pylist()) == [0, 1, 7]
 
 
 def test_missing_files_leave_the_table_as_no_change_of_data(folder, tmp_path):
