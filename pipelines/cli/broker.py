@@ -67,7 +67,7 @@ def status(as_json: AsJson = False) -> None:
 
 
 def _note(text: str) -> None:
-    err.print(text, style="dim", markup=False)
+    err.print(text, style="dim")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from lakehouse.engines.stored_sql import write_stored_sql
 from lakehouse.engines.transpile import transpile
@@ -30,10 +29,10 @@ def check(
     if as_json:
         print_json([{"table": name, "problem": problem} for name, problem in problems.items()])
     for name, note in notes.items():
-        err.print(f"{name}: {escape(note)}")
+        err.print(f"{name}: {note}")
     if problems:
         for name, problem in problems.items():
-            err.print(f"{name}: {escape(problem)}")
+            err.print(f"{name}: {problem}")
         raise DataError(f"{len(problems)} of {len(TABLES)} tables do not build what they declare.", "Fix them.")
     if not as_json:
         out.print(f"{len(TABLES)} tables build what they declare.")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
 from lakehouse.errors import UsageError
 from pipelines.runtime.completion import complete_event
@@ -35,15 +35,15 @@ def contract(
         print_json(json_schema(EVENTS[event]))
         return
     for one in chosen:
-        out.print(f"[bold]{one.name}[/]  {escape(one.doc)}  (contract {one.version})")
+        out.print(Text.assemble((one.name, "bold"), f"  {one.doc}  (contract {one.version})"))
         grid = Grid("field", "kind", "", "rules", "meaning", box=None, padding=(0, 2))
         for field in one.fields:
             grid.add_row(
                 field.name,
                 field.kind.value,
                 "required" if field.required else "",
-                escape(rules_of(field)),
-                escape(field.doc),
+                rules_of(field),
+                field.doc,
             )
         out.print(grid)
         out.print()

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import typer
 from pyspark.sql import functions as F
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table as Grid
+from rich.text import Text
 
 from gold.data_quality import ALL
 from gold.data_quality import TABLE as QUALITY
@@ -119,7 +119,7 @@ def _kafka(settings: Settings) -> Iterator[str]:
 
 
 def _print_step(text: str) -> None:
-    err.print(f"[dim]·[/] {escape(text)}")
+    err.print(Text.assemble(("· ", "dim"), text))
 
 
 def _until(settings: Settings) -> datetime:
@@ -181,26 +181,26 @@ def _learn(job: Job, target: PredictionTarget) -> TrainingResult | None:
 def summary(job: Job, trained: TrainingResult | None, outcomes: Sequence[Outcome], seconds: float) -> None:
     """What came of it, for a person."""
     out.print()
-    out.print(Panel.fit(f"[bold]From Kafka to scored sessions in {seconds:.0f} seconds[/]", border_style="green"))
-    out.print("[bold]Every record is kept, quarantined or a duplicate[/]")
+    out.print(Panel.fit(Text(f"From Kafka to scored sessions in {seconds:.0f} seconds", "bold"), border_style="green"))
+    out.print("Every record is kept, quarantined or a duplicate", style="bold")
     out.print(_outcome_grid(job))
-    out.print("[bold]Rows[/]")
+    out.print("Rows", style="bold")
     out.print(_rows(job))
     out.print("A session without a valid record has no row in gold.")
     if trained is not None:
-        out.print("[bold]Who will buy?[/] " + escape(trained.decision.reason))
+        out.print(Text.assemble(("Who will buy? ", "bold"), trained.decision.reason))
         if not trained.decision.promoted:
             out.print("The demo makes its first model live all the same, as `clickstream models promote` does.")
         out.print(_model(trained))
         for note in trained.record.notes():
-            out.print(escape(note))
+            out.print(note)
         if outcomes:
-            out.print("[bold]How its scores of the last hour turned out, given before the sessions closed[/]")
+            out.print("How its scores of the last hour turned out, given before the sessions closed", style="bold")
             print_outcomes(outcomes)
-        out.print("[bold]The ten sessions most likely to buy, those still open first[/]")
+        out.print("The ten sessions most likely to buy, those still open first", style="bold")
         out.print(_likely_buyers(job))
     settings = job.settings
-    out.print("[bold]Open next[/]")
+    out.print("Open next", style="bold")
     for command, what in (
         ("clickstream report --out report.html", "all of gold as one page"),
         ("clickstream serve mlflow", "the model, its figures and its rules, in a browser"),
@@ -274,7 +274,7 @@ def _likely_buyers(job: Job) -> Grid:
     for row in rows:
         is_open = "no" if row["is_closed"] else "yes"
         probability, cut = f"{row['probability']:.0%}", str(row["cut"])
-        grid.add_row(row["user_id"], row["session_id"], probability, cut, is_open, escape(row["path"]))
+        grid.add_row(row["user_id"], row["session_id"], probability, cut, is_open, row["path"])
     return grid
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table as Grid
 
 from lakehouse.errors import UsageError
@@ -52,7 +51,7 @@ def list_versions(target: TargetOption = TargetName.in_session, as_json: AsJson 
         made = f"{version.made_at:%Y-%m-%d %H:%M}" if version.made_at else ""
         precision = version.tags.get("average_precision", "")
         shown = f"{float(precision):.3f}" if precision else ""
-        grid.add_row(version.number, ", ".join(version.aliases), made, shown, escape(version.why))
+        grid.add_row(version.number, ", ".join(version.aliases), made, shown, version.why)
     out.print(grid)
 
 

@@ -323,9 +323,9 @@ def _report(run: Run, *, as_json: bool) -> None:
         rate = delivery.total / run.seconds if run.seconds else 0
         out.print(f"{delivery.total:,} events in {run.seconds:.1f} s ({rate:,.0f}/s)")
         for failure in delivery.failed[:SHOWN]:
-            err.print(f"failed: {failure.topic}, session {failure.key}: {failure.reason}", markup=False, soft_wrap=True)
+            err.print(f"failed: {failure.topic}, session {failure.key}: {failure.reason}", soft_wrap=True)
         for line in run.unreadable[:SHOWN]:
-            err.print(f"line {line.line}: {line.reason}", markup=False, soft_wrap=True)
+            err.print(f"line {line.line}: {line.reason}", soft_wrap=True)
     run.outcome()
 
 

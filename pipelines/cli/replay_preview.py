@@ -75,12 +75,12 @@ def _document(preview: _Preview, unreadable: Sequence[Unreadable]) -> dict[str, 
 
 def _print(preview: _Preview, unreadable: Sequence[Unreadable]) -> None:
     for topic, text in preview.first:
-        out.print(f"{topic}: {text}", markup=False, soft_wrap=True)
+        out.print(f"{topic}: {text}", soft_wrap=True)
     for topic, count in preview.events.items():
         out.print(f"{topic}: {count:,} events")
     for rule, count in preview.rules.most_common():
         sentence, text = preview.refused[rule]
-        err.print(f"{rule}: {count:,} events. {sentence}", markup=False, soft_wrap=True)
-        err.print(f"  as {text}", markup=False, soft_wrap=True)
+        err.print(f"{rule}: {count:,} events. {sentence}", soft_wrap=True)
+        err.print(f"  as {text}", soft_wrap=True)
     for line in unreadable[:SHOWN]:
-        err.print(f"line {line.line}: {line.reason}", markup=False, soft_wrap=True)
+        err.print(f"line {line.line}: {line.reason}", soft_wrap=True)

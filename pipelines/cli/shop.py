@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table as Grid
 
 from pipelines.runtime.console import out, print_json
@@ -33,12 +32,12 @@ def check(
     if as_json:
         print_json(found)
         return
-    out.print(f"By {escape(str(shop_file()))}:")
+    out.print(f"By {shop_file()}:")
     for url, one in zip(urls, found, strict=True):
         grid = Grid(box=None, show_header=False, padding=(0, 2))
         for name, value in one.items():
-            grid.add_row(name, escape(_NONE if value is None else value))
-        out.print(f"\n[bold]{escape(url)}[/]")
+            grid.add_row(name, _NONE if value is None else value)
+        out.print(f"\n{url}", style="bold")
         out.print(grid)
 
 

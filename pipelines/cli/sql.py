@@ -15,7 +15,7 @@ from rich.text import Text
 from lakehouse.errors import UsageError
 from pipelines.query.csv_lines import csv_line
 from pipelines.query.duckdb_session import in_words, interruptible, lake_connection, one_query, plain
-from pipelines.runtime.console import call, out, print_json
+from pipelines.runtime.console import call, harmless, out, print_json
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import load_settings
 
@@ -76,8 +76,10 @@ def sql(
 
 def _print_csv(connection: duckdb.DuckDBPyConnection, query: str, limit: int | None, start: str) -> None:
     result = connection.execute(query)
-    sys.stdout.write(start + csv_line([column[0] for column in result.description], "\n"))
-    sys.stdout.writelines(csv_line(row, "\n") for row in _rows(result, limit))
+    # A file or a program gets the values as they are; a terminal would obey some of them.
+    write = harmless if sys.stdout.isatty() else str
+    sys.stdout.write(start + write(csv_line([column[0] for column in result.description], "\n")))
+    sys.stdout.writelines(write(csv_line(row, "\n")) for row in _rows(result, limit))
 
 
 def _rows(result: duckdb.DuckDBPyConnection, limit: int | None) -> Iterator[tuple[Any, ...]]:
@@ -162,6 +164,7 @@ def shown(value: Any) -> Text:
         said = value.decode("utf-8", "backslashreplace")
     else:
         said = str(value)
+    # A line's end, too: one row is one line.
     said = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in said[: _LONGEST + 1])
     return Text(said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…")
 

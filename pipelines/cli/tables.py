@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
 from lakehouse.errors import UsageError
 from lakehouse.table import Table
@@ -87,18 +87,16 @@ def tables(
         print_json([describe(table) for table in chosen])
         return
     for table in chosen:
-        out.print(f"[bold]{table.name}[/]  {escape(table.doc)}")
+        out.print(Text.assemble((table.name, "bold"), f"  {table.doc}"))
         out.print(f"  key    {', '.join(table.key)}")
         out.print(f"  reads  {', '.join(sorted(source.name for source in table.reads.values())) or '-'}")
         if name:
             grid = Grid("column", "type", "", "meaning", box=None, padding=(0, 2))
             for column in table.columns:
-                grid.add_row(
-                    column.name, escape(column.type), "required" if column.required else "", escape(column.doc)
-                )
+                grid.add_row(column.name, column.type, "required" if column.required else "", column.doc)
             out.print(grid)
             for rule, sql in table.rules.items():
-                out.print(f"  rule   {rule}: {escape(sql)}")
+                out.print(f"  rule   {rule}: {sql}")
         else:
             out.print(f"  columns  {', '.join(table.column_names)}")
         out.print()

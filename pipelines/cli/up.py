@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from lakehouse.signals import stopping
 from lakehouse.supervision import Standing, State, Supervised
@@ -82,7 +82,7 @@ def all_streams(job: Job, is_stopping: Callable[[], bool]) -> list[Supervised]:
 
 def say(text: str) -> None:
     """Prints a line about what goes on."""
-    err.print(f"[dim]{datetime.now(UTC):%H:%M:%S}[/] up: {escape(text)}", soft_wrap=True)
+    err.print(Text.assemble((f"{datetime.now(UTC):%H:%M:%S}", "dim"), f" up: {text}"), soft_wrap=True)
 
 
 def exit_code(standings: Mapping[str, Standing]) -> int:

@@ -11,8 +11,6 @@ import subprocess
 import sys
 import tempfile
 
-from rich.markup import escape
-
 from lakehouse.checksums import check_sums, write_sums
 from lakehouse.embedded_kafka.broker import KAFKA, KAFKA_SUMS, LOG_BINDING
 from lakehouse.errors import OutsideError
@@ -45,7 +43,7 @@ def main() -> None:
     try:
         jars = resolve_packages(packages, JARS.parent)
     except OutsideError as error:
-        err.print(escape(str(error)))
+        err.print(str(error))
         return
     if "--renew-sums" in sys.argv:
         write_sums(SPARK_SUMS, jars)
@@ -79,7 +77,7 @@ def _archive_classes() -> None:
         made.replace(CLASS_ARCHIVE)
         return
     last = (done.stderr.strip().splitlines() or ["Java wrote no archive."])[-1]
-    err.print(f"Spark could not be started beforehand: {escape(last)}")
+    err.print(f"Spark could not be started beforehand: {last}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from textwrap import shorten
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,10 @@ def importances_figure(importances: Mapping[str, float]) -> Figure:
     return figure
 
 
+# A category between two dollar signs is no formula, and one that is none would be an error.
+_AS_IT_IS: dict[str, Any] = {"ha": "center", "va": "center", "parse_math": False}
+
+
 def tree_figure(tree: Node, target: PredictionTarget) -> Figure:
     """The first levels of a tree: what each node tests, how many rows reach it, and the share of buyers."""
     figure, axes = _new("The tree's first levels; to the left if the condition holds", width=18, height=9)
@@ -100,7 +104,7 @@ def tree_figure(tree: Node, target: PredictionTarget) -> Figure:
         shade = min(node.share / max(tree.share, 1e-9) / 4, 1)
         box = {"boxstyle": "round", "facecolor": (1 - 0.5 * shade, 1 - 0.2 * shade, 1.0), "edgecolor": "grey"}
         size = 9 if level < DRAWN_LEVELS - 1 else 7
-        axes.text(middle, -level, text, ha="center", va="center", fontsize=size, bbox=box, zorder=2)
+        axes.text(middle, -level, text, **_AS_IT_IS, fontsize=size, bbox=box, zorder=2)
 
     draw(tree, 0.0, 1.0, 0)
     axes.set(xlim=(0, 1), ylim=(-DRAWN_LEVELS - 0.5, 0.5))

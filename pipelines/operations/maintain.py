@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from pyspark.sql import functions as F
-from rich.markup import escape
 from rich.table import Table as Grid
 
 from lakehouse.checkpoints import completed_batches, oldest_needed
@@ -79,7 +78,7 @@ def maintain(
         return
     grid = Grid("table", "files before", "after", "", box=None, padding=(0, 2))
     for one in done:
-        grid.add_row(one.table, f"{one.files_before:,}", f"{one.files_after:,}", escape(one.kept))
+        grid.add_row(one.table, f"{one.files_before:,}", f"{one.files_after:,}", one.kept)
     out.print(grid)
 
 
@@ -91,9 +90,7 @@ def _show_gain(found: list[Gain], *, as_json: bool) -> None:
     for one in found:
         sizes = (f"{size / 1e6:,.1f}" for size in (one.bytes_to_compact, one.bytes_to_remove))
         counts = (f"{count:,}" for count in (one.files_to_compact, one.files_to_remove))
-        grid.add_row(
-            one.table, f"{one.files:,}", next(counts), next(sizes), next(counts), next(sizes), escape(one.kept)
-        )
+        grid.add_row(one.table, f"{one.files:,}", next(counts), next(sizes), next(counts), next(sizes), one.kept)
     out.print(grid)
     out.print(
         f"{sum(one.files_to_compact for one in found):,} files would be written together, "

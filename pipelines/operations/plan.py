@@ -9,7 +9,6 @@ from math import ceil
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table as Grid
 
 from pipelines.runtime.console import call, out, print_json
@@ -77,9 +76,9 @@ def plan(
     ):
         grid.add_row(what, value)
     out.print(grid)
-    out.print("[bold]Assumptions[/]")
+    out.print("Assumptions", style="bold")
     for one in taken:
-        out.print(f"- {escape(one)}", soft_wrap=True)
+        out.print(f"- {one}", soft_wrap=True)
 
 
 def plan_for(events_per_second: int, days: int) -> Plan:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table as Grid
 
 from bronze.raw_events import COORDINATE_NAMES
@@ -73,7 +72,7 @@ def list_(event: Event = "", rule: Rule = "", since: Since = "", as_json: AsJson
             group["first_arrived_at"][:19],
             group["last_arrived_at"][:19],
             where,
-            escape(example["sentence"]),
+            example["sentence"],
         )
     out.print(grid)
     first = groups[0]
@@ -135,11 +134,11 @@ def show(
     for record in records:
         for name in (*COORDINATE_NAMES, "status", "discard_reason", "arrived_at", "first_judged_at", "last_judged_at"):
             if record[name] is not None:
-                out.print(f"{name:16} {record[name]}", markup=False)
-        out.print(f"{'contract':16} {record['contract_version']}", markup=False)
+                out.print(f"{name:16} {record[name]}")
+        out.print(f"{'contract':16} {record['contract_version']}")
         for rule, sentence in zip(record["rules"], record["sentences"], strict=True):
-            out.print(f"{'breaks':16} {rule}: {sentence}", markup=False, soft_wrap=True)
-        out.print(f"{'value':16} {record['value']}", markup=False, soft_wrap=True)
+            out.print(f"{'breaks':16} {rule}: {sentence}", soft_wrap=True)
+        out.print(f"{'value':16} {record['value']}", soft_wrap=True)
 
 
 def _records(settings: Settings, event: str, partition: int, offset: int) -> list[dict[str, Any]]:

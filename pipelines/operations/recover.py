@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from bronze.raw_events import BRONZE
 from lakehouse.checkpoints import bind_checkpoint, check_checkpoint, mark_recovering, resume_from
@@ -55,11 +54,11 @@ def recover(
         print_json([asdict(finding) for finding in findings])
         return
     for finding in findings:
-        out.print(f"{finding.stream}: {escape(finding.problem or 'nothing is wrong')}", soft_wrap=True)
+        out.print(f"{finding.stream}: {finding.problem or 'nothing is wrong'}", soft_wrap=True)
         if finding.remedy:
-            out.print(f"  {'done' if apply else 'would be done'}: {escape(finding.remedy)}", soft_wrap=True)
+            out.print(f"  {'done' if apply else 'would be done'}: {finding.remedy}", soft_wrap=True)
         if finding.result:
-            out.print(f"  {escape(finding.result)}", soft_wrap=True)
+            out.print(f"  {finding.result}", soft_wrap=True)
     if any(finding.remedy for finding in findings) and not apply:
         out.print("`clickstream recover --apply` does it.")
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -142,18 +141,19 @@ def parts(found: list[StreamStatus]) -> list[Grid | Text]:
             _ago(one.freshness_seconds),
         )
     lines = [
-        f"[bold red]damaged:[/] {escape(damage)} {escape(RECOVER)}"
+        Text.assemble(("damaged:", "bold red"), f" {damage} {RECOVER}")
         for damage in dict.fromkeys(sentence for one in found for sentence in one.damage)
     ]
     for one in found:
         if one.event_ids_reused:
             lines.append(
-                f"{one.stream}: {one.event_ids_reused:,} events share their event_id with another; all are kept."
+                Text(f"{one.stream}: {one.event_ids_reused:,} events share their event_id with another; all are kept.")
             )
         if one.error:
             ago = _ago((now - datetime.fromisoformat(str(one.failed_at))).total_seconds())
-            lines.append(f"[bold red]{one.stream} failed {ago}:[/] {escape(f'{one.error} {one.cure}'.strip())}")
-    return [grid, *map(Text.from_markup, lines)]
+            sentence = f" {one.error} {one.cure}".rstrip()
+            lines.append(Text.assemble((f"{one.stream} failed {ago}:", "bold red"), sentence))
+    return [grid, *lines]
 
 
 def _number(value: float | None) -> str:

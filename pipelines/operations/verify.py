@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
 from bronze.raw_events import BRONZE
 from lakehouse.engines.small_reads import SmallReadsLake
@@ -100,12 +100,14 @@ def show(checks: Sequence[Check]) -> None:
             f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
             for name, value in check.figures.items()
         )
-        state = "[green]ok[/]" if check.ok else "[bold red]NO[/]" if check.done else "[yellow]not done[/]"
-        grid.add_row(state, check.name, escape(figures), escape(check.offence))
+        state = (
+            Text("ok", "green") if check.ok else Text("NO", "bold red") if check.done else Text("not done", "yellow")
+        )
+        grid.add_row(state, check.name, figures, check.offence)
     out.print(grid)
     for check in checks:
         if check.done and not check.ok and check.fix:
-            out.print(f"{escape(check.name)}. To fix that: {escape(check.fix)}", soft_wrap=True)
+            out.print(f"{check.name}. To fix that: {check.fix}", soft_wrap=True)
 
 
 class _CheckedJob(Job):

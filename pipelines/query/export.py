@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from lakehouse.atomic_files import draft_of
 from lakehouse.engines.opened_table import dataset
@@ -59,7 +58,7 @@ def export(
     if as_json:
         print_json({"table": declared.name, "file": str(file), "format": chosen.value, "rows": rows.num_rows})
         return
-    out.print(f"{rows.num_rows:,} rows of {declared.name} in {escape(str(file))}, as {chosen.value}")
+    out.print(f"{rows.num_rows:,} rows of {declared.name} in {file}, as {chosen.value}")
 
 
 def format_of(file: Path, asked: Format | None) -> Format:

@@ -4,36 +4,71 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, Protocol
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
+from rich.text import Text
 
 from lakehouse.errors import LakehouseError, OutsideError, StoppedError
 from lakehouse.signals import ignore_repeated_signals
 from pipelines.runtime.commands import command_of
 from pipelines.runtime.hints import with_command_hint
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+class PlainConsole(Console):
+    """Shows text as it is: nothing in it is markup, and no sign in it makes the terminal do something.
+
+    What is printed comes from events, files and Kafka. A style is given as one, never within a text.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The parts of what is printed."""
+        for part in super().render(renderable, options):
+            yield part if part.control else Segment(harmless(part.text), part.style)
+
+
+def harmless(text: str) -> str:
+    """Text in which what a terminal obeys, or what hides or turns letters, is written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(mark if _is_shown(mark) else mark.encode("unicode_escape").decode() for mark in text)
+
+
+def _is_shown(mark: str) -> bool:
+    return mark.isprintable() or mark in "\n\t" or unicodedata.category(mark) == "Zs"
+
+
+out = PlainConsole(width=None if sys.stdout.isatty() else 160)
 """For results; without a terminal, wide enough for a table."""
 
-err = Console(stderr=True, highlight=False)
+err = PlainConsole(stderr=True)
 """For progress and errors."""
+
+
+# JSON escapes what is below U+0020 by itself.
+_HIDDEN = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output, for machines."""
-    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+    document = json.dumps(value, indent=2, default=str, ensure_ascii=False)
+    sys.stdout.write(_HIDDEN.sub(lambda mark: f"\\u{ord(mark[0]):04x}", document) + "\n")
     sys.stdout.flush()
 
 
 def spinner() -> Progress:
     """A line that shows the work and its time; nothing without a terminal."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
@@ -47,7 +82,7 @@ class ReportProgress(Protocol):
 @contextmanager
 def progress_bar(name: str) -> Iterator[ReportProgress]:
     """A progress bar for work that has steps; nothing without a terminal."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(f"{name}: starting", total=None)
 
@@ -71,7 +106,7 @@ def fail(error: BaseException) -> NoReturn:
         err.print("stopped")
         raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 143)
     described = describe_error(error)
-    err.print(f"[bold red]error:[/] {escape(str(described))}", soft_wrap=True)
+    err.print(Text.assemble(("error:", "bold red"), f" {described}"), soft_wrap=True)
     raise SystemExit(described.exit_code)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from lakehouse.errors import UsageError
 from pipelines.bi.html.freshness import freshness
@@ -49,7 +48,7 @@ def report(
     if as_json:
         print_json({"file": str(file), "pages": [page.title for page in html_report.pages], "rows": dict(gold.rows)})
         return
-    out.print(f"{len(html_report.pages)} pages in {escape(str(file))}")
+    out.print(f"{len(html_report.pages)} pages in {file}")
 
 
 def is_report(file: Path) -> bool:
@@ -72,7 +71,7 @@ def _serve(html_report: Report, settings: Settings, port: int, *, as_json: bool)
             print_json({"address": address})
         else:
             out.print(f"The report is at {address} and follows gold; Ctrl-C ends it.")
-            out.print(escape(how_to_forward(server.server_address[1])), soft_wrap=True)
+            out.print(how_to_forward(server.server_address[1]), soft_wrap=True)
 
     serve_until_stopped(server, say)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from lakehouse.errors import UsageError
 from pipelines.bi.powerbi.project import NAME, project_files, thin_report_files, write_project
@@ -58,7 +57,7 @@ def powerbi(
     if as_json:
         print_json({"folder": str(folder), "project": f"{NAME}.pbip", "files": list(files)})
         return
-    out.print(f"{len(files)} files. Open this one in Power BI Desktop: {escape(str(folder / f'{NAME}.pbip'))}")
+    out.print(f"{len(files)} files. Open this one in Power BI Desktop: {folder / f'{NAME}.pbip'}")
 
 
 def _own_gold(source: SourceKind) -> str:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+_FOUR_DIGITS = 0xFFFF
+
 
 def m_text(text: str) -> str:
     """The text as a literal of M."""
-    escapes = {'"': '""', "#": "#(#)", "\r": "#(cr)", "\n": "#(lf)", "\t": "#(tab)"}
-    return f'"{"".join(escapes.get(character, character) for character in text)}"'
+    return f'"{"".join(_ESCAPES.get(mark) or _escaped(mark) for mark in text)}"'
+
+
+_ESCAPES = {'"': '""', "#": "#(#)", "\r": "#(cr)", "\n": "#(lf)", "\t": "#(tab)"}
+
+
+def _escaped(mark: str) -> str:
+    """A mark of a literal; what is not printed by its number, as M takes more than CR and LF for the end of a line."""
+    code = ord(mark)
+    return mark if mark.isprintable() else f"#({code:04X})" if code <= _FOUR_DIGITS else f"#({code:08X})"
 
 
 def m_list(values: Iterable[str]) -> str:

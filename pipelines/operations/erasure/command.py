@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from lakehouse.errors import UsageError
 from pipelines.runtime.console import call, out, print_json, spinner
@@ -43,11 +42,11 @@ def erase(
         print_json(receipt.as_json())
         return
     for sentence in receipt.sentences():
-        out.print(escape(sentence), soft_wrap=True)
+        out.print(sentence, soft_wrap=True)
     if not dry_run:
         for sentence in receipt.not_covered:
-            out.print(escape(sentence), soft_wrap=True)
-        out.print(f"The receipt is in {escape(str(settings.erasure_home / 'receipts'))}.", soft_wrap=True)
+            out.print(sentence, soft_wrap=True)
+        out.print(f"The receipt is in {settings.erasure_home / 'receipts'}.", soft_wrap=True)
 
 
 def ids_of(user_id: str, file: Path | None) -> list[str]:
