@@ -14,15 +14,18 @@ from pyspark.sql import SparkSession
 from lakehouse.errors import EndpointStartError
 
 
-def endpoint_settings(host: str, port: int, folder: Path) -> dict[str, str]:
-    """Spark's settings to serve SQL at that address, with its scratch files in ``folder``."""
+def endpoint_settings(host: str, port: int, folder: Path, authentication: str) -> dict[str, str]:
+    """Spark's settings to serve SQL at that address, with its scratch files in ``folder``.
+
+    ``authentication`` is Hive's name for how a client says who it is; ``NONE`` takes any name.
+    """
     hive: Mapping[str, object] = {
         # The other mode, HTTP, listens on every address of the machine, whatever the next line says.
         "hive.server2.transport.mode": "binary",
         "hive.server2.thrift.bind.host": host,
         "hive.server2.thrift.port": port,
         "hive.server2.enable.doAs": "false",
-        "hive.server2.authentication": "NONE",
+        "hive.server2.authentication": authentication,
         # A client may ask for the log of its query, and some take its absence for an error.
         "hive.server2.logging.operation.enabled": "true",
         "hive.server2.logging.operation.log.location": folder / "operations",

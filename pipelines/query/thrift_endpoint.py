@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from lakehouse.checksums import check_sums
-from lakehouse.errors import OutsideError
+from lakehouse.errors import OutsideError, UsageError
 from lakehouse.jvm import shared_archive_options
 from lakehouse.session import end_session, read_defaults
 from lakehouse.signals import Stop, stopping
@@ -23,13 +23,16 @@ from lakehouse.sql_endpoint.thrift_server import endpoint_settings, forget_envir
 from lakehouse.table import Table
 from pipelines.query.delta_reader import no_lake, open_tables
 from pipelines.runtime.catalog import GOLD
-from pipelines.runtime.console import call, err, out, spinner
+from pipelines.runtime.console import call, out, spinner
 from pipelines.runtime.job import CLASS_ARCHIVE, JARS, SPARK_SUMS, Job, open_job
-from pipelines.runtime.ports import LOOPBACK, check_port
+from pipelines.runtime.ports import LOOPBACK, check_port, is_loopback
 from pipelines.runtime.settings import Settings, conf_folder, load_settings
 
 DATABASES = ("gold", "default")
 """Where the tables are listed: a client that names no database looks into the second."""
+
+AUTHENTICATION, OPEN = "spark.hadoop.hive.server2.authentication", "NONE"
+"""Spark's setting that says how clients are asked who they are, and its value for "not at all"."""
 
 LOOK_SECONDS = 5.0
 """How often it is looked whether a table has come that was not there before."""
@@ -39,7 +42,9 @@ def sql(
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 10000,
     host: Annotated[
         str,
-        typer.Option(help="The address to listen on. Any but this machine's own lets others in: no password is asked."),
+        typer.Option(
+            help="The address to listen on. Any but this machine's own needs a server that asks for passwords."
+        ),
     ] = LOOPBACK,
 ) -> None:
     """Serve the gold tables to SQL clients, Power BI's Spark connector among them, until Ctrl-C.
@@ -48,6 +53,7 @@ def sql(
     restart. Statements that write, read other files or run programs are refused.
     """
     settings = load_settings()
+    authentication = authentication_of(host, read_defaults(conf_folder() / "spark-defaults.conf"))
     check_port(port, "clickstream serve sql --port 10001", host)
     if not open_tables(settings, GOLD.values(), on_damage=lambda *_: None):
         raise no_lake(settings)
@@ -58,7 +64,7 @@ def sql(
     ):
         with spinner() as shown:
             shown.add_task("serve sql: starting Spark")
-            job = open_endpoint(settings, host, port, Path(own))
+            job = open_endpoint(settings, host, port, Path(own), authentication)
         try:
             with spinner() as shown, stop.interruptible():
                 shown.add_task("serve sql: looking at the tables")
@@ -66,13 +72,28 @@ def sql(
                 views.add()
             make_read_only(job.spark, f"{job.lake.root}/gold")
             with serving(job.spark):
-                _say(host, port, views.names)
+                _say(host, port, views.names, authentication)
                 _until_told(stop, job, views)
         finally:
             end_session(job.spark)
 
 
-def open_endpoint(settings: Settings, host: str, port: int, folder: Path) -> Job:
+def authentication_of(host: str, spark: Mapping[str, str]) -> str:
+    """How the server asks who a client is, by Spark's settings; ``NONE`` takes anybody.
+
+    Raises UsageError where others than this machine could reach a server that takes anybody.
+    """
+    name = spark.get(AUTHENTICATION, OPEN).upper()
+    if name in {OPEN, "NOSASL"} and not is_loopback(host):
+        raise UsageError(
+            f"At {host}, whoever reaches the port could read all of gold: no password would be asked.",
+            "Leave --host out, and let the others come through `ssh -L`; or have passwords asked: set "
+            f"{AUTHENTICATION} in conf/spark-defaults.conf, as docs/how-to/sql-endpoint.md says.",
+        )
+    return name
+
+
+def open_endpoint(settings: Settings, host: str, port: int, folder: Path, authentication: str = OPEN) -> Job:
     """A Spark that can serve SQL there, and leaves nothing behind but its log.
 
     Delta's jars are on Java's class path. Hive closes the class loaders of a client's session when it ends, and one
@@ -88,7 +109,7 @@ def open_endpoint(settings: Settings, host: str, port: int, folder: Path) -> Job
         "sql",
         settings,
         java_options=f"{shared_archive_options(CLASS_ARCHIVE)} {java_options(folder)}",
-        more=endpoint_settings(host, port, folder),
+        more=endpoint_settings(host, port, folder, authentication),
     )
 
 
@@ -120,17 +141,11 @@ def view_of(table: Table, database: str, path: str, have: Container[str]) -> str
     return f"{view} AS SELECT {names} FROM delta.`{path.replace('`', '``')}`"  # noqa: S608 - declared names
 
 
-def _say(host: str, port: int, names: Sequence[str]) -> None:
+def _say(host: str, port: int, names: Sequence[str], authentication: str) -> None:
     name = "localhost" if host == LOOPBACK else host
+    who = "any user and password" if authentication == OPEN else f"user and password as {authentication} knows them"
     out.print(f"{len(names)} gold tables are served at {name}:{port}, to be read; Ctrl-C ends it.")
-    out.print(
-        f'Power BI: ApacheSpark.Tables("{name}:{port}", 0), any user and password. JDBC: jdbc:hive2://{name}:{port}'
-    )
-    if host != LOOPBACK:
-        err.print(
-            f"Whoever reaches port {port} of this machine can read all of gold: no password is asked, and nothing is "
-            "encrypted."
-        )
+    out.print(f'Power BI: ApacheSpark.Tables("{name}:{port}", 0), {who}. JDBC: jdbc:hive2://{name}:{port}')
 
 
 def _until_told(stop: Stop, job: Job, views: Views) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -68,7 +68,7 @@ def server_on(port: int, answer: Callable[[str, str], Answer]) -> ThreadingHTTPS
 
     A request by another name than the machine's own is refused: a stranger may let a name lead to this machine, and
     the stranger's pages would then read what is served. Any port is taken, as a forwarded one may have another
-    number. No page of another site may read an answer.
+    number. What a page of another origin asks is refused, too, and no such page may read an answer.
 
     Raises UsageError where the port is taken.
     """
@@ -83,8 +83,7 @@ def server_on(port: int, answer: Callable[[str, str], Answer]) -> ThreadingHTTPS
         sys_version = ""
 
         def do_GET(self) -> None:
-            host, _, number = self.headers.get("Host", "").partition(":")
-            if host.lower() in OWN_NAMES and (not number or (number.isascii() and number.isdigit())):
+            if _is_own(self.headers.get_all("Host", []), self.headers.get_all("Origin", [])):
                 path, _, query = self.path.partition("?")
                 self._send(answer(path, query))
             else:
@@ -114,6 +113,15 @@ def server_on(port: int, answer: Callable[[str, str], Answer]) -> ThreadingHTTPS
         raise UsageError(
             f"Port {port} cannot be used: {error.strerror}.", "Give another --port, or 0 for one that is free."
         ) from error
+
+
+def _is_own(hosts: Sequence[str], origins: Sequence[str]) -> bool:
+    """Whether a request names this machine, once, and comes from no page of another origin."""
+    if len(hosts) != 1:
+        return False
+    name, _, number = hosts[0].partition(":")
+    is_named = name.lower() in OWN_NAMES and (not number or (number.isascii() and number.isdigit()))
+    return is_named and all(origin.lower() == f"http://{hosts[0].lower()}" for origin in origins)
 
 
 def how_to_reach(port: int) -> str:

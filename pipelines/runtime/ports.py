@@ -1,8 +1,9 @@
-"""Check that a server can listen on a port of this machine."""
+"""Check that a server can listen on a port of this machine, and who could reach it there."""
 
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
 
 from lakehouse.errors import UsageError
 
@@ -23,3 +24,11 @@ def check_port(port: int, example: str, host: str = LOOPBACK) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise UsageError(f"Port {port} of {host} cannot be used: {error.strerror}.", hint) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address; a name but localhost may lead anywhere."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,13 @@ from py4j.protocol import Py4JJavaError
 from pyhive import hive
 from TCLIService.ttypes import TOperationState
 
-from pipelines.query.thrift_endpoint import LOOK_SECONDS
+from lakehouse.errors import UsageError
+from pipelines.query.thrift_endpoint import AUTHENTICATION, LOOK_SECONDS, authentication_of
 from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.job import NO_CODE_GENERATION
 from pipelines.runtime.settings import CONF
 from tests.pipelines.bi.html.made_gold import made_gold, write_gold
+from tests.support.doors import listening
 from tests.support.polling import until
 
 pytestmark = pytest.mark.spark
@@ -275,22 +278,6 @@ def test_settings_that_come_with_a_connection_do_not_help(connect, tmp_path):
         assert READS in refused(connection, f"CREATE TABLE mine USING parquet LOCATION '{tmp_path}/out' AS SELECT 1")
 
 
-def listening(pids):
-    """The addresses that processes listen on, as the kernel writes them."""
-    inodes = set()
-    for pid in pids:
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):
-                inodes.add(str(descriptor.readlink()).removeprefix("socket:[").removesuffix("]"))
-    found = []
-    for kind in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{kind}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and fields[9] in inodes:
-                found.append(fields[1])
-    return found
-
-
 def _pyhive(port):
     return hive.connect("127.0.0.1", port=port, username="anybody")
 
@@ -363,14 +350,35 @@ def test_a_refusal_is_a_sentence_for_every_client(served, client):
         CLIENTS[client](served.port, "DROP VIEW gold.sessions")
 
 
-LOOPBACKS = ("0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000")
-"""127.0.0.1, the same in IPv6, and ::1."""
-
-
 def test_only_this_machine_reaches_it(served):
-    heard = listening([served.process.pid, *served.children()])
-    assert f"{served.port:04X}" in {address.rpartition(":")[2] for address in heard}
-    assert [address for address in heard if not address.startswith(LOOPBACKS)] == []
+    heard = listening(served.process.pid)
+    assert served.port in {address.port for address in heard}
+    assert [address for address in heard if not ip_address(address.ip.removeprefix("::ffff:")).is_loopback] == []
+
+
+OTHERS = "0.0.0.0"  # noqa: S104
+ASKS = {AUTHENTICATION: "LDAP"}
+
+
+@pytest.mark.parametrize(
+    ("host", "spark", "authentication"),
+    [
+        ("127.0.0.1", {}, "NONE"),
+        ("localhost", {}, "NONE"),
+        ("::1", ASKS, "LDAP"),
+        (OTHERS, ASKS, "LDAP"),
+        (OTHERS, {}, None),
+        ("::", {}, None),
+        ("10.0.0.7", {AUTHENTICATION: "none"}, None),
+        ("this-machine.example", {AUTHENTICATION: "NOSASL"}, None),
+    ],
+)
+def test_others_reach_only_a_server_that_asks(host, spark, authentication):
+    if authentication:
+        assert authentication_of(host, spark) == authentication
+    else:
+        with pytest.raises(UsageError, match="no password would be asked"):
+            authentication_of(host, spark)
 
 
 def test_told_to_stop_it_ends_cleanly_and_leaves_nothing(served, connect):
