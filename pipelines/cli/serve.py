@@ -41,6 +41,7 @@ def mlflow(port: Annotated[int, typer.Option(help="The port on this machine.")] 
     command += ["--cors-allowed-origins", ",".join(f"http://{host}:{port}" for host in OWN_NAMES)]
     # Neither the server nor its helpers need the password of Kafka.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLICKSTREAM_")}
+    environment["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     log = settings.logs / "mlflow.log"
     with log.open("ab") as file, stopping() as stop, stop.polled_by_caller():
         # A group of its own: the server starts workers, and all of them end with this command.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.ml import decision_tree
 from pipelines.ml.decision_tree import DecisionTree
+from pipelines.ml.model_files import check_files
 from pipelines.ml.model_version import Version
 from pipelines.ml.registry import files_are_damaged, files_are_gone
 from pipelines.ml.saved_tree import read_saved_tree
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 TREE = "tree.json"
 """The file in a model's folder that holds the tree as data."""
 
-_MODEL, _SPARK, _CODE = "model", "sparkml", "code"
+SPARK = "sparkml"
+"""The folder in a model's folder that holds the pipeline as Spark saved it."""
+
+_MODEL, _CODE = "model", "code"
 _KINDS = {"INT": "long", "DOUBLE": "double", "STRING": "string"}
 
 
@@ -53,7 +57,7 @@ def save_package(
         input_example=example,
         pip_requirements=[f"{name}=={installed(name)}" for name in ("mlflow", "numpy", "pandas")],
     )
-    tree = read_saved_tree(folder / _SPARK, target, threshold)
+    tree = read_saved_tree(folder / SPARK, target, threshold)
     (folder / TREE).write_text(tree.to_json(), encoding="utf-8")
     source = Path(decision_tree.__file__).read_bytes()
     # A name of its own for each text: a process may load versions that were made by different releases.
@@ -71,15 +75,16 @@ def load_tree(settings: Settings, target: PredictionTarget, version: Version) ->
     """The tree of a version as data; that of a version without the file is read from its Spark model.
 
     It needs neither Java nor MLflow. Raises ModelFilesError where its files are gone, OutsideError where they are
-    damaged.
+    damaged, or not those that training wrote.
     """
     folder = model_folder(settings, version)
     if not folder.is_dir():
         raise files_are_gone(target.model, version, folder)
     try:
+        check_files(folder, version)
         if (folder / TREE).exists():
             return DecisionTree.from_json((folder / TREE).read_text(encoding="utf-8"))
-        return read_saved_tree(folder / _SPARK, target, version.threshold)
+        return read_saved_tree(folder / SPARK, target, version.threshold)
     except Exception as error:
         raise files_are_damaged(target.model, version, error) from error
 

@@ -24,6 +24,7 @@ from lakehouse.atomic_files import draft_of
 from lakehouse.errors import LakehouseError, OutsideError, UsageError
 from lakehouse.locks import exclusive
 from pipelines.ml import live_note, store
+from pipelines.ml.model_files import FILES, check_files, check_pipeline, digest
 from pipelines.ml.model_version import CHALLENGER, CHAMPION, REPLACED, Version, no_champion
 from pipelines.ml.targets import IN_SESSION, TARGETS, PredictionTarget
 from pipelines.runtime.console import err
@@ -159,7 +160,7 @@ class Registry:
     def load(self, version: Version) -> PipelineModel:
         """The version as a Spark model.
 
-        Raises ModelFilesError where its files are gone, OutsideError where they are damaged.
+        Raises ModelFilesError where its files are gone, OutsideError where they are damaged or, in a folder, exchanged.
         """
         try:
             with self._explained():
@@ -172,6 +173,9 @@ class Registry:
         if store.is_local(source) and not store.path_of(source).is_dir():
             raise files_are_gone(self.model, version, store.path_of(source))
         try:
+            if store.is_local(source):
+                check_files(store.path_of(source), version)
+                check_pipeline(store.path_of(source) / "sparkml")
             model: PipelineModel = self._mlflow.spark.load_model(source, dfs_tmpdir=self._scratch())
         except Exception as error:
             raise files_are_damaged(self.model, version, error) from error
@@ -195,10 +199,10 @@ class Registry:
             for name, figure in record.figures:
                 self._mlflow.log_figure(figure, name)
             self._mlflow.log_input(self._dataset(record), context="training")
-            self._log_model(record, run.info.run_id)
+            files = self._log_model(record, run.info.run_id)
             source = f"{run.info.artifact_uri}/{_FOLDER}"
             self._ensure_registered_model()
-            tags = {**record.tags, "threshold": repr(record.evaluation.threshold)}
+            tags = {**record.tags, "threshold": repr(record.evaluation.threshold), FILES: files}
             made = self._client.create_model_version(self.model, source, run.info.run_id, tags=tags)
             self._mlflow.set_tag("mlflow.runName", f"{self.model} version {made.version}")
             self._client.set_registered_model_alias(self.model, CHALLENGER, made.version)
@@ -274,8 +278,8 @@ class Registry:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-    def _log_model(self, record: TrainingRecord, run_id: str) -> None:
-        """Logs the model in both of its flavors: mlflow.spark.log_model has but one."""
+    def _log_model(self, record: TrainingRecord, run_id: str) -> str:
+        """Logs the model in both of its flavors: mlflow.spark.log_model has but one. Gives the digest of its files."""
         from pipelines.ml.model_package import save_package
 
         with TemporaryDirectory(prefix="model-") as folder:
@@ -290,8 +294,10 @@ class Registry:
                 run_id=run_id,
                 scratch=self._scratch(),
             )
+            files = digest(package)
             self._mlflow.log_artifacts(str(package), _FOLDER)
         self._client._record_logged_model(run_id, described)  # noqa: SLF001 - as mlflow.spark.log_model does
+        return files
 
     def _dataset(self, record: TrainingRecord) -> Any:
         from mlflow.data.delta_dataset_source import DeltaDatasetSource
@@ -376,6 +382,7 @@ def _quiet_mlflow() -> Any:
     """MLflow without its log lines, and without its telemetry."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"  # which runs code; no model of this project is one
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     if find_spec("grpc") is None:
         # MLflow looks whether a model is one of Spark Connect; without grpc, that import ends a `python -c` in silence.
@@ -389,7 +396,5 @@ def _quiet_mlflow() -> Any:
 
 def _first_line(error: BaseException) -> str:
     """What an error says first, without a statement of SQL, and never cut within a word."""
-    text = str(error).strip() or type(error).__name__
-    return shorten(text.splitlines()[0].removeprefix("(sqlite3.OperationalError) "), 300, placeholder=" ...").rstrip(
-        "."
-    )
+    first = (str(error).strip() or type(error).__name__).splitlines()[0].removeprefix("(sqlite3.OperationalError) ")
+    return shorten(first, 300, placeholder=" ...").rstrip(".")

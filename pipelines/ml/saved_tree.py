@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ import pyarrow.parquet as pq
 from lakehouse.errors import DataError
 from pipelines.ml.decision_tree import DecisionTree, Input, Node
 from pipelines.ml.model import tree_columns_sql
+from pipelines.ml.model_files import check_pipeline, metadata
 from pipelines.ml.targets import PredictionTarget
 
 _TREE = "org.apache.spark.ml.classification.DecisionTreeClassificationModel"
-_STAGES = {"SQLTransformer", "StringIndexerModel", "VectorAssembler", "DecisionTreeClassificationModel"}
 
 
 def read_saved_tree(folder: Path, target: PredictionTarget, threshold: float) -> DecisionTree:
@@ -32,13 +31,12 @@ def read_saved_tree(folder: Path, target: PredictionTarget, threshold: float) ->
 
 
 def _read(folder: Path, target: PredictionTarget, threshold: float) -> DecisionTree:
-    order = _metadata(folder)["paramMap"]["stageUids"]
+    check_pipeline(folder)
+    order = metadata(folder)["paramMap"]["stageUids"]
     stages = {stage.name.partition("_")[2]: stage for stage in (folder / "stages").iterdir()}
-    metadata = {uid: _metadata(stages[uid]) for uid in order}
-    kinds = {uid: said["class"].rpartition(".")[2] for uid, said in metadata.items()}
-    if unknown := set(kinds.values()) - _STAGES:
-        raise ValueError(f"it has the stages {', '.join(sorted(unknown))}")
-    params = {uid: said["paramMap"] for uid, said in metadata.items()}
+    described = {uid: metadata(stages[uid]) for uid in order}
+    kinds = {uid: said["class"].rpartition(".")[2] for uid, said in described.items()}
+    params = {uid: said["paramMap"] for uid, said in described.items()}
     labels = {
         params[uid]["outputCol"]: tuple(_rows(stages[uid])[0]["labelsArray"][0])
         for uid in order
@@ -51,7 +49,7 @@ def _read(folder: Path, target: PredictionTarget, threshold: float) -> DecisionT
     numbers, texts = ([one.name for one in inputs if (one.labels is None) is number] for number in (True, False))
     if statement != tree_columns_sql(numbers, texts):
         raise ValueError("it prepares its inputs in another way")
-    if metadata[order[-1]]["class"] != _TREE:
+    if described[order[-1]]["class"] != _TREE:
         raise ValueError("it ends in no decision tree")
     return DecisionTree(target.model, inputs, _nodes(_rows(stages[order[-1]])), threshold)
 
@@ -79,12 +77,6 @@ def _nodes(rows: list[dict[str, Any]]) -> tuple[Node, ...]:
         else:
             nodes.append(Node((others, buyers), tested, categories=tuple(sorted(map(int, limits))), **children))
     return tuple(nodes)
-
-
-def _metadata(folder: Path) -> dict[str, Any]:
-    (path,) = (folder / "metadata").glob("part-*")
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
-    return found
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:

@@ -111,6 +111,17 @@ def test_after_gc_training_is_the_cure_and_goes_live(moved):
     assert run_score(moved).model_version == "2"
 
 
+def test_a_model_whose_files_were_exchanged_is_not_loaded(moved):
+    registry = open_registry(moved.settings)
+    version = registry.live()
+    assert registry.load(version).stages
+    planted = next((moved.settings.mlflow_home / "artifacts").glob("*/artifacts/model/code/*.py"))
+    planted.write_text("raise SystemExit")
+    for use in (lambda: registry.load(version), lambda: run_score(moved)):
+        with pytest.raises(OutsideError, match="they are not those that training wrote"):
+            use()
+
+
 @pytest.mark.parametrize("kind", ["older", "newer"])
 def test_a_store_of_another_mlflow_names_its_own_cure(moved, kind, capsys):
     revision = "acf3f17fdcc7" if kind == "older" else "ffffffffffff"
