@@ -27,24 +27,28 @@ STAGES = frozenset(
 """The parts that a pipeline of this project has."""
 
 _CACHE = "__pycache__"
+_MLFLOW_NOTE = Path("registered_model_meta")
+"""MLflow's note of the registered model's name and version, written by each `mlflow.pyfunc.load_model("models:/…")`."""
 _PIPELINE = "org.apache.spark.ml.PipelineModel"
 
 
 def digest(folder: Path) -> str:
     """The SHA-256 of all files below a folder, with their names. Raises ValueError where one is a link.
 
-    Without those that Python puts beside the code when somebody loads the model by MLflow: nothing here runs it.
+    Without those that appear when somebody loads the model by MLflow, its note and what Python puts beside the code:
+    nothing here reads them.
     """
     whole = hashlib.sha256()
     for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
-        if _CACHE in path.relative_to(folder).parts:
+        name = path.relative_to(folder)
+        if _CACHE in name.parts or name == _MLFLOW_NOTE:
             continue
         if path.is_symlink():
-            raise ValueError(f"{path.relative_to(folder)} is a link")
+            raise ValueError(f"{name} is a link")
         if path.is_file():
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
-            whole.update(f"{content}  {path.relative_to(folder).as_posix()}\n".encode())
+            whole.update(f"{content}  {name.as_posix()}\n".encode())
     return whole.hexdigest()
 
 

@@ -39,11 +39,20 @@ def test_a_link_is_no_file_of_a_model(tmp_path):
         digest(tmp_path)
 
 
-def test_what_python_caches_is_no_file_of_a_model(tmp_path):
+@pytest.mark.parametrize("left", ["code/__pycache__/tree.cpython-311.pyc", "registered_model_meta"])
+def test_what_a_load_by_mlflow_leaves_is_no_file_of_it(tmp_path, left):
     folder = write(tmp_path / "model", {"code/tree.py": b"1"})
     before = digest(folder)
-    write(folder, {"code/__pycache__/tree.cpython-311.pyc": b"2"})
+    write(folder, {left: b"2"})
     assert digest(folder) == before
+
+
+@pytest.mark.parametrize("more", ["registered_model_meta.py", "code/registered_model_meta", "code/pycache/tree.pyc"])
+def test_every_other_file_is_one_of_the_model(tmp_path, more):
+    folder = write(tmp_path / "model", {"code/tree.py": b"1"})
+    before = digest(folder)
+    write(folder, {more: b"2"})
+    assert digest(folder) != before
 
 
 def test_a_logged_folder_has_the_digest_that_it_had(tmp_path):

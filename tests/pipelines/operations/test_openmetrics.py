@@ -52,8 +52,9 @@ def parsed(installation):
     }
 
 
+# Prometheus reads what describes a metric without blanks at its ends.
 @given(
-    st.text(),
+    st.text().map(str.strip),
     st.lists(st.tuples(st.text(), st.floats(allow_nan=False)), max_size=4, unique_by=lambda sample: sample[0]),
 )
 def test_any_text_and_number_is_read_as_it_is(says, samples):
