@@ -117,7 +117,8 @@ class Drawing:
     def block(self, page: Page, visual: Visual) -> Block:
         """The block for a visual of a page."""
         block = _DRAWN_BY[visual.kind](self, page, visual)
-        return block or Block("empty", visual.title, self.why_empty(self.queries.sources(_fields(visual)), page.none))
+        reason = visual.none or page.none
+        return block or Block("empty", visual.title, self.why_empty(self.queries.sources(_fields(visual)), reason))
 
     def text(self, value: Any, field: str) -> str:
         """A field's value as text."""
@@ -144,7 +145,7 @@ def _moved(drawing: Drawing, page: Page, field: str) -> str:
     if trend is None:
         return ""
     [[value]] = drawing.queries.rows(drawing.connection, (f"[{trend.change.name}]",), only=page.only).rows
-    return "" if value is None else f"last {DAYS} days {drawing.text(value, f'[{trend.change.name}]')}"
+    return "" if value is None else f"last {DAYS} days: {drawing.text(value, f'[{trend.change.name}]')}"
 
 
 def _funnel(drawing: Drawing, page: Page, visual: Visual) -> Block | None:
@@ -330,6 +331,18 @@ def _picture(
         wide=wide,
         high=high,
     )
+
+
+def tested(drawing: Drawing) -> str:
+    """What training measured of each newest model on its test period; "" where no score has been evaluated yet."""
+    names = ("model_name", "model_version", "test_average_precision", "started_on")
+    fields = [f"model_metrics[{name}]" for name in names]
+    newest: dict[str, str] = {}
+    for name, version, precision, _ in drawing.queries.rows(drawing.connection, fields, sort=fields[-1]).rows:
+        if precision is not None:
+            newest.setdefault(name, f"{precision:.2f} by {name}, version {version}")
+    said = "; ".join(newest.values())
+    return f"Average precision on the test period of training, where 1 is perfect: {said}." if said else ""
 
 
 def _from_to(least: str, most: str) -> str:

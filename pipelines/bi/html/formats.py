@@ -28,6 +28,9 @@ LONGEST = 300
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
+_SAID = {"path": "Why", "cut": "Events known", "roc_auc": "ROC AUC", "page_kind": "Kind of page"}
+"""What people say for a column whose name alone does not tell them."""
+
 Write = Callable[[Any], str]
 """How a value is written."""
 
@@ -113,7 +116,7 @@ def category_name(category: str) -> str:
     table, column = owner(category)
     if (table, column) == (CALENDAR, CALENDAR_DAY):
         return "Day (UTC)"
-    return "Probability" if column == BAND else column.replace("_", " ").capitalize()
+    return "Probability" if column == BAND else _column_name(column)
 
 
 def written(value: Any, field: str, of_fields: dict[str, Write]) -> str:
@@ -126,4 +129,9 @@ def written(value: Any, field: str, of_fields: dict[str, Write]) -> str:
 def heading(field: str) -> str:
     """What a field is called at the head of its column."""
     measure = measure_of(field)
-    return measure.name if measure else owner(field)[1].replace("_", " ")
+    return measure.name if measure else _column_name(owner(field)[1])
+
+
+def _column_name(column: str) -> str:
+    words = column.replace("_", " ")
+    return _SAID.get(column, words[:1].upper() + words[1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
@@ -12,13 +12,14 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lakehouse.table import Table
-from pipelines.bi.html.blocks import Block, Drawing, Figure
+from pipelines.bi.html.blocks import Block, Drawing, Figure, tested
 from pipelines.bi.html.formats import writers
 from pipelines.bi.html.gold_snapshot import GoldSnapshot, Versions, open_snapshot, versions
 from pipelines.bi.html.queries import GoldQueries, measure_of
 from pipelines.bi.semantic.build import semantic_model
 from pipelines.bi.semantic.layout import Page
 from pipelines.bi.semantic.measures.measure import Measure
+from pipelines.bi.semantic.measures.trends import TRENDS
 from pipelines.bi.semantic.pages import pages
 
 GENERATOR = "clickstream report"
@@ -26,6 +27,9 @@ GENERATOR = "clickstream report"
 
 FRESHNESS = "<!--freshness-->"
 """Where a live page says how fresh gold is, which changes while nothing else does."""
+
+PAGE = "page_performance[page]"
+"""The field whose values are pages' addresses."""
 
 _SCORED = "`clickstream train` and then `clickstream score`"
 
@@ -45,6 +49,7 @@ class Section:
     name: str
     title: str
     says: str
+    claim: str
     cards: tuple[Figure, ...]
     rows: tuple[tuple[Block, ...], ...]
     meanings: tuple[Measure, ...]
@@ -84,15 +89,17 @@ class Report:
 
     def html(self, gold: GoldSnapshot, *, made_at: datetime, live_seconds: int = 0) -> str:
         """The whole page; it asks for itself again every ``live_seconds``, or never."""
+        site = _only_site(gold)
         drawing = Drawing(
             self._queries,
             gold.connection,
-            self._writers,
+            self._writers | {PAGE: lambda page: self._writers[PAGE](page.removeprefix(site) or "/")},
             lambda names, otherwise: why_empty(gold.rows, names, otherwise),
             self._currency,
         )
         [first, last] = gold.connection.execute("SELECT min(started_on), max(started_on) FROM sessions").fetchall()[0]
-        span = f"Sessions of {first} to {last}." if first else "No sessions yet."
+        where = f" at {site.partition('//')[2]}" if site else ""
+        span = f"Sessions of {first} to {last}{where}." if first else "No sessions yet."
         return self._page(made_at, live_seconds, sections=[_section(drawing, page) for page in self.pages], span=span)
 
     def error_page(self, sentence: str, *, made_at: datetime, live_seconds: int) -> str:
@@ -121,20 +128,40 @@ def why_empty(rows: Mapping[str, int | None], names: Sequence[str], otherwise: s
     return otherwise or "Nothing to show: no row of gold belongs here."
 
 
+def _unsaid(block: Block, cards: Sequence[Block]) -> Block:
+    """A list of figures without the changes of figures that have a card."""
+    said = {TRENDS[figure.name].change.name for card in cards for figure in card.figures if figure.name in TRENDS}
+    return replace(block, figures=tuple(figure for figure in block.figures if figure.name not in said))
+
+
+def _only_site(gold: GoldSnapshot) -> str:
+    """Where all pages are, as in https://shop.example: a page is then told by its path; "" where there are several."""
+    sites = gold.connection.execute(
+        "SELECT DISTINCT regexp_extract(page, '^https?://[^/]+') FROM page_performance WHERE page IS NOT NULL"
+    ).fetchall()
+    return str(sites[0][0]) if len(sites) == 1 else ""
+
+
 def _section(drawing: Drawing, page: Page) -> Section:
     """A page: its text, its cards together, and the rest in the rows that it is laid out in."""
     [says] = [visual.text for visual in page.visuals if visual.kind == "textbox"]
     shown = [visual for visual in page.visuals if visual.kind not in {"textbox", "slicer"}]
     cards = [drawing.block(page, visual) for visual in shown if visual.kind == "card"]
     others = [visual for visual in shown if visual.kind != "card"]
-    rows = groupby(others, key=lambda visual: visual.y)
+    # The cards say how they moved, so a list of changes would say the same again: what else it has is a card.
+    cards += [_unsaid(drawing.block(page, visual), cards) for visual in others if visual.kind == "multiRowCard"]
+    rows = [
+        [visual for visual in row if visual.kind != "multiRowCard"]
+        for _, row in groupby(others, key=lambda visual: visual.y)
+    ]
     fields = [field for visual in shown for role in visual.roles.values() for field in role]
     measures = {measure: None for measure in map(measure_of, fields) if measure}
     return Section(
         page.name,
         page.title,
         says,
+        tested(drawing) if page.name == "model_quality" else "",
         tuple(figure for card in cards for figure in card.figures),
-        tuple(tuple(drawing.block(page, visual) for visual in row) for _, row in rows),
+        tuple(tuple(drawing.block(page, visual) for visual in row) for row in rows if row),
         tuple(measures),
     )

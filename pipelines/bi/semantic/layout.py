@@ -14,7 +14,7 @@ class Visual:
     """A visual: its kind in Power BI, its heading, which fields stand in which of its roles, and where it stands.
 
     ``heat`` shades the cells of a table, ``text`` is what a text box says, ``mode`` how a slicer is used, ``most`` how
-    many bars an output shows that cannot be scrolled.
+    many bars an output shows that cannot be scrolled, ``none`` why nothing may be left to show where gold has rows.
     """
 
     kind: str
@@ -26,6 +26,7 @@ class Visual:
     text: str = ""
     mode: str = ""
     most: int = 20
+    none: str = ""
     x: int = 0
     y: int = 0
     width: int = 0
@@ -108,10 +109,10 @@ def columns(title: str, category: str, *measures: str) -> Visual:
     return Visual("clusteredColumnChart", title, {"Category": (category,), "Y": measure_fields(measures)})
 
 
-def bars(title: str, category: str, measure: str, *, most: int = 20) -> Visual:
+def bars(title: str, category: str, measure: str, *, most: int = 20, none: str = "") -> Visual:
     """Lying bars, the longest first."""
     roles = {"Category": (category,), "Y": measure_fields((measure,))}
-    return Visual("clusteredBarChart", title, roles, sort=f"[{measure}]", most=most)
+    return Visual("clusteredBarChart", title, roles, sort=f"[{measure}]", most=most, none=none)
 
 
 def table(title: str, *fields: str, sort: str = "", ascending: bool = False) -> Visual:

@@ -161,7 +161,7 @@ def _next_time() -> Page:
             ),
             (
                 columns("How sure the model is", f"next_session_predictions[{BAND}]", "Users who may return"),
-                bars("Where they came from", KIND, "Expected purchases next time"),
+                bars("Expected purchases, by where they came from", KIND, "Expected purchases next time"),
             ),
         ),
     )
@@ -171,7 +171,7 @@ def _behaviour() -> Page:
     return page(
         "behaviour",
         "Behaviour",
-        "Where people click, when they come, and what they look at. The click map is of one kind of page at a time.",
+        "Where people click, when they come, and what they look at. Each kind of page has its own click map.",
         (between(DAY), choice("click_map[page_kind]")),
         (),
         (
@@ -300,7 +300,12 @@ def _data_quality() -> Page:
                     ),
                     sort="[Records received]",
                 ),
-                bars("Suspected bot traffic", "sessions[suspect_rule]", "Suspect sessions"),
+                bars(
+                    "Suspected bot traffic",
+                    "sessions[suspect_rule]",
+                    "Suspect sessions",
+                    none="No session is suspected of being a bot's.",
+                ),
             ),
         ),
     )

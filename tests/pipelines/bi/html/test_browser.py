@@ -205,6 +205,30 @@ def test_a_table_is_cards_on_a_phone(tab, file):
     screen(tab, 390)
     tab.open(file)
     named = f"[...{table}.querySelectorAll('tbody tr:first-child > *')].map(one => one.dataset.name)"
-    assert tab.value(named)[:2] == ["category", "Product views by category"]
+    assert tab.value(named)[:2] == ["Category", "Product views by category"]
     over = "[...document.querySelectorAll('article > .scroll')].filter(one => one.scrollWidth > one.clientWidth + 1)"
     assert tab.value(f"{over}.length") == 0
+
+
+def test_no_room_stays_empty_beside_a_table_that_is_cut(tab, file):
+    for width in (768, 1280, 1920):
+        screen(tab, width)
+        tab.open(file)
+        cut = (
+            "[...document.querySelectorAll('article')].filter(one => {"
+            "const table = one.querySelector(':scope > .scroll'); "
+            "return table && table.scrollWidth > table.clientWidth + 1 && one.getBoundingClientRect().width < one.parentElement.getBoundingClientRect().width - 1})"
+            ".map(one => one.querySelector('h3').textContent)"
+        )
+        assert tab.value(cut) == [], width
+        rows = (
+            "[...document.querySelectorAll('.row')].filter(row => {const right = Math.max(...[...row.children].map("
+            "one => one.getBoundingClientRect().right)); return right < row.getBoundingClientRect().right - 1}).length"
+        )
+        assert tab.value(rows) == 0, width
+        ragged = (
+            "[...document.querySelectorAll('.row > article')].filter(one => one.nextElementSibling && "
+            "Math.abs(one.getBoundingClientRect().top - one.nextElementSibling.getBoundingClientRect().top) < 1 && "
+            "Math.abs(one.clientHeight - one.nextElementSibling.clientHeight) > 1).length"
+        )
+        assert tab.value(ragged) == 0, width
