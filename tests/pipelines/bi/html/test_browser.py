@@ -217,7 +217,8 @@ def test_no_room_stays_empty_beside_a_table_that_is_cut(tab, file):
         cut = (
             "[...document.querySelectorAll('article')].filter(one => {"
             "const table = one.querySelector(':scope > .scroll'); "
-            "return table && table.scrollWidth > table.clientWidth + 1 && one.getBoundingClientRect().width < one.parentElement.getBoundingClientRect().width - 1})"
+            "const width = box => box.getBoundingClientRect().width; "
+            "return table && table.scrollWidth > table.clientWidth + 1 && width(one) < width(one.parentElement) - 1})"
             ".map(one => one.querySelector('h3').textContent)"
         )
         assert tab.value(cut) == [], width
