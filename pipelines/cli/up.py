@@ -16,11 +16,13 @@ from rich.text import Text
 from lakehouse.signals import stopping
 from lakehouse.supervision import Standing, State, Supervised
 from pipelines import aggregate, ingest, refine
+from pipelines.bi.html.live import live_page, live_server
 from pipelines.ml.score_publisher import publishes_scores
 from pipelines.operations.maintain import run_maintain
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import call, err, spinner
 from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.local_http import address_of, how_to_forward, serving_beside
 from pipelines.runtime.periodic import Periodic, Tasks, duration_seconds
 from pipelines.runtime.settings import Settings, load_settings
 from pipelines.runtime.stream_runner import keep_running
@@ -38,18 +40,40 @@ def up(
     train_every: Annotated[
         str, typer.Option(metavar="DURATION", help="Train a model so often beside the streams, as in 6h or 1d.")
     ] = "",
+    report_port: Annotated[
+        int | None,
+        typer.Option(
+            "--report",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="Serve the report on this machine, too, as gold is at any time; 0 takes a port that is free.",
+        ),
+    ] = None,
 ) -> None:
     """Run all streams continuously: bronze, silver, gold and its scores, in one Spark application."""
     training = duration_seconds(train_every) if train_every else None
     settings = sized(load_settings())
     began, standings = time.monotonic(), dict[str, Standing]()
-    with stopping() as stop:
+    with stopping() as stop, reported(settings, report_port):
         job = open_job("up", settings, more=SHARED_FAIRLY)
         tasks = Tasks(job, _tasks(job, training), say)
         with shown_rows() as show:
             standings = run_up(job, tasks, stop.is_set, on_poll=show)
         _end(standings, tasks, time.monotonic() - began)
     raise typer.Exit(exit_code(standings))
+
+
+@contextmanager
+def reported(settings: Settings, port: int | None) -> Iterator[None]:
+    """Within, the report of gold is served at that port; nothing is without one."""
+    if port is None:
+        yield
+        return
+    server = live_server(live_page(settings), port)
+    with serving_beside(server):
+        say(f"the report is at {address_of(server)} and follows gold. {how_to_forward(server.server_address[1])}")
+        yield
 
 
 def sized(settings: Settings) -> Settings:

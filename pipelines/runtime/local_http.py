@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -144,11 +144,18 @@ def address_of(server: ThreadingHTTPServer) -> str:
 
 def serve_until_stopped(server: ThreadingHTTPServer, say: Callable[[str], object]) -> None:
     """Serves until Ctrl-C or SIGTERM; ``say`` is called with the address once it answers."""
-    with stopping() as stop, stop.polled_by_caller(), server:
+    with stopping() as stop, stop.polled_by_caller(), serving_beside(server):
+        say(address_of(server))
+        while not stop.wait(0.3):
+            pass
+
+
+@contextmanager
+def serving_beside(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Within, the server answers on a thread of its own; then it is closed."""
+    with server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
         try:
-            say(address_of(server))
-            while not stop.wait(0.3):
-                pass
+            yield
         finally:
             server.shutdown()

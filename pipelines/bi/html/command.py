@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from lakehouse.errors import UsageError
-from pipelines.bi.html.freshness import freshness
-from pipelines.bi.html.live import LivePage, live_server
+from pipelines.bi.html.live import live_page, live_server
 from pipelines.bi.html.render import GENERATOR, Report
 from pipelines.query.export import write_whole
 from pipelines.runtime.catalog import GOLD
@@ -36,12 +35,11 @@ def report(
     if live == (file is not None):
         raise UsageError("The report is either written or served.", "Give --out FILE, or --live.")
     settings = load_settings()
-    root = settings.lake_root
-    html_report = Report(tuple(GOLD.values()), current_shop().currency)
     if file is None:
-        _serve(html_report, settings, port, as_json=as_json)
+        _serve(settings, port, as_json=as_json)
         return
-    gold = html_report.open(root)
+    html_report = Report(tuple(GOLD.values()), current_shop().currency)
+    gold = html_report.open(settings.lake_root)
     with gold.connection:
         html = html_report.html(gold, made_at=datetime.now(UTC))
     write_whole(file, lambda draft: draft.write_text(html, encoding="utf-8"), force=force or is_report(file))
@@ -59,12 +57,8 @@ def is_report(file: Path) -> bool:
         return f'<meta name="generator" content="{GENERATOR}">'.encode() in stream.read(1000)
 
 
-def _serve(html_report: Report, settings: Settings, port: int, *, as_json: bool) -> None:
-    def now() -> datetime:
-        return datetime.now(UTC)
-
-    page = LivePage(html_report, settings.lake_root, now, lambda: freshness(settings, now()))
-    server = live_server(page, port)
+def _serve(settings: Settings, port: int, *, as_json: bool) -> None:
+    server = live_server(live_page(settings), port)
 
     def say(address: str) -> None:
         if as_json:

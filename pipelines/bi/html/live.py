@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from html import escape
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 
 from lakehouse.errors import LakehouseError
+from pipelines.bi.html.freshness import freshness
 from pipelines.bi.html.gold_snapshot import Versions
 from pipelines.bi.html.render import FRESHNESS, Report
+from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.hints import with_command_hint
 from pipelines.runtime.local_http import Answer, server_on
+from pipelines.runtime.settings import Settings
+from producers.shop.settings import current_shop
 
 SECONDS = 2
 """How often an open page asks for the report: it shows a commit of gold within 5 seconds."""
@@ -56,6 +60,16 @@ class LivePage:
     def _error_page(self, sentence: str) -> str:
         self._of = None
         return self._report.error_page(sentence, made_at=self._clock(), live_seconds=SECONDS)
+
+
+def live_page(settings: Settings) -> LivePage:
+    """The report of an installation's gold."""
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    report = Report(tuple(GOLD.values()), current_shop().currency)
+    return LivePage(report, settings.lake_root, now, lambda: freshness(settings, now()))
 
 
 def live_server(page: LivePage, port: int) -> ThreadingHTTPServer:
