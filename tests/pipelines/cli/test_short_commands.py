@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
+from tests.benchmarks.short_commands import COMMANDS, run
 from tests.pipelines.bi.html.made_gold import made_gold, no_gold, write_gold
-from tests.support.pages import ROOT
-
-COMMANDS = {
-    "help": ["--help"],
-    "tables": ["tables", "gold.sessions"],
-    "sql": ["sql", "SELECT referrer_kind, count(*), sum(revenue) FROM gold.sessions GROUP BY ALL"],
-    "csv": ["export", "gold.category_performance", "--out", "{out}.csv"],
-    "parquet": ["export", "gold.sessions", "--out", "{out}.parquet"],
-    "xlsx": ["export", "gold.sessions", "--out", "{out}.xlsx"],
-    "report": ["report", "--out", "{out}.html"],
-    "powerbi": ["powerbi", "--path", "/lake/gold", "--out", "{out}"],
-    "shop": ["shop", "check", "https://shop.example/product/1"],
-    "models": ["models", "list"],
-}
 
 
 @pytest.fixture(scope="module")
@@ -34,23 +16,9 @@ def lake(tmp_path_factory):
 
 
 def ends(name, lake, folder, times):
-    """How each of several runs ended that is not well, two at a time: what it said, by its exit code."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CLICKSTREAM_LAKE": str(lake)}
-    environment["CLICKSTREAM_STATE"] = str(folder / "state")
-
-    def run(number):
-        words = [word.format(out=folder / f"{name}{number}") for word in COMMANDS[name]]
-        done = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli.main", *words],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stderr[-300:]
-
-    with ThreadPoolExecutor(2) as pool:
-        return [end for end in pool.map(run, range(times)) if end[0] != 0]
+    """How each of several runs ended that is not well, two at a time."""
+    own = {"CLICKSTREAM_LAKE": str(lake), "CLICKSTREAM_STATE": str(folder / "state")}
+    return [one for one in run(name, own, folder, times) if one.code != 0]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
