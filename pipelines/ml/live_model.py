@@ -57,6 +57,11 @@ class ChampionFollower:
         return ChampionFollower(self._settings, target)
 
     @property
+    def in_use(self) -> LiveModel | None:
+        """The version in use, with its tree; None where none is yet."""
+        return self._live
+
+    @property
     def live(self) -> LiveModel:
         """The version in use, with its tree. Raises what ``start`` raises, where none is in use yet."""
         return self._live or self.start()
@@ -93,7 +98,9 @@ class ChampionFollower:
 
     def follow(self) -> bool:
         """Takes the version that is live now, where it can be loaded; returns whether it is another one than before."""
-        before = self.live.version
+        if self._live is None:
+            return self._begin()
+        before = self._live.version
         try:
             version = champion(self._settings, self._target)
             if version is None or version == before:
@@ -106,3 +113,13 @@ class ChampionFollower:
             return False
         self._last_warning = ""
         return True
+
+    def _begin(self) -> bool:
+        """Takes the first version; returns whether there is one. A sentence says what stands against it, once."""
+        try:
+            return self.find() is not None
+        except LakehouseError as error:
+            if str(error) != self._last_warning:
+                self._last_warning = str(error)
+                err.print(f"score: {self._target.name} is not scored. {error}")
+            return False

@@ -23,7 +23,6 @@ from lakehouse.streams import Stream, StreamListener
 from pipelines.ml.live_model import ChampionFollower
 from pipelines.ml.scorer import Scorer
 from pipelines.ml.scoring import ROWS_AT_A_TIME, Scored, score_all, score_changes
-from pipelines.ml.targets import NEXT_SESSION
 from pipelines.runtime.console import spinner
 from pipelines.runtime.settings import Settings
 
@@ -37,14 +36,16 @@ def score_continuously(
     settings: Settings,
     lake: LocalLake,
     follower: ChampionFollower,
+    following: ChampionFollower,
     *,
     stop: Stop,
     listener: StreamListener,
     on_wait: Callable[[], object],
-) -> Scored:
-    """Scores all sessions, then those that change, until it is time to stop.
+) -> tuple[Scored, Scored]:
+    """Scores all sessions, then those that change, until it is time to stop; gives what it did for each target.
 
-    It looks for a new version of the table, and for another champion, once in each trigger interval. ``listener``
+    ``follower`` and ``following`` are those of in_session and of next_session. It looks for a new version of the
+    table, and for another champion, once in each trigger interval. ``listener``
     is told of each batch as of those of Spark's streams; ``on_wait`` is called between them.
     """
     stream = Stream(
@@ -56,7 +57,7 @@ def score_continuously(
         target_id="",
         target_has_rows=lambda: False,
     )
-    run = _Run(lake, follower, stop, stream, listener)
+    run = _Run(lake, follower, following, stop, stream, listener)
     with ExitStack() as resources, spinner() as shown:
         task = shown.add_task("score")
         resources.callback(WriterLock(settings.locks, stream.name).release)
@@ -73,7 +74,7 @@ def score_continuously(
             raise
         finally:
             listener.on_finish(succeeded=False)
-    return run.scored
+    return run.scored, run.next.scored
 
 
 def _no_query() -> Any:
@@ -86,6 +87,7 @@ class _Run:
 
     lake: LocalLake
     follower: ChampionFollower
+    following: ChampionFollower
     stop: Stop
     stream: Stream
     listener: StreamListener
@@ -96,12 +98,12 @@ class _Run:
     batches: int = 0
 
     def __post_init__(self) -> None:
-        self.next = Scorer(self.lake, self.follower.of(NEXT_SESSION), self.stop.is_set)
+        self.next = Scorer(self.lake, self.following, self.stop.is_set)
 
     def step(self) -> None:
         """Scores what is new since the last step."""
         is_new = self.follower.follow()
-        model = self.follower.live
+        model = self.follower.in_use
         table = self.lake.open(EXAMPLES)
         now = str(table.metadata().id), int(table.version())
         if now == self.seen and not is_new:
@@ -109,13 +111,16 @@ class _Run:
             return
         began = time.time()
         changes = None if is_new or now[0] != self.seen[0] else self._changes(now[1])
-        if changes is not None:
+        if model is None:
+            pass  # the other question is asked all the same
+        elif changes is not None:
             self.scored += score_changes(self.lake, model, changes)
         else:
             for part in score_all(self.lake, model):
                 self.scored += part
                 if self.stop.is_set():
                     return
+        if changes is None:
             self.next.begin_again()
         self.next.score_changes(changes)
         self.seen = now

@@ -26,18 +26,21 @@ from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop
 from pipelines.aggregate import run_aggregate
 from pipelines.ml.live_model import ChampionFollower
+from pipelines.ml.model_version import CHAMPION
 from pipelines.ml.promotion import roll_back
 from pipelines.ml.registry import Registry, open_registry
 from pipelines.ml.scoring import Scored, features_hash, score_all, score_changes
+from pipelines.ml.targets import IN_SESSION, NEXT_SESSION
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from pipelines.runtime.stream_metrics import PendingMetrics
 from pipelines.score import ScoreResult, run_score
+from pipelines.train import run_train
 from silver.events import SILVER
 from tests.support.gold_events import at, keep, view
 from tests.support.gold_sessions import ANNA_BUYS
 from tests.support.polling import until
-from tests.support.training import fill, train_live
+from tests.support.training import examples, fill, train_live
 
 pytestmark = pytest.mark.spark
 
@@ -375,6 +378,31 @@ def test_without_a_champion_nothing_is_scored(untrained, tmp_path):
     assert not (tmp_path / "lake").exists()
     Registry(untrained.settings).open()  # a store without models
     with pytest.raises(DataError, match="has the alias champion"):
+        run_score(untrained)
+
+
+def test_each_question_is_scored_without_the_other(untrained, capsys):
+    """The next session's model alone is live; then a model of it is registered, and is not live."""
+    following, first = (Registry(untrained.settings, target) for target in (NEXT_SESSION, IN_SESSION))
+    fill(untrained, examples())
+    version = run_train(untrained, target=NEXT_SESSION, max_depth=2).version
+    following.set_alias(version, CHAMPION)
+    fill(untrained, [example(1, 1, keen=True, bought=False)])
+    result = run_score(untrained)
+    assert (result.scored, result.model_version) == (0, None)
+    assert (result.next_scored, result.next_model_version) == (1, version.number)
+    said = capsys.readouterr().err
+    assert said.count("is not scored") == said.count("score: in_session is not scored. No version of") == 1
+
+    fill(untrained, TAUGHT)
+    train_live(untrained, max_depth=2)
+    following.delete_alias(CHAMPION)
+    result = run_score(untrained)
+    assert (result.scored, result.next_scored, result.next_model_version) == (150, 0, None)
+    said = capsys.readouterr().err
+    assert said.count("is not scored") == said.count("score: next_session is not scored. No version of") == 1
+    first.delete_alias(CHAMPION)
+    with pytest.raises(DataError, match="purchase_in_session has the alias champion"):
         run_score(untrained)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from gold.next_session_predictions import TABLE as NEXT_PREDICTIONS
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.errors import OutsideError
@@ -17,8 +18,9 @@ from pipelines.ml import score_stream
 from pipelines.ml.model_version import Version
 from pipelines.ml.score_stream import score_continuously
 from pipelines.ml.scorer import SCORES
+from pipelines.ml.targets import NEXT_SESSION
 from pipelines.runtime.settings import load_settings
-from tests.pipelines.ml.test_scoring import FIRST, Champions, example, rows_of, stored
+from tests.pipelines.ml.test_scoring import FIRST, Champions, closed, example, rows_of, stored
 from tests.support.local_tables import make_tables
 from tests.support.polling import until
 
@@ -35,8 +37,9 @@ class Follower:
         self.live, self.next = self.next, None
         return True
 
-    def of(self, _):
-        return Champions()
+    @property
+    def in_use(self):
+        return self.live
 
 
 class Listener:
@@ -63,14 +66,21 @@ class Running:
         stream = {"trigger_seconds": 0.02}
         self.settings = load_settings(lake=str(tmp_path / "lake"), state=tmp_path / "state", stream=stream)
         self.lake = make_tables(tmp_path, EXAMPLES, *SCORES)
-        self.follower, self.listener, self.stop = Follower(), Listener(), Stop()
+        self.follower, self.following = Follower(), Champions()
+        self.listener, self.stop = Listener(), Stop()
         self.result = None
 
     @contextmanager
     def __call__(self):
         def work():
-            self.result = score_continuously(
-                self.settings, self.lake, self.follower, stop=self.stop, listener=self.listener, on_wait=lambda: None
+            self.result, self.next_result = score_continuously(
+                self.settings,
+                self.lake,
+                self.follower,
+                self.following,
+                stop=self.stop,
+                listener=self.listener,
+                on_wait=lambda: None,
             )
 
         thread = threading.Thread(target=work)
@@ -131,6 +141,20 @@ def test_where_the_feed_lacks_changes_all_are_looked_at(running, monkeypatch, lo
     assert running.result.sessions == 2
 
 
+def test_the_next_session_is_scored_before_the_first_model(running):
+    running.follower.live = None
+    running.following.found = [replace(FIRST, target=NEXT_SESSION)]
+    running.lake.append(EXAMPLES, rows_of(closed(1, 1)))
+    with running():
+        until(lambda: len(stored(running.lake, NEXT_PREDICTIONS)) == 1, "a score of a closed session", limit=30)
+        running.lake.append(EXAMPLES, rows_of(closed(2, 1)))
+        until(lambda: len(stored(running.lake, NEXT_PREDICTIONS)) == 2, "another one", limit=30)
+        assert stored(running.lake) == []
+        running.follower.next = FIRST
+        running.waits_for(("user1", 1, "1"), ("user2", 1, "1"))
+    assert (running.result.sessions, running.next_result.sessions) == (2, 2)
+
+
 def test_a_second_driver_is_refused(running):
     lock = WriterLock(running.settings.locks, PREDICTIONS.name)
     try:
@@ -139,6 +163,7 @@ def test_a_second_driver_is_refused(running):
                 running.settings,
                 running.lake,
                 running.follower,
+                running.following,
                 stop=running.stop,
                 listener=running.listener,
                 on_wait=lambda: None,
@@ -154,6 +179,7 @@ def test_a_failure_is_told_and_raised(running, monkeypatch):
             running.settings,
             running.lake,
             running.follower,
+            running.following,
             stop=running.stop,
             listener=running.listener,
             on_wait=lambda: None,
