@@ -26,6 +26,7 @@ from lakehouse.span import Span
 from lakehouse.table import Source, Table
 from pipelines.runtime.catalog import GOLD, TABLES
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
+from pipelines.runtime.pseudonym_version import require_current_pseudonyms
 from pipelines.runtime.settings import Settings
 from pipelines.runtime.shop_version import require_current_shop
 from producers import kafka
@@ -218,6 +219,7 @@ def build_all(job: Job) -> dict[str, int]:
     the stream.
     """
     require_current_shop(job.lake, upstream_tables())
+    require_current_pseudonyms(job.lake, upstream_tables())
     versions = {table.name: job.lake.version(table) for table in upstream_tables()}
     as_of = broker_clock(job)()
     in_process, by_spark = by_engine(job.settings)

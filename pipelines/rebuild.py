@@ -22,6 +22,7 @@ from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.erased_records import ERASED, drop_erased_again
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
+from pipelines.runtime.pseudonym_version import mark_current_pseudonyms, rename_users
 from pipelines.runtime.shop_version import mark_current_shop
 from pipelines.silver_writer import mark_current_identities
 from silver.duplicates import DUPLICATES
@@ -96,6 +97,7 @@ def content_hash(rows: DataFrame) -> tuple[int, str]:
 def _silver(job: Job) -> list[Table]:
     lake = job.lake
     drop_erased_again(job)
+    rename_users(job)
     records = {name: lake.read(table) for name, table in BRONZE.items()}
     tables = [*SILVER.values(), DUPLICATES]
     for table in tables:
@@ -108,6 +110,7 @@ def _silver(job: Job) -> list[Table]:
         with lake.writing(table):
             mark_current_identities(lake, [table])
             mark_current_shop(lake, [table])
+            mark_current_pseudonyms(lake, [table])
     with lake.writing(QUARANTINE):
         lake.overwrite(QUARANTINE, _quarantine(QUARANTINE.make(records), lake.read(QUARANTINE)))
     return [*tables, QUARANTINE]

@@ -22,6 +22,7 @@ from pipelines.runtime.erased_people import erased_people
 from pipelines.runtime.erased_records import drop_erased
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
+from pipelines.runtime.pseudonym_version import mark_current_pseudonyms, require_current_pseudonyms
 from pipelines.runtime.shop_version import mark_current_shop, require_current_shop
 from pipelines.runtime.stream_runner import report, run_streams
 from pipelines.silver_writer import require_current_identities, write_silver_batch, write_silver_batch_in_process
@@ -115,8 +116,10 @@ class SilverStream:
     def _prepare(self) -> DataStreamWriter:
         require_current_identities(self._job.lake, [self._target])
         require_current_shop(self._job.lake, [self._target])
+        require_current_pseudonyms(self._job.lake, [self._target])
         with self._job.lake.writing(self._target):
             mark_current_shop(self._job.lake, [self._target])
+            mark_current_pseudonyms(self._job.lake, [self._target])
         return self.source().writeStream.foreachBatch(self.write_batch)
 
     def source(self) -> DataFrame:

@@ -10,6 +10,7 @@ from bronze.raw_events import ARRIVED_AT, BRONZE, COORDINATE_NAMES, COORDINATES
 from lakehouse.table import Column, Table
 from producers.contract.event_type import EventType, Kind
 from producers.contract.identity import IDENTITY_VERSION
+from producers.contract.pseudonyms import current_pseudonyms
 from producers.events import EVENTS
 from producers.shop.settings import current_shop
 from silver.addresses import derived_columns
@@ -24,6 +25,9 @@ IDENTITY_PROPERTY = "clickstream.identity"
 
 SHOP_PROPERTY = "clickstream.shop"
 """The property of a silver table that has the version of the shop's settings by which its addresses were understood."""
+
+PSEUDONYM_PROPERTY = "clickstream.pseudonyms"
+"""The property of a silver table that has the version of the key by which it names users; none where ids are plain."""
 
 FEED = {"delta.enableChangeDataFeed": "true"}
 """The change data feed: gold reads from it which rows were added to, replaced in and erased from silver."""
@@ -61,13 +65,14 @@ def validate_records(event: EventType) -> Callable[[DataFrame], DataFrame]:
     schema = f"{columns}, violations ARRAY<STRUCT<rule: STRING, sentence: STRING>>, value BINARY"
 
     def validated(records: DataFrame) -> DataFrame:
-        shop = current_shop()  # here, and not where Spark runs: a worker has no settings
+        # Here, and not where Spark runs: a worker has no settings.
+        shop, pseudonyms = current_shop(), current_pseudonyms()
 
         def validate_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             from silver.validation.batch import validate_batch
 
             for batch in batches:
-                yield validate_batch(event, batch, shop)
+                yield validate_batch(event, batch, shop, pseudonyms)
 
         return records.select(*COORDINATE_NAMES, "arrived_at", "value").mapInArrow(validate_partition, schema)
 

@@ -59,6 +59,8 @@ back up both.
 | `CLICKSTREAM_ENVIRONMENT` | `local` (default) or `cluster`: which file in `conf/` |
 | `CLICKSTREAM_CONF` | another folder in place of `conf/` |
 | `CLICKSTREAM_DEBUG` | `1` shows stack traces, as `--debug` does |
+| `CLICKSTREAM_PSEUDONYM_KEY` | the key of [pseudonyms](../how-to/pseudonymise.md), where `conf/shop.toml` wants them |
+| `CLICKSTREAM_PSEUDONYM_KEY_FILE` | the file that holds this key |
 """
 
 _CONTRACT = f"""# The contract

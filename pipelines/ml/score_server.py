@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from pipelines.ml.score_index import ScoreIndex
 from pipelines.ml.score_message import instant, message, schema
 from pipelines.runtime.local_http import Answer, json_answer
+from producers.contract.pseudonyms import current_pseudonyms
 
 LOOK_SECONDS = 0.25
 """How often the server looks for new commits."""
@@ -62,7 +63,8 @@ def _score(index: ScoreIndex, query: str) -> Answer:
         return _error(HTTPStatus.BAD_REQUEST, f"Both ids are needed, each once, and nothing else. {_USE}")
     if index.read_at is None:
         return _error(HTTPStatus.SERVICE_UNAVAILABLE, index.error or "Gold has not been read yet.")
-    row = index.find(ids["user_id"], ids["session_id"])
+    # The shop asks by the id that it knows; what gold has in its place is not told.
+    row = index.find(current_pseudonyms().of(ids["user_id"]), ids["session_id"])
     if row is None:
         return _error(
             HTTPStatus.NOT_FOUND,
@@ -70,7 +72,9 @@ def _score(index: ScoreIndex, query: str) -> Answer:
             index.read_at,
         )
     age = max((index.read_at - row["scored_at"]).total_seconds(), 0.0)
-    return json_answer({**message(row), "read_at": instant(index.read_at), "age_seconds": round(age, 3)})
+    return json_answer(
+        {**message(row), "user_id": ids["user_id"], "read_at": instant(index.read_at), "age_seconds": round(age, 3)}
+    )
 
 
 def _health(index: ScoreIndex) -> Answer:

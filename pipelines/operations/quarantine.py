@@ -17,6 +17,7 @@ from pipelines.operations.quarantine_list import Event, Rule, Since, since_insta
 from pipelines.runtime.console import out, print_json
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
+from pipelines.runtime.pseudonym_version import mark_current_pseudonyms, require_current_pseudonyms
 from pipelines.silver_writer import require_current_identities, write_silver_batch
 from producers.contract.event_type import EventType
 from producers.events import EVENTS, event_named
@@ -86,6 +87,11 @@ def run_replay(job: Job, *, event: str = "", rule: str = "", since: str = "", dr
     for table in (*SILVER.values(), QUARANTINE, DUPLICATES):
         job.lake.ensure(table)
     require_current_identities(job.lake, SILVER.values())
+    require_current_pseudonyms(job.lake, SILVER.values())
+    if not dry_run:
+        for table in SILVER.values():
+            with job.lake.writing(table):
+                mark_current_pseudonyms(job.lake, [table])
     rows = open_records(job, event, rule, since)
     validated, good, still_bad = 0, 0, dict[str, int]()
     for kind in EVENTS.values():

@@ -17,6 +17,7 @@ from lakehouse.engines.erasing_lake import ErasingLake
 from lakehouse.engines.key_matching import KeyMatcher
 from pipelines.runtime.erased_people import ErasedPeople, erased_people
 from producers.contract.event_type import EventType
+from producers.contract.pseudonyms import PLAIN
 from producers.contract.unwrapping import NAMES, unwrapped
 from producers.events import EVENTS
 from silver.quarantine import QUARANTINE
@@ -49,7 +50,7 @@ def records_of(
 
     found: list[bool] = []
     for batch in records.select(READ).to_batches(max_chunksize=_AT_ONCE):
-        ids = validate_batch(event, batch).column("user_id").to_pylist()
+        ids = validate_batch(event, batch, pseudonyms=PLAIN).column("user_id").to_pylist()
         values = batch.column("value").to_pylist()
         keys = _keys(records, len(found), len(values))
         found += [

@@ -21,12 +21,16 @@ from pydantic_settings import (
 from lakehouse.errors import UsageError
 from lakehouse.table import Table
 from pipelines.runtime.kafka_client import read_client_file
+from producers.contract.pseudonyms import KEY, KEY_FILE
 from producers.shop.settings import SHIPPED
 
 CONF = SHIPPED
 """The folder of the settings that this installation ships with."""
 
 _PREFIX = "CLICKSTREAM_"
+
+_NO_SETTINGS = {"CLICKSTREAM_CONF", "CLICKSTREAM_DEBUG", KEY, KEY_FILE}
+"""Variables with the prefix that conf/ has no place for."""
 
 
 class _Section(BaseModel):
@@ -308,7 +312,8 @@ def refuse_unknown() -> None:
         name
         for name in os.environ
         if name.startswith(_PREFIX)
-        and name.removeprefix(_PREFIX).lower().partition("__")[0] not in {*Settings.model_fields, "conf", "debug"}
+        and name not in _NO_SETTINGS
+        and name.removeprefix(_PREFIX).lower().partition("__")[0] not in Settings.model_fields
     )
     if unknown:
         raise UsageError(

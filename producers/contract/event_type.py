@@ -94,6 +94,8 @@ class EventType:
         }
         if unwraps := current_shop().envelopes_of(self.name):
             declared["envelopes"] = unwraps
+        if current_shop().pseudonymise:
+            declared["pseudonymise"] = True
         return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:12]
 
 

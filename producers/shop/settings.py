@@ -78,6 +78,7 @@ class Shop:
     referrers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     bots: BotLimits = BotLimits()
     not_crawlers: tuple[str, ...] = ()
+    pseudonymise: bool = False
     envelopes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def envelopes_of(self, topic: str) -> tuple[str, ...]:
@@ -96,8 +97,8 @@ class Shop:
         return _digest(asdict(self.bots))
 
 
-_NOT_OF_SILVER = {"bots", "currency", "envelopes"}
-"""What changes no row that is in silver: unwrapping leaves valid events as they are."""
+_NOT_OF_SILVER = {"bots", "currency", "envelopes", "pseudonymise"}
+"""What changes no row that is in silver, as unwrapping leaves valid events as they are; or is noted by itself."""
 
 
 def _digest(value: object) -> str:
@@ -263,4 +264,5 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "hash_routes": flag,
     "currency": _currency,
     "stripped_parameters": _texts,
+    "pseudonymise": flag,
 }

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from producers.contract.envelopes import with_layers
 from producers.contract.event_type import EventType, Kind
 from producers.contract.field_rules import RuleViolation
+from producers.contract.pseudonyms import Pseudonyms, current_pseudonyms
 from producers.contract.timestamps import DAY
 from producers.contract.unwrapping import unwrapped
 from producers.contract.validation import validate_document, validate_value
@@ -62,19 +63,22 @@ def validated_schema(event: EventType) -> pa.Schema:
     return pa.schema([*fields, *derived, *times, *_COORDINATES, *rest])
 
 
-def validate_batch(event: EventType, batch: pa.RecordBatch, shop: Shop | None = None) -> pa.RecordBatch:
+def validate_batch(
+    event: EventType, batch: pa.RecordBatch, shop: Shop | None = None, pseudonyms: Pseudonyms | None = None
+) -> pa.RecordBatch:
     """One validated row per record, in the order of the records; never raises for what a value holds.
 
-    ``shop`` is what addresses and elements are understood by; without it, the present settings.
+    ``shop`` is what addresses and elements are understood by, and ``pseudonyms`` what stands for users' ids; without
+    them, the present settings.
 
     Reads the columns topic, topic_id, partition, offset, arrived_at and value. Rows that the fast path
     does not find valid go to the reference implementation, one by one.
     """
     if not batch.num_rows:
         return pa.RecordBatch.from_pylist([], validated_schema(event))
-    shop = shop or current_shop()
+    shop, pseudonyms = shop or current_shop(), pseudonyms or current_pseudonyms()
     batch = batch.set_column(batch.schema.get_field_index("value"), "value", _whole(batch.column("value"), pa.binary()))
-    parts = [_validated(event, part, shop) for part in _unwrapped(batch, shop.envelopes_of(event.name))]
+    parts = [_validated(event, part, shop, pseudonyms) for part in _unwrapped(batch, shop.envelopes_of(event.name))]
     return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
 
 
@@ -105,13 +109,13 @@ def _unwrapped(batch: pa.RecordBatch, unwraps: Collection[str]) -> Iterator[_Par
             start, inner, layers, size = row, [], {}, 0
 
 
-def _validated(event: EventType, part: _Part, shop: Shop) -> pa.RecordBatch:
+def _validated(event: EventType, part: _Part, shop: Shop, pseudonyms: Pseudonyms) -> pa.RecordBatch:
     records = part.records
     coordinates = {name: _whole(records.column(name), _COORDINATES.field(name).type) for name in _COORDINATES.names}
     arrived_at = coordinates["arrived_at"].cast(pa.int64()).fill_null(0).to_numpy()
     fast = run_fast_path(event, part.values, arrived_at)
     violations = _validate_the_rest(event, fast, arrived_at, part)
-    return _assemble(event, fast, violations, coordinates, records.column("value"), shop)
+    return _assemble(event, fast, violations, coordinates, records.column("value"), shop, pseudonyms)
 
 
 def _whole(column: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -145,6 +149,7 @@ def _assemble(
     coordinates: dict[str, pa.Array],
     values: pa.BinaryArray,
     shop: Shop,
+    pseudonyms: Pseudonyms,
 ) -> pa.RecordBatch:
     count = len(values)
     bad = np.zeros(count, np.bool_)
@@ -152,6 +157,8 @@ def _assemble(
     columns = {name: column.finished(bad) for name, column in fast.columns.items()}
     event_at = pa.array(fast.instants, pa.int64(), mask=bad).cast(INSTANT)
     event_on = pa.array((fast.instants // DAY).astype(np.int32), pa.int32(), mask=bad).cast(pa.date32())
+    # Before the identity: who tries all ids must not find one by its hash, which has no key.
+    columns["user_id"] = _named(columns["user_id"], pseudonyms)
     identity = identities(event, {**columns, "timestamp": event_at})
     # After the identity: it is that of what was sent, whatever the settings strip.
     columns |= derive(columns, shop)
@@ -162,6 +169,14 @@ def _assemble(
     columns["value"] = _only(bad, values) if violations else pa.nulls(count, pa.binary())
     schema = validated_schema(event)
     return pa.record_batch([columns[name] for name in schema.names], schema=schema)
+
+
+def _named(user_ids: pa.StringArray, pseudonyms: Pseudonyms) -> pa.StringArray:
+    """What stands for each id; null stays null."""
+    if not pseudonyms.key:
+        return user_ids
+    each = user_ids.dictionary_encode()
+    return pa.array(map(pseudonyms.of, each.dictionary.to_pylist()), pa.string()).take(each.indices)
 
 
 def _only(mask: Bools, values: pa.BinaryArray) -> pa.BinaryArray:

@@ -57,6 +57,9 @@ RUN_BY = {
     "clickstream quarantine replay": (
         "tests/pipelines/operations/test_quarantine.py::test_a_replay_moves_to_silver_what_the_contract_now_takes"
     ),
+    "clickstream rebuild silver": (
+        "tests/pipelines/test_silver_writer.py::test_pseudonyms_are_refused_until_silver_is_rebuilt"
+    ),
     "clickstream erase": "tests/pipelines/operations/erasure/test_command.py::test_the_command_erases_and_says_so",
     "clickstream train": "tests/pipelines/test_train.py::test_a_search_takes_the_shape_that_is_best_on_other_users",
     "clickstream models compare": "tests/pipelines/cli/test_models.py::test_two_versions_are_compared_on_the_same_rows",

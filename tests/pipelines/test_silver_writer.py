@@ -10,9 +10,11 @@ import pytest
 
 from bronze.raw_events import BRONZE
 from gold.pipeline_metrics import TABLE as PIPELINE_METRICS
+from gold.session_predictions import TABLE as PREDICTIONS
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import DataError
 from pipelines import gold_builder
+from pipelines.operations.quarantine import run_replay
 from pipelines.rebuild import Layer, run_rebuild
 from pipelines.runtime.job import Job
 from pipelines.silver_writer import BatchCounts, write_silver_batch, write_silver_batch_in_process
@@ -21,6 +23,8 @@ from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import IDENTITY_PROPERTY, SHOP_PROPERTY, SILVER, validate_records
 from silver.quarantine import QUARANTINE
+from tests.support.erasure import predict
+from tests.support.pseudonyms import pseudonymise
 from tests.support.records import NOON, bronze_rows, land, record, refine_only, rows, value
 
 pytestmark = pytest.mark.spark
@@ -213,6 +217,47 @@ def test_silver_by_other_settings_is_refused_until_rebuilt(job, tables, monkeypa
     run_rebuild(job, Layer.silver)
     assert rows(tables.read(table), "is_purchase", "page_kind") == [(True, "other")] * 2
     assert refine_only(job, "clicks") == [0, 1]
+
+
+@pytest.mark.parametrize("rows_in_process", [0, 1])
+def test_pseudonyms_are_refused_until_silver_is_rebuilt(
+    spark, settings, no_rows, monkeypatch, tmp_path, rows_in_process
+):
+    shutil.copytree(no_rows, settings.lake_root)
+    engines = settings.engines.model_copy(update={"in_process_rows": rows_in_process})
+    job = Job(settings.model_copy(update={"engines": engines}), spark)
+    table, tables = SILVER["clicks"], job.lake
+    land(tables, "clicks", [record("clicks", n, value("clicks", x_coord=n // 2)) for n in range(3)])
+    assert refine_only(job, "clicks") == [0, 2]
+    predict(job.local_lake, "u1", "s1")
+
+    def users():
+        return {row[0] for one in (table, PREDICTIONS) for row in rows(tables.read(one), "user_id")}
+
+    assert users() == {"u1"}
+    for key in ("k" * 40, "another key" * 4):
+        by = pseudonymise(monkeypatch, tmp_path, key)
+        for refused in (
+            lambda: refine_only(job, "clicks"),
+            lambda: gold_builder.build_all(job),
+            lambda: run_replay(job),
+        ):
+            with pytest.raises(
+                DataError, match=r"user ids in silver\.clicks are (plain|pseudonyms, made with)"
+            ) as error:
+                refused()
+            assert "clickstream rebuild silver" in error.value.hint
+        run_rebuild(job, Layer.silver)
+        assert users() == {by.of("u1")}
+        assert refine_only(job, "clicks") == [0, 2]
+    land(tables, "clicks", [record("clicks", 9, value("clicks", x_coord=9))])
+    assert refine_only(job, "clicks") == [0, 2, 9]
+    assert users() == {by.of("u1")}
+    monkeypatch.delenv("CLICKSTREAM_CONF")
+    with pytest.raises(DataError, match=r"are pseudonyms, and conf/shop.toml asks for plain ones"):
+        refine_only(job, "clicks")
+    run_rebuild(job, Layer.silver)
+    assert users() == {"u1"}
 
 
 def test_silver_without_parsed_addresses_is_refused(job, tables):

@@ -28,8 +28,10 @@ from pipelines.query.delta_reader import no_lake
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.erased_people import add_people, with_key
 from pipelines.runtime.erased_records import give_outcome, redact
+from pipelines.runtime.pseudonym_version import require_known_pseudonyms
 from pipelines.runtime.settings import Settings
 from pipelines.runtime.table_damage import damaged_tables, note_versions
+from producers.contract.pseudonyms import current_pseudonyms
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
@@ -48,11 +50,13 @@ def run_erase(settings: Settings, user_ids: Sequence[str], *, dry_run: bool = Fa
         )
     if not any(Path(settings.lake_root).glob("*/*/_delta_log")):
         raise no_lake(settings)
-    person = Person(tuple(dict.fromkeys(user_ids)))
+    person = Person(tuple(dict.fromkeys(user_ids)), current_pseudonyms())
     lake = ErasingLake(settings.lake_root, settings.locks)
     with _streams_stopped(settings):
         for error in damaged_tables(settings).values():
             raise error
+        require_known_pseudonyms(lake, SILVER.values())
+        gold.require_present_names(settings, lake, person.pseudonyms)
         return _Erasure(settings, lake, person).run(dry_run=dry_run)
 
 
@@ -109,7 +113,7 @@ class _Erasure:
                 if held.counts.get(name) or before[name] != after[name] or purged[name] != Purged()
             ),
             models=models,
-            found_after=tuple(map(str, files_with(self._settings, self._person.user_ids))),
+            found_after=tuple(map(str, files_with(self._settings, self._person.known_as))),
             notes=notes,
         )
         keep(self._settings, receipt)

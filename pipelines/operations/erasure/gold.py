@@ -12,10 +12,11 @@ from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
 from lakehouse.engines.in_process import build_tables, refresh_tables
 from lakehouse.engines.local_lake import LocalLake
-from lakehouse.errors import OutsideError
+from lakehouse.errors import DataError, OutsideError
 from lakehouse.table import Table
 from pipelines import gold_builder
 from pipelines.runtime.settings import Settings
+from producers.contract.pseudonyms import Pseudonyms
 
 
 def built_tables(lake: LocalLake) -> list[Table]:
@@ -30,6 +31,15 @@ def require_computable(tables: list[Table]) -> None:
         raise OutsideError(
             f"{', '.join(lacking)} cannot be computed without Spark, as the SQL of its declaration is not written.",
             "Run `clickstream check --write` first.",
+        )
+
+
+def require_present_names(settings: Settings, lake: LocalLake, pseudonyms: Pseudonyms) -> None:
+    """Raises DataError where gold was not built since silver was: it may name users by a key of before."""
+    if pseudonyms.key and built_tables(lake) and not gold_builder.gold_checkpoint(settings).exists():
+        raise DataError(
+            "Gold was not built since silver was rebuilt, and may name users in another way: not all could be found.",
+            "Run `clickstream aggregate`, then erase.",
         )
 
 

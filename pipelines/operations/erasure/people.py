@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +16,7 @@ from lakehouse.engines.erasing_lake import ErasingLake
 from lakehouse.table import Table
 from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.erased_records import are_among, bronze_rows_of, texts_of
+from producers.contract.pseudonyms import PLAIN, Pseudonyms
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
@@ -32,9 +34,15 @@ Concerned = Callable[[pa.Table], pa.Array]
 
 @dataclass(frozen=True)
 class Person:
-    """The people to erase, by their ids."""
+    """The people to erase, by their ids, and by what may stand for these in silver and above."""
 
     user_ids: Sequence[str]
+    pseudonyms: Pseudonyms = PLAIN
+
+    @cached_property
+    def known_as(self) -> tuple[str, ...]:
+        """Their ids and their pseudonyms: tables may have either, as old ones do until they are rebuilt."""
+        return tuple(dict.fromkeys([*self.user_ids, *map(self.pseudonyms.of, self.user_ids)]))
 
     def is_one(self, user_id: str) -> bool:
         """Whether an id is one of theirs."""
@@ -42,7 +50,7 @@ class Person:
 
     def by_id(self, rows: pa.Table) -> pa.Array:
         """Which rows with a ``user_id`` are theirs."""
-        found = pc.is_in(rows["user_id"], value_set=pa.array(self.user_ids, pa.string()))
+        found = pc.is_in(rows["user_id"], value_set=pa.array(self.known_as, pa.string()))
         return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 

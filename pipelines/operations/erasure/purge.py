@@ -53,7 +53,7 @@ def purge(settings: Settings, lake: ErasingLake, table: Table, person: Person, h
                 path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
             for one in {path.parent for path in found}:
                 sync(one)
-        scrubbed = scrub_log(folder, {*person.user_ids, *held.sessions})
+        scrubbed = scrub_log(folder, {*person.known_as, *held.sessions})
     kept = tuple(str(path.relative_to(folder)) for path in found) if why else ()
     return Purged(0 if why else len(found), kept, why if found else "", scrubbed)
 

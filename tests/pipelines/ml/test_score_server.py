@@ -22,6 +22,7 @@ from pipelines.ml.score_index import ScoreIndex
 from pipelines.ml.score_message import schema
 from pipelines.ml.score_server import answer
 from tests.support.polling import until
+from tests.support.pseudonyms import pseudonymise
 from tests.support.scores import score_lake, scores, write_scores
 
 ODD = ["a/b", "../..", "a b+c", "ü 日本", "a&user_id=x", "%2F", "?", "#", "\x00", "'; --", '"', "a\r\nb", "\U0001f600"]
@@ -49,6 +50,17 @@ def test_odd_ids_are_found(odd, one):
     assert (body["user_id"], body["session_id"]) == (one, one[::-1])
     assert body["age_seconds"] > 0
     assert datetime.fromisoformat(body["read_at"]) >= datetime.fromisoformat(body["scored_at"])
+
+
+def test_the_shop_asks_by_its_own_id(tmp_path, monkeypatch):
+    by = pseudonymise(monkeypatch, tmp_path)
+    lake = score_lake(tmp_path)
+    write_scores(lake, scores((by.of("u 1"), "s")))
+    index = ScoreIndex(lake.root)
+    index.refresh()
+    status, body = told(index, urlencode({"user_id": "u 1", "session_id": "s"}))
+    assert (status, body["user_id"]) == (200, "u 1")
+    assert told(index, urlencode({"user_id": by.of("u 1"), "session_id": "s"}))[0] == 404
 
 
 @given(st.text(), st.text())

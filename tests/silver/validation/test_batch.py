@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.contract.identity import identity
+from producers.contract.pseudonyms import PLAIN, Pseudonyms
 from producers.contract.timestamps import read_instant
 from producers.contract.validation import validate_record
 from producers.events import EVENTS
@@ -21,6 +22,7 @@ from silver.addresses import derived_columns
 from silver.validation.batch import INSTANT, validate_batch, validated_schema
 from silver.validation.fast_path import run_fast_path
 from silver.validation.timestamps import read_instants
+from tests.support.records import value as good_value
 from tests.support.spellings import (
     ARRIVED_AT,
     CASES,
@@ -303,3 +305,23 @@ def test_common_good_events_take_the_fast_path(change):
     assert not validate_record(EVENTS["clicks"], value, ARRIVED_AT).violations
     arrived_at = batch.column("arrived_at").cast(pa.int64()).to_numpy()
     assert run_fast_path(EVENTS["clicks"], batch.column("value"), arrived_at).is_valid.all()
+
+
+@given(event_names, st.lists(st.sampled_from(["u-1", "u-2", "ü 日本", 7, "7", None, ""]), min_size=1, max_size=12))
+def test_pseudonyms_stand_for_ids_and_change_nothing_else(name, users):
+    event, keyed, other = EVENTS[name], Pseudonyms(b"k" * 32), Pseudonyms(b"o" * 32)
+    records = batch_of([good_value(name, user_id=user) for user in users])
+    plain, one, two = (validate_batch(event, records, pseudonyms=by).to_pylist() for by in (PLAIN, keyed, other))
+    for before, after in zip(plain, one, strict=True):
+        user = before["user_id"]
+        assert after["user_id"] == (None if user is None else keyed.of(user))
+        same = set(before) - {"user_id", "identity"}
+        assert {column: before[column] for column in same} == {column: after[column] for column in same}
+    for rows in (plain, one, two):
+        # Whatever the key, the same events are the same: of one user, and of no other.
+        groups = {row["identity"] for row in rows if row["user_id"] is not None}
+        assert len(groups) == len({row["user_id"] for row in plain} - {None})
+    # Without the key nobody can try which id an identity was made of.
+    known = [{row["identity"] for row in rows} - {None} for rows in (plain, one, two)]
+    assert not known[0] & known[1]
+    assert not known[1] & known[2]

@@ -7,13 +7,15 @@ import re
 
 import pyarrow.compute as pc
 import pytest
+from deltalake import DeltaTable
 
 from bronze.raw_events import BRONZE, COORDINATE_NAMES
 from gold.users import TABLE as USERS
 from lakehouse.delta_log import examine
 from lakehouse.engines.erasing_lake import ErasingLake
-from lakehouse.errors import OutsideError, UsageError
+from lakehouse.errors import DataError, OutsideError, UsageError
 from lakehouse.locks import WriterLock
+from pipelines.gold_builder import gold_checkpoint
 from pipelines.operations.erasure.erase import run_erase
 from pipelines.operations.erasure.purge import reader_behind
 from pipelines.runtime.catalog import TABLES
@@ -23,7 +25,7 @@ from pipelines.runtime.settings import load_settings
 from pipelines.silver_writer import write_silver_batch_in_process
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
-from silver.events import SILVER
+from silver.events import PSEUDONYM_PROPERTY, SILVER
 from silver.quarantine import QUARANTINE
 from tests.support.erasure import (
     build_gold,
@@ -35,6 +37,7 @@ from tests.support.erasure import (
     visit,
     wrong_in_gold,
 )
+from tests.support.pseudonyms import pseudonymise
 from tests.support.records import value
 
 PLANTED, OTHER = "planted-4711-id", "somebody-else-1"
@@ -227,3 +230,35 @@ def test_a_lake_that_is_a_uri_is_refused(shop):
     settings, _ = shop
     with pytest.raises(UsageError, match="lake in a folder"):
         run_erase(load_settings(lake="s3://bucket/lake", state=settings.state_root), [PLANTED])
+
+
+def test_a_person_behind_a_pseudonym_is_erased_by_the_id(tmp_path, monkeypatch):
+    by = pseudonymise(monkeypatch, tmp_path)
+    settings, lake = installation(tmp_path)
+    for table in SILVER.values():
+        mark(lake, table, by.version)
+    visit(lake, 0, OTHER, "session-o1")
+    visit(lake, 100, PLANTED, "session-p1")
+    build_gold(settings, lake)
+    gold_checkpoint(settings).mkdir(parents=True)
+    predict(lake, by.of(PLANTED), "session-p1")
+    assert set(lake.read(USERS, ["user_id"])["user_id"].to_pylist()) == {by.of(OTHER), by.of(PLANTED)}
+
+    receipt = run_erase(settings, [PLANTED])
+    counts = {one.table: one.rows for one in receipt.tables}
+    assert counts["gold.session_predictions"] == 1
+    assert counts["bronze.page_views"] == 3
+    assert files_that_have(tmp_path / "lake", PLANTED, by.of(PLANTED), "session-p1") == []
+    assert set(lake.read(USERS, ["user_id"])["user_id"].to_pylist()) == {by.of(OTHER)}
+    assert wrong_in_gold(settings, lake) == []
+    land(lake, "clicks", 900, value("clicks", user_id=OTHER))
+    records = lake.read(BRONZE["clicks"])
+    assert drop_erased(ErasingLake(lake.root, settings.locks), EVENTS["clicks"], records, erased_people(settings))
+
+    mark(lake, SILVER["clicks"], "another")
+    with pytest.raises(DataError, match="made with another key than the present one"):
+        run_erase(settings, [OTHER])
+
+
+def mark(lake, table, version):
+    DeltaTable(lake.folder(table)).alter.set_table_properties({PSEUDONYM_PROPERTY: version}, False)
