@@ -53,6 +53,15 @@ def refuse_clear_text(servers: str, client: Mapping[str, str], tolerate: Sequenc
     )
 
 
+def refuse_tokens(client: Mapping[str, str]) -> None:
+    """Raises UsageError for OAUTHBEARER: Spark's client would get half of its settings, and fail in other words."""
+    if client.get("sasl.mechanisms", client.get("sasl.mechanism", "")).upper() == "OAUTHBEARER":
+        raise UsageError(
+            "Kafka's tokens (OAUTHBEARER) are not supported: their settings are not translated for Spark.",
+            f'Set "sasl.mechanisms" to SCRAM-SHA-512 or PLAIN, or use a client\'s certificate, {_WHERE}.',
+        )
+
+
 def _is_loopback(server: str) -> bool:
     host = server.rpartition(":")[0].strip("[]").lower()
     try:

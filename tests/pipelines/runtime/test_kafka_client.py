@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.errors import UsageError
-from pipelines.runtime.kafka_client import java_settings, read_client_file, refuse_clear_text
+from pipelines.runtime.kafka_client import java_settings, read_client_file, refuse_clear_text, refuse_tokens
 from pipelines.runtime.settings import load_settings
 
 TEXTS = st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -85,3 +85,12 @@ def test_java_reads_every_user_and_password_as_it_is(spark, user, password):
     context = java.org.apache.kafka.common.security.JaasContext.loadClientContext(given_config)
     options = context.configurationEntries().get(0).getOptions()
     assert (options.get("username"), options.get("password")) == (user, password)
+
+
+@pytest.mark.parametrize("name", ["sasl.mechanisms", "sasl.mechanism"])
+def test_tokens_are_refused_in_a_sentence_without_secrets(name):
+    client = {name: "OAuthBearer", "sasl.oauthbearer.client.secret": "S3CR3T"}
+    with pytest.raises(UsageError, match=r"tokens \(OAUTHBEARER\) are not supported") as error:
+        refuse_tokens(client)
+    assert "S3CR3T" not in str(error.value) + str(error.value.hint)
+    refuse_tokens({name: "SCRAM-SHA-512"})
