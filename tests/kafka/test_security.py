@@ -7,9 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
 
-import psutil
 import pytest
 from confluent_kafka import Consumer
 
@@ -21,6 +19,7 @@ from pipelines.operations.verification.kafka import check_kafka
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from producers.kafka import Sender, broker_time, ensure_topics
+from tests.support.doors import command_lines
 from tests.support.pages import DOCS, ROOT
 from tests.support.polling import until
 from tests.support.scores import open_sessions, score_lake, scores, write_scores
@@ -165,7 +164,7 @@ def test_a_password_is_in_no_file_and_no_command_line(secure, tmp_path):
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=said, stderr=said)
         try:
             until(
-                lambda: commands.update(_command_lines(process.pid)) or process.poll() is not None, "the end of the run"
+                lambda: commands.update(command_lines(process.pid)) or process.poll() is not None, "the end of the run"
             )
         finally:
             process.kill()
@@ -176,10 +175,3 @@ def test_a_password_is_in_no_file_and_no_command_line(secure, tmp_path):
     telling = (PASSWORD.encode(), PASSWORD.split()[1].encode(), json.dumps(PASSWORD).encode())
     assert [file for file in files if any(part in file.read_bytes() for part in telling)] == []
     assert [command for command in commands if PASSWORD.split()[1] in command] == []
-
-
-def _command_lines(pid):
-    with suppress(psutil.Error):
-        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-            with suppress(psutil.Error):
-                yield " ".join(process.cmdline())

@@ -1,6 +1,9 @@
-"""Where the processes of a command listen."""
+"""Where the processes of a command listen, and what their command lines say."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
 
 import psutil
 
@@ -16,3 +19,11 @@ def listening(pid):
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+def command_lines(pid: int) -> Iterator[str]:
+    """The command lines of a process and of all that it started."""
+    with suppress(psutil.Error):
+        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+            with suppress(psutil.Error):
+                yield " ".join(process.cmdline())
