@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -16,19 +17,35 @@ import pyarrow.parquet as pq
 
 from lakehouse.engines.delta_commit import CHANGES, StoredFile, sync
 
+_Part = TypeVar("_Part")
+_Made = TypeVar("_Made")
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_STATISTIC = 32
+_THREADS = 2
 _LAST_CHARACTER = "\U0010ffff"
 
 
 def write_files(
-    folder: Path, rows: pa.Table, sort_by: Sequence[str], statistics: Sequence[str], rows_per_file: int
+    folder: Path, groups: Iterable[pa.Table], sort_by: Sequence[str], statistics: Sequence[str], rows_per_file: int
 ) -> list[StoredFile]:
-    """Writes the rows, sorted, into new files of a table's folder that no commit names yet; they are on the disk."""
-    files = [_written(folder, "", part, statistics) for part in split(_sorted(rows, sort_by), sort_by, rows_per_file)]
+    """Writes rows into new files of a table's folder that no commit names yet; they are on the disk.
+
+    Each group is sorted for itself, and has files of its own.
+    """
+    parts = (part for rows in groups for part in split(_sorted(rows, sort_by), sort_by, rows_per_file))
+    files = side_by_side(lambda part: _written(folder, "", part, statistics), list(parts))
     if files:
         sync(folder)
     return files
+
+
+def side_by_side(work: Callable[[_Part], _Made], parts: Sequence[_Part]) -> list[_Made]:
+    """Does the work on the parts in a few threads, and gives what it makes in their order."""
+    if len(parts) < 2:  # noqa: PLR2004
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(work, parts))
 
 
 def write_changes(folder: Path, changes: pa.Table) -> StoredFile:
@@ -55,6 +72,37 @@ def split(rows: pa.Table, sort_by: Sequence[str], rows_per_file: int) -> Iterato
             end = begin + before if before else end
         yield rows.slice(begin, end - begin)
         begin = end
+
+
+def apart(parts: Sequence[pa.Table], added: pa.Table, sort_by: Sequence[str]) -> Iterator[pa.Table]:
+    """Groups what stays of some files, with rows to be added, so that sorting the groups sorts all: each its own days.
+
+    Rows are added to the group whose days they have, or to the last one that begins before. Files of days of their
+    own are not mixed, which would cost as much as to write them.
+    """
+    parts = [part for part in parts if part.num_rows]
+    name = sort_by[0] if sort_by else None
+    if name is None or not parts or any(rows[name].null_count for rows in (*parts, added)):
+        yield pa.concat_tables([*parts, added])
+        return
+    limits = [pc.min_max(part[name]) for part in parts]
+    groups: list[list[pa.Table]] = []
+    begins: list[Any] = []
+    last: Any = None
+    for place in sorted(range(len(parts)), key=lambda place: limits[place]["min"].as_py()):
+        low, high = (limits[place][end].as_py() for end in ("min", "max"))
+        if last is None or low > last:
+            groups.append([])
+            begins.append(low)
+        groups[-1].append(parts[place])
+        last = high if last is None else max(last, high)
+    kind = added.schema.field(name).type
+    left = added
+    for group, begin in zip(reversed(groups[1:]), reversed(begins[1:]), strict=True):
+        is_in = pc.greater_equal(left[name], pa.scalar(begin, kind))
+        yield pa.concat_tables([*group, left.filter(is_in)])
+        left = left.filter(pc.invert(is_in))
+    yield pa.concat_tables([*groups[0], left])
 
 
 def _sorted(rows: pa.Table, sort_by: Sequence[str]) -> pa.Table:

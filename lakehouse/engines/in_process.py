@@ -83,9 +83,6 @@ def refresh_tables(
     Gives, by the name of a table, its rows that changed, as they were and as they are (``_is_new``).
     """
     with open_database(memory) as database:
-        # Each lane's own thread works, too: few rows on many threads cost more than they save.
-        [(threads,)] = database.sql("SELECT current_setting('threads')").fetchall()
-        database.execute(f"SET threads = {max(int(threads) - LANES + 1, 1)}")
         run = _Refresh(lake, database, tables, sql, also=also, sources=sources, span=span, journal=journal)
         return run.run(changes)
 
@@ -119,6 +116,10 @@ class _Refresh:
         self.pending: dict[str, str] = {}
         """Those of them that this refresh writes."""
         self.interrupted: Mapping[str, int] = journal.interrupted()
+        [(threads,)] = database.sql("SELECT current_setting('threads')").fetchall()
+        self.threads = int(threads)
+        # Each lane's own thread works, too: few rows on many threads cost more than they save.
+        database.execute(f"SET threads = {max(self.threads - LANES + 1, 1)}")
         self._database = database
         self._sources = sources
         self._waiting = list(tables)
@@ -164,6 +165,8 @@ class _Refresh:
                 with self._turn:
                     self._computed[table.name] = True
                     self._turn.notify_all()
+            # What is left is the other lane's, which may have this one's thread.
+            database.execute(f"SET threads = {self.threads}")
         except BaseException:
             self._end()
             raise

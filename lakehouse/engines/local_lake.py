@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.engines.arrow_rows import conform_rows, stored_rows
-from lakehouse.engines.data_files import change_rows, read_file, write_changes, write_files
+from lakehouse.engines.data_files import apart, change_rows, read_file, side_by_side, write_changes, write_files
 from lakehouse.engines.delta_commit import (
     ENGINE,
     Action,
@@ -273,9 +273,9 @@ class LocalLake:
         schema = self.schema(table)
         return stored_rows(conform_rows(table, rows, schema), schema)
 
-    def _write(self, table: Table, rows: pa.Table) -> list[StoredFile]:
+    def _write(self, table: Table, *groups: pa.Table) -> list[StoredFile]:
         statistics = self._snapshot(table).statistics
-        return write_files(self.folder(table), rows, table.sort_by, statistics, table.rows_per_file)
+        return write_files(self.folder(table), groups, table.sort_by, statistics, table.rows_per_file)
 
     def _attempts(self, table: Table) -> Iterator[int]:
         """The number of the next commit, again and again where someone without the lock has taken it meanwhile."""
@@ -319,21 +319,21 @@ class LocalLake:
         """The actions of a merge and its metrics; None where it changes nothing."""
         schema, folder = self.schema(table), self.folder(table)
         keys = pa.schema([schema.field(name) for name in table.key])
-        touched, kept, before, matching = [], [], [], []
-        for file in self._files(table, within):
+
+        def looked_into(file: StoredFile) -> tuple[StoredFile, pa.Table, pa.Table, pa.Array] | None:
             matches = matcher.rows_of(read_file(folder / file.path, keys))
             if matches.null_count == len(matches):
-                continue
+                return None
             rows = read_file(folder / file.path, schema)
-            touched.append(file)
-            kept.append(rows.filter(matches.is_null()))
-            before.append(rows.filter(matches.is_valid()))
-            matching.append(matches.drop_null())
+            return file, rows.filter(matches.is_null()), rows.filter(matches.is_valid()), matches.drop_null()
+
+        found = [one for one in side_by_side(looked_into, self._files(table, within)) if one]
+        touched, kept, before, matching = zip(*found, strict=True) if found else ((), (), (), ())
         staying = source.filter(pc.invert(gone))
         matched = pa.concat_arrays(matching) if matching else pa.array([], pa.int64())
         if not touched and not staying.num_rows:
             return None
-        new = self._write(table, pa.concat_tables([*kept, staying]))
+        new = self._write(table, *apart(kept, staying, table.sort_by))
         actions = [*map(remove, touched), *map(add, new)]
         if touched and self._has_change_feed(table):
             changes = change_rows(pa.concat_tables(before), source, gone, matched)
