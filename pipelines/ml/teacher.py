@@ -1,8 +1,10 @@
-"""Teach the tree: a smoother model's out-of-fold probabilities for the training rows, in this process.
+"""Teach the tree: a smoother model's probabilities for the training rows, in this process.
 
 Few sessions buy, so a tree that is grown on what happened splits by chance. The teacher is a mean of a logistic
-regression and of boosted trees; out-of-fold log loss says how much the trees weigh. Each row's probability comes from
-models that have not seen its user, so it repeats no outcome. The teacher is measured beside the tree, and never scores.
+regression and of boosted trees, of each of which there is one a fold of the training users; log loss on the users that
+a model has not seen says how much the trees weigh. A row's probability is the mean of all folds' models: trees that are
+taught by the one that has not seen the row's user rank worse, because one model speaks more by chance than four. The
+teacher is measured beside the tree, and never scores.
 """
 
 from __future__ import annotations
@@ -42,10 +44,10 @@ _MANY_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Teacher:
-    """Models that have learnt from parts of the training users, and what they say of the rows that they did not see.
+    """Models that have learnt from parts of the training users, and what they say of all training rows.
 
     ``encoding`` has the inputs that were worth their noise, ``left_out`` the names of the others. ``probabilities`` are
-    out of fold, in the order of the training rows. ``boosted_share`` is the weight of the boosted trees in the mean.
+    what the tree is taught, in the order of the training rows. ``boosted_share`` is the weight of the boosted trees.
     """
 
     encoding: Encoding
@@ -55,13 +57,13 @@ class Teacher:
     boosted_share: float
 
     def predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
-        """The mean of all models, for rows that none has seen."""
-        return np.asarray(np.mean([_said(*model, rows, self.boosted_share) for model in self.models], axis=0))
+        """The mean of all models."""
+        return _mean_said(self.models, rows, self.boosted_share)
 
     def describe(self) -> dict[str, Any]:
         """What it is made of, as MLflow keeps it; its models are not kept, because nothing scores with them."""
         return {
-            "teacher": "mean of a logistic regression and boosted trees, out of fold",
+            "teacher": "mean of a logistic regression and boosted trees",
             "teacher_folds": len(self.models),
             "teacher_boosted_share": self.boosted_share,
             "teacher_left_out": ", ".join(self.left_out) or "nothing",
@@ -88,8 +90,8 @@ def learn_teacher(train: pd.DataFrame, encoding: Encoding, *, seed: int) -> Teac
         for unseen, model in zip(parts, models, strict=True):
             for share, probabilities in said.items():
                 probabilities[unseen] = _said(*model, train[unseen], share)
-    best = min(said, key=lambda share: float(_log_loss(labels, said[share]).mean()))
-    return Teacher(encoding, left_out, said[best], models, best)
+        best = min(said, key=lambda share: float(_log_loss(labels, said[share]).mean()))
+        return Teacher(encoding, left_out, _mean_said(models, train, best), models, best)
 
 
 def fold_of_users(users: pd.Series, folds: int, seed: int) -> NDArray[np.int64]:
@@ -143,6 +145,12 @@ def _said(
     matrix = inputs.matrix(rows)
     by_trees, by_line = (model.predict_proba(matrix)[:, 1] for model in (trees, linear))
     return np.asarray(boosted_share * by_trees + (1 - boosted_share) * by_line)
+
+
+def _mean_said(
+    models: Sequence[tuple[LinearInputs, Any, Any]], rows: pd.DataFrame, boosted_share: float
+) -> NDArray[np.float64]:
+    return np.asarray(np.mean([_said(*model, rows, boosted_share) for model in models], axis=0))
 
 
 def _worthwhile_inputs(
