@@ -13,7 +13,9 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from lakehouse.engines.opened_table import dataset
+from tests.pipelines.bi.html.made_gold import made_gold, write_gold
 from tests.support.pages import DOCS, ROOT
+from tests.support.workbook_reader import read_sheet
 
 PAGE = (DOCS / "how-to" / "read-gold.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -47,6 +49,15 @@ def _run(script, folder):
 def test_a_script_of_the_page_runs(folder, script):
     said = _run(script, folder)
     assert "12.5" in said or "search" in said or said.split() == ["1", "1"], said
+
+
+def test_the_command_for_excel_writes_the_workbook(tmp_path):
+    [command] = re.findall(r"`clickstream (export [^`]*xlsx)`", PAGE)
+    write_gold(tmp_path / "lake", {"sessions": made_gold(sessions=12, days=2)["sessions"]})
+    _run(f"import sys; sys.argv[1:] = {command.split()!r}; from pipelines.cli.main import main; main()", tmp_path)
+    [header, *rows], _ = read_sheet(tmp_path / "sessions.xlsx")
+    assert [cell.value for cell in header][:2] == ["user_id", "session_id"]
+    assert len(rows) == 12
 
 
 @pytest.mark.spark
