@@ -93,7 +93,7 @@ def _prepared(key: str) -> str:
 def _with_java_options(conf: dict[str, str], java_options: str, folder: Path) -> dict[str, str]:
     """The settings with further Java options; log4j2.properties is the file in ``folder``."""
     options = f"{conf.get('spark.driver.extraJavaOptions', '')} {java_options}".strip()
-    options = options.replace("log4j2.properties", (folder / "log4j2.properties").as_uri())
+    options = options.replace("log4j2.properties", (folder.resolve() / "log4j2.properties").as_uri())
     return {**conf, "spark.driver.extraJavaOptions": options}
 
 

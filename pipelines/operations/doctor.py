@@ -36,9 +36,10 @@ from pipelines.runtime import topics
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.job import JARS
 from pipelines.runtime.kafka_endpoint import broker_of, reachable
-from pipelines.runtime.settings import Settings, conf_folder, load_settings
+from pipelines.runtime.settings import Settings, load_settings
 from producers import kafka
 from producers.events import EVENTS
+from producers.shop.settings import conf_folder
 
 DISTRIBUTION = "clickstream-lakehouse"
 _REINSTALL = "Run `make setup`."

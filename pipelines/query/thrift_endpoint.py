@@ -26,7 +26,8 @@ from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.console import call, out, spinner
 from pipelines.runtime.job import CLASS_ARCHIVE, JARS, SPARK_SUMS, Job, open_job
 from pipelines.runtime.ports import LOOPBACK, check_port, is_loopback
-from pipelines.runtime.settings import Settings, conf_folder, load_settings
+from pipelines.runtime.settings import Settings, load_settings
+from producers.shop.settings import conf_folder
 
 DATABASES = ("gold", "default")
 """Where the tables are listed: a client that names no database looks into the second."""

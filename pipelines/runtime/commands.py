@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from lakehouse.paths import with_home
 from pipelines.runtime.stand_ins import stand_ins
 
 
@@ -89,7 +91,7 @@ class LazyGroup(TyperGroup):
             no_args_is_help=self.no_args_is_help,
             rich_markup_mode=self.rich_markup_mode,
         )
-        _without_types_of_flags(listing)
+        _as_people_use_it(listing)
         return listing
 
 
@@ -114,7 +116,7 @@ def command_of(made_from: typer.Typer | Callable[..., Any]) -> Any:
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         app.command()(made_from)
     command = typer.main.get_command(app)
-    _without_types_of_flags(command)
+    _as_people_use_it(command)
     return command
 
 
@@ -123,17 +125,21 @@ def _load(name: str, entry: Lazy) -> Any:
     target = getattr(import_module(module), attribute)
     if isinstance(target, typer.Typer):
         command: Any = typer.main.get_group(target)
-        _without_types_of_flags(command)
+        _as_people_use_it(command)
     else:
         command = command_of(target)
     command.name = name
     return command
 
 
-def _without_types_of_flags(command: Any) -> None:
+def _as_people_use_it(command: Any) -> None:
+    """Lets every path of a command begin with ``~``, and takes the type of its flags out of its help."""
     for parameter in command.get_params(typer.Context(command)):
+        if getattr(getattr(parameter, "type_descriptor", None), "annotation", None) is Path:
+            # In --out=~/report.html a shell leaves it as it is.
+            parameter.callback = lambda _context, _parameter, path: path and with_home(path)
         if getattr(parameter, "is_flag", False):
             parameter.metavar = ""
     below = getattr(command, "commands", {})
     for name in below if isinstance(below, dict) else ():
-        _without_types_of_flags(below[name])
+        _as_people_use_it(below[name])

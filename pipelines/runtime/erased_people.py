@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lakehouse.atomic_files import read_json, write_json
 from lakehouse.errors import OutsideError, UsageError
+from lakehouse.paths import absolute
 from pipelines.runtime.settings import Settings
 
 _PROOF = "the list of erased people"
@@ -110,7 +111,7 @@ def _own(settings: Settings) -> Path:
 
 def _key(settings: Settings) -> bytes | None:
     given = settings.erasure.key.get_secret_value()
-    file = Path(settings.erasure.key_file) if settings.erasure.key_file else _own(settings)
+    file = absolute(settings.erasure.key_file) if settings.erasure.key_file else _own(settings)
     if not given and (settings.erasure.key_file or file.exists()):
         try:
             given = file.read_text(encoding="utf-8")

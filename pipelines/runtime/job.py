@@ -19,7 +19,8 @@ from lakehouse.signals import stopping
 from lakehouse.storage import Lake
 from lakehouse.table import Table
 from pipelines.runtime.hints import command_hints
-from pipelines.runtime.settings import CONF, Settings, conf_folder, load_settings
+from pipelines.runtime.settings import CONF, Settings, load_settings
+from producers.shop.settings import conf_folder
 
 COMPILE_QUICKLY = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 """Java's options to compile quickly rather than well, with the usual code cache."""

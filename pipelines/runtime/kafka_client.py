@@ -11,8 +11,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from lakehouse.errors import UsageError
+from lakehouse.paths import absolute
 
 _JAVA_NAMES = {"sasl.mechanisms": "sasl.mechanism", "ssl.ca.location": "ssl.truststore.location"}
+_PATHS, _PROBE = (".location", ".keytab"), "probe"  # by which librdkafka looks for the system's authorities
 _WHERE = "in the part [kafka] of conf/, in CLICKSTREAM_KAFKA__CLIENT, or in the file of CLICKSTREAM_KAFKA__CLIENT_FILE"
 
 
@@ -37,6 +39,14 @@ def read_client_file(file: Path) -> dict[str, str]:
         f"CLICKSTREAM_KAFKA__CLIENT_FILE names {file}, which has no settings in it.",
         'Write lines such as sasl.password=…, or JSON such as {"sasl.password": "…"}.',
     )
+
+
+def with_whole_paths(client: Mapping[str, str]) -> dict[str, str]:
+    """The settings with the files that they name as absolute paths: neither librdkafka nor Java knows ``~``."""
+    return {
+        name: str(absolute(value)) if name.endswith(_PATHS) and value and value != _PROBE else value
+        for name, value in client.items()
+    }
 
 
 def refuse_clear_text(servers: str, client: Mapping[str, str], tolerate: Sequence[str]) -> None:

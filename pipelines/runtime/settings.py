@@ -19,10 +19,11 @@ from pydantic_settings import (
 )
 
 from lakehouse.errors import UsageError
+from lakehouse.paths import absolute
 from lakehouse.table import Table
-from pipelines.runtime.kafka_client import read_client_file
+from pipelines.runtime.kafka_client import read_client_file, with_whole_paths
 from producers.contract.pseudonyms import KEY, KEY_FILE
-from producers.shop.settings import SHIPPED
+from producers.shop.settings import SHIPPED, conf_folder
 
 CONF = SHIPPED
 """The folder of the settings that this installation ships with."""
@@ -172,12 +173,12 @@ class Settings(BaseSettings):
     @cached_property
     def lake_root(self) -> str:
         """The lake as an absolute path or a URI, without a slash at its end."""
-        return self.lake.rstrip("/") if "://" in self.lake else str(Path(self.lake).resolve())
+        return self.lake.rstrip("/") if "://" in self.lake else str(absolute(self.lake))
 
     @cached_property
     def state_root(self) -> Path:
         """The state folder as an absolute path."""
-        return self.state.resolve()
+        return absolute(self.state)
 
     def make_folders(self) -> None:
         """Makes the folders of the lake and the state, for their owner alone: what users did is nobody else's."""
@@ -230,22 +231,17 @@ class Settings(BaseSettings):
         return self.state_root / "mlflow"
 
 
-def conf_folder() -> Path:
-    """The folder of the settings: CLICKSTREAM_CONF, else the one shipped with this program."""
-    return Path(os.environ.get(f"{_PREFIX}CONF", CONF))
-
-
 def load_settings(**overrides: Any) -> Settings:
     """The settings as they are now.
 
     Raises UsageError, which names the setting and what is wrong with it.
     """
-    environment = os.environ.get(f"{_PREFIX}ENVIRONMENT", "local")
-    known = sorted(path.stem for path in conf_folder().glob("*.toml") if path.stem not in {"base", "shop"})
+    environment, conf = os.environ.get(f"{_PREFIX}ENVIRONMENT", "local"), conf_folder()
+    known = sorted(path.stem for path in conf.glob("*.toml") if path.stem not in {"base", "shop"})
     if environment not in known:
         raise UsageError(
-            f"There is no environment {environment!r}: {conf_folder()} has {', '.join(known) or 'none'}.",
-            f"Set {_PREFIX}ENVIRONMENT to one of them, or add conf/{environment}.toml.",
+            f"There is no environment {environment!r}: {conf} has {', '.join(known) or 'none'}.",
+            f"Set {_PREFIX}ENVIRONMENT to one of them, or add {conf / environment}.toml.",
         )
     refuse_unknown()
     try:
@@ -269,9 +265,9 @@ def load_settings(**overrides: Any) -> Settings:
                 "Fix it in the environment.",
             ) from error
         raise UsageError(f"The settings cannot be read: {error}.", "Fix conf/ or the environment.") from error
-    if settings.kafka.client_file:
-        client = {**read_client_file(Path(settings.kafka.client_file)), **settings.kafka.client}
-        settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"client": client})})
+    kafka = settings.kafka
+    client = {**(read_client_file(absolute(kafka.client_file)) if kafka.client_file else {}), **kafka.client}
+    settings = settings.model_copy(update={"kafka": kafka.model_copy(update={"client": with_whole_paths(client)})})
     for name, place in (("LAKE", settings.lake_root), ("STATE", str(settings.state_root))):
         if "://" not in place and (odd := _ODD.search(place)):
             raise UsageError(

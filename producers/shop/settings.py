@@ -16,6 +16,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from lakehouse.errors import UsageError
+from lakehouse.paths import absolute
 from producers.shop.crawlers import list_version
 from producers.shop.referrers import list_digest
 from producers.toml_entries import WrongEntryError, flag, read_entries, refuse_unknown, text
@@ -105,9 +107,28 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def conf_folder() -> Path:
+    """The folder of the settings, as an absolute path: CLICKSTREAM_CONF, else the one shipped with this program.
+
+    Raises UsageError where CLICKSTREAM_CONF names no folder.
+    """
+    named = os.environ.get("CLICKSTREAM_CONF", "")
+    folder = absolute(named) if named else SHIPPED
+    if named and not folder.is_dir():
+        says = "is no folder" if folder.exists() else "does not exist"
+        raise UsageError(
+            f"CLICKSTREAM_CONF names {folder}, which {says}.",
+            f"Set it to a folder of settings, as `cp -r {SHIPPED} FOLDER` makes one; or unset it, for {SHIPPED}.",
+        )
+    return folder
+
+
 def shop_file() -> Path:
-    """The file of the shop's settings: CLICKSTREAM_CONF's where it has one, else the one shipped with this program."""
-    own = Path(os.environ.get("CLICKSTREAM_CONF", SHIPPED)) / FILE
+    """The file of the shop's settings: CLICKSTREAM_CONF's where it has one, else the one shipped with this program.
+
+    Raises UsageError where CLICKSTREAM_CONF names no folder.
+    """
+    own = conf_folder() / FILE
     return own if own.exists() else SHIPPED / FILE
 
 

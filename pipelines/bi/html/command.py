@@ -46,7 +46,8 @@ def report(
     if as_json:
         print_json({"file": str(file), "pages": [page.title for page in html_report.pages], "rows": dict(gold.rows)})
         return
-    out.print(f"{len(html_report.pages)} pages in {file}")
+    shown = len(html_report.pages)
+    out.print(f"{file} is one page, with the {shown} pages of the Power BI report one below the other.", soft_wrap=True)
 
 
 def is_report(file: Path) -> bool:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
+from pathlib import Path
+from typing import Annotated
 
 import pyarrow as pa
 import pytest
+import typer
 from deltalake import DeltaTable, write_deltalake
 
 from lakehouse.errors import UsageError
-from pipelines.runtime.settings import load_settings, refuse_unknown
+from pipelines.runtime.commands import command_of
+from pipelines.runtime.erased_people import with_key
+from pipelines.runtime.kafka_client import java_settings
+from pipelines.runtime.settings import CONF, load_settings, refuse_unknown
+from producers.shop.settings import conf_folder, current_shop, shop_file
 
 
 def test_the_environment_wins_over_the_files(monkeypatch, tmp_path):
@@ -95,3 +104,93 @@ def test_new_folders_are_for_their_owner_alone(tmp_path):
     (tmp_path / "a" / "lake").chmod(0o755)
     settings.make_folders()
     assert stat.S_IMODE((tmp_path / "a" / "lake").stat().st_mode) == 0o755, "whoever shares it has a reason"
+
+
+WRITTEN = (
+    "my settings ü",
+    "./my settings ü",
+    "../work/my settings ü",
+    "~/work/my settings ü",
+    "~/work/./my settings ü/",
+)
+"""How one folder, HOME/work/my settings ü, may be named by a command that runs in HOME/work."""
+
+
+@pytest.fixture
+def own_folder(tmp_path, monkeypatch):
+    """A folder of settings and secrets, with blanks in its name, in the folder where a command runs."""
+    folder = tmp_path / "work" / "my settings ü"
+    shutil.copytree(CONF, folder)
+    (folder / "client.properties").write_text("ssl.ca.location=~/ca.pem\nssl.key.location=my key.pem\n")
+    (folder / "erasure.key").write_text("k" * 32)
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return folder
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_a_path_is_the_same_however_it_is_written(own_folder, monkeypatch, tmp_path, written):
+    for name, value in {
+        "CONF": written,
+        "LAKE": f"{written}/lake",
+        "STATE": f"{written}/state",
+        "KAFKA__CLIENT_FILE": f"{written}/client.properties",
+        "ERASURE__KEY_FILE": f"{written}/erasure.key",
+    }.items():
+        monkeypatch.setenv(f"CLICKSTREAM_{name}", value)
+    (own_folder / "shop.toml").write_text('hosts = ["own.shop"]', encoding="utf-8")
+    settings = load_settings()
+    assert (conf_folder(), shop_file()) == (own_folder, own_folder / "shop.toml")
+    assert current_shop().hosts == ("own.shop",)
+    assert (settings.lake_root, settings.state_root) == (str(own_folder / "lake"), own_folder / "state")
+    assert settings.kafka.client == {
+        "ssl.ca.location": str(tmp_path / "ca.pem"),
+        "ssl.key.location": str(tmp_path / "work" / "my key.pem"),
+    }
+    assert with_key(settings, make=False)._key == b"k" * 32
+    assert "file:///" in _java_options(conf_folder()) + _java_options(Path(os.path.relpath(own_folder)))
+
+
+def _java_options(folder: Path) -> str:
+    from lakehouse.session import _with_java_options, read_defaults
+
+    return _with_java_options(read_defaults(folder / "spark-defaults.conf"), "", folder)[
+        "spark.driver.extraJavaOptions"
+    ]
+
+
+@pytest.mark.parametrize("value", ["probe", "", "/etc/ca.pem"])
+def test_a_client_setting_that_is_no_own_path_stays(value):
+    client = {"ssl.ca.location": value, "sasl.password": "~/no path"}
+    assert load_settings(kafka={"client": client}).kafka.client == client
+    assert java_settings(client)["ssl.truststore.location"] == value
+
+
+@pytest.mark.parametrize("written", ["~/out.html", "../home/out.html"])
+def test_a_path_of_the_command_line_may_begin_with_a_home(monkeypatch, tmp_path, capsys, written):
+    def command(file: Annotated[Path | None, typer.Option("--out")] = None) -> None:
+        print(file and file.resolve())
+
+    (tmp_path / "home").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "work")
+    for words in ([f"--out={written}"], []):
+        command_of(command).main(words, standalone_mode=False)
+    assert capsys.readouterr().out.splitlines() == [f"{tmp_path}/home/out.html", "None"]
+
+
+@pytest.mark.parametrize("name", ["nope", "a file"])
+@pytest.mark.parametrize("ask", [load_settings, current_shop, conf_folder])
+def test_a_conf_that_is_no_folder_is_said_to_be_none(monkeypatch, tmp_path, ask, name):
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("CLICKSTREAM_CONF", str(tmp_path / name))
+    with pytest.raises(UsageError) as raised:
+        ask()
+    assert f"CLICKSTREAM_CONF names {tmp_path / name}, which " in str(raised.value)
+    assert "cp -r" in str(raised.value)
+
+
+def test_the_home_of_nobody_is_one_sentence():
+    with pytest.raises(UsageError, match="names a home that is not known here"):
+        _ = load_settings(lake="~nobody-of-this-name/lake").lake_root
