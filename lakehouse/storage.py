@@ -221,7 +221,12 @@ class Lake:
 
     def set_property(self, table: Table, name: str, value: str) -> None:
         """Gives the table a property. The caller holds the table's lock."""
-        self.spark.sql(f"ALTER TABLE {self._name(table)} SET TBLPROPERTIES ({json.dumps(name)} = {json.dumps(value)})")
+        self.set_properties(table, {name: value})
+
+    def set_properties(self, table: Table, properties: Mapping[str, str]) -> None:
+        """Gives the table properties, in one commit. The caller holds the table's lock."""
+        each = ", ".join(f"{json.dumps(name)} = {json.dumps(value)}" for name, value in properties.items())
+        self.spark.sql(f"ALTER TABLE {self._name(table)} SET TBLPROPERTIES ({each})")
 
     def _delta(self, table: Table) -> DeltaTable:
         return DeltaTable.forPath(self.spark, self.path(table))

@@ -25,10 +25,10 @@ from pyspark.sql import functions as F
 from bronze.raw_events import COORDINATE_NAMES
 from lakehouse.engines.key_matching import KeyMatcher
 from lakehouse.engines.local_lake import LocalLake
-from lakehouse.errors import DataError
 from lakehouse.incremental import MAX_LISTED_DAYS
 from lakehouse.storage import Lake
 from lakehouse.table import Table
+from pipelines.runtime.shop_version import other_identities
 from producers.contract.event_type import EventType
 from producers.contract.identity import IDENTITY_VERSION
 from silver.deduplication import RANKED, good_records, rank_against_silver
@@ -55,10 +55,7 @@ def require_current_identities(lake: Lake, tables: Iterable[Table]) -> None:
             continue
         with lake.writing(table):
             if not lake.read(table).where("event_id IS NOT NULL").isEmpty():
-                raise DataError(
-                    f"The events of {table.name} were told apart by their event_id alone, as an older contract did.",
-                    "`clickstream rebuild silver` makes silver from bronze by the present one.",
-                )
+                raise other_identities(table.name)
             mark_current_identities(lake, [table])
 
 

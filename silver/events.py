@@ -29,6 +29,9 @@ SHOP_PROPERTY = "clickstream.shop"
 PSEUDONYM_PROPERTY = "clickstream.pseudonyms"
 """The property of a silver table that has the version of the key by which it names users; none where ids are plain."""
 
+SHOP_ENTRIES_PROPERTY = "clickstream.shop_entries"
+"""The property of a silver table that has the version of each single entry of these settings."""
+
 FEED = {"delta.enableChangeDataFeed": "true"}
 """The change data feed: gold reads from it which rows were added to, replaced in and erased from silver."""
 

@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 from rich.table import Table as Grid
 
+from lakehouse.errors import UsageError
 from pipelines.runtime.console import out, print_json
 from pipelines.runtime.options import AsJson
-from producers.shop.addresses import addresses_of
+from producers.shop.addresses import addresses_of, is_address
 from producers.shop.settings import current_shop, shop_file
 
 app = typer.Typer(no_args_is_help=True, help="Your shop: what its settings make of an address.")
 
-_NONE = "-"
+_NONE, OTHER = "-", "other"
 
 
 @app.callback()
@@ -31,14 +32,31 @@ def check(
     found = [taken_for(url, referrer or None) for url in urls]
     if as_json:
         print_json(found)
-        return
+    else:
+        _show(urls, found)
+    wrong = [url for url in [*urls, *([referrer] if referrer else [])] if not is_address(url)]
+    if wrong:
+        raise UsageError(
+            f"{', '.join(map(repr, wrong))} {'is' if len(wrong) == 1 else 'are'} no address: silver takes what begins "
+            "neither with a scheme nor with a slash as a path of the shop, and what is empty as its home page.",
+            "Write the whole address, as in https://shop.example/p/7, or a path, as in /p/7.",
+        )
+
+
+def _show(urls: list[str], found: list[dict[str, str | None]]) -> None:
     out.print(f"By {shop_file()}:")
     for url, one in zip(urls, found, strict=True):
         grid = Grid(box=None, show_header=False, padding=(0, 2))
         for name, value in one.items():
             grid.add_row(name, _NONE if value is None else value)
-        out.print(f"\n{url}", style="bold")
+        out.print(f"\n{url or '(empty)'}", style="bold")
         out.print(grid)
+    if not current_shop().hosts and any(one["as_referrer"] == OTHER for one in found):
+        out.print(
+            "\n`hosts` is empty: a referrer is then the shop's own (internal) where it has the host of the page it "
+            f"led to. as_referrer knows no such page, and says {OTHER}. Put your hosts there to have them known.",
+            soft_wrap=True,
+        )
 
 
 def taken_for(url: str, referrer: str | None = None) -> dict[str, str | None]:

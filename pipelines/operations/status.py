@@ -16,9 +16,10 @@ from gold.data_quality import TABLE as QUALITY
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.checkpoints import committed_offsets
 from lakehouse.engines.opened_table import newest, relation
-from lakehouse.errors import LakehouseError, OutsideError
+from lakehouse.errors import CheckpointError, LakehouseError, OutsideError
 from pipelines import gold_builder
 from pipelines.operations.offsets import silver_offset
+from pipelines.operations.silver_fitness import unfit_tables
 from pipelines.operations.stream_tables import stream_problem, stream_tables
 from pipelines.query.delta_reader import no_lake, open_tables
 from pipelines.runtime.console import call, out, print_json
@@ -40,10 +41,11 @@ class StreamStatus:
     """How one stream stands.
 
     ``behind`` is what its source has and it has not read: offsets of Kafka for bronze, commits of
-    tables for the others; None where that cannot be told. ``newest_arrived_at`` is when the newest
-    record that its table tells of arrived in Kafka. ``error`` is empty once it is fixed. ``damage`` has a
-    sentence for each thing that the files of its tables lack. ``event_ids_reused`` is how many
-    events of silver share their event_id with another of the day, as gold.data_quality has it.
+    tables for the others; None where that cannot be told, and ``unknown`` says why.
+    ``newest_arrived_at`` is when the newest record that its table tells of arrived in Kafka. ``error`` is empty
+    once it is fixed. ``damage`` has a sentence for each thing that the files of its tables lack.
+    ``event_ids_reused`` is how many events of silver share their event_id with another of the day, as
+    gold.data_quality has it. ``unfit`` says why the next refine would refuse a table of silver, and how to fix it.
     """
 
     stream: str
@@ -57,6 +59,8 @@ class StreamStatus:
     failed_at: str | None = None
     damage: tuple[str, ...] = ()
     event_ids_reused: int | None = None
+    unknown: str = ""
+    unfit: str = ""
 
 
 def status(
@@ -94,8 +98,8 @@ def status(
 
 
 def needs_person(found: list[StreamStatus]) -> bool:
-    """Whether a stream has failed and no run has succeeded since, or a table is damaged."""
-    return any(one.error or one.damage for one in found)
+    """Whether a stream has failed and no run has succeeded since, or a table is damaged or of other settings."""
+    return any(one.error or one.damage or one.unfit for one in found)
 
 
 def as_rows(found: list[StreamStatus]) -> list[dict[str, Any]]:
@@ -144,6 +148,8 @@ def parts(found: list[StreamStatus]) -> list[Grid | Text]:
         Text.assemble(("damaged:", "bold red"), f" {damage} {RECOVER}")
         for damage in dict.fromkeys(sentence for one in found for sentence in one.damage)
     ]
+    lines += [Text.assemble(("refine would refuse it:", "bold red"), f" {one.unfit}") for one in found if one.unfit]
+    lines += [Text(f"? {unknown}") for unknown in dict.fromkeys(one.unknown for one in found if one.unknown)]
     for one in found:
         if one.event_ids_reused:
             lines.append(
@@ -182,13 +188,14 @@ def run_status(settings: Settings) -> list[StreamStatus]:
     known = streams_with_metrics(settings.metrics)
     if not tables and not known and not any(damage.values()):
         raise no_lake(settings)
-    ends = _kafka_ends(settings)
+    ends, silent = _kafka_ends(settings)
+    unfit = unfit_tables({name: table for name, table in tables.items() if not damage.get(name)})
     reused = {} if damage.get(gold_builder.STREAM) else _event_ids_reused(tables)
     usual = [*(table.name for table in (*BRONZE.values(), *SILVER.values())), gold_builder.STREAM]
     found = []
     for name in [*usual, *(one for one in known if one not in usual)]:
         standing = PendingMetrics(settings.metrics, name).state()
-        behind = _behind(settings, name, tables, ends)
+        behind, unknown = _behind(settings, name, tables, ends)
         arrived = None if damage.get(name) else _newest_arrival(name, tables)
         failure = standing.failure or {}
         found.append(
@@ -204,6 +211,8 @@ def run_status(settings: Settings) -> list[StreamStatus]:
                 failure.get("ended_at"),
                 damage.get(name, ()),
                 reused.get(name),
+                silent if name.startswith("bronze.") and ends is None else unknown,
+                unfit.get(name, ""),
             )
         )
     return found
@@ -240,12 +249,12 @@ def _damage(settings: Settings) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _kafka_ends(settings: Settings) -> dict[tuple[str, int], tuple[int, int]] | None:
-    """Each partition's earliest and next offset; None where Kafka does not answer at once."""
+def _kafka_ends(settings: Settings) -> tuple[dict[tuple[str, int], tuple[int, int]] | None, str]:
+    """Each partition's earliest and next offset; None, and why, where Kafka does not answer at once."""
     try:
-        return kafka.offsets(bootstrap_servers(settings), list(BRONZE), settings.kafka.client, wait_seconds=1)
-    except OutsideError:
-        return None
+        return kafka.offsets(bootstrap_servers(settings), list(BRONZE), settings.kafka.client, wait_seconds=1), ""
+    except OutsideError as error:
+        return None, f"What bronze has not read yet is known to Kafka alone. {error}"
 
 
 def _behind(
@@ -253,25 +262,29 @@ def _behind(
     stream: str,
     tables: Mapping[str, DeltaTable],
     ends: Mapping[tuple[str, int], tuple[int, int]] | None,
-) -> int | None:
-    """What a stream has not read yet of its source; None where that cannot be told."""
+) -> tuple[int | None, str]:
+    """What a stream has not read yet of its source; None where that cannot be told, and why."""
     layer, _, event = stream.partition(".")
     try:
         if layer == "bronze":
             read = (committed_offsets(settings.checkpoint(BRONZE[event])) or [{}])[0].get(event, {})
-            return None if ends is None else _offsets_behind(event, read, ends)
+            return (None if ends is None else _offsets_behind(event, read, ends)), ""
         if layer == "silver":
-            return _commits_behind(tables.get(f"bronze.{event}"), silver_offset(settings, event))
+            source = f"bronze.{event}"
+            count = _commits_behind(tables.get(source), silver_offset(settings, event))
+            return count, "" if count is not None else f"{source} cannot be read yet: `clickstream ingest` writes it."
         if stream == gold_builder.STREAM:
             at, built = gold_builder.read_offsets(settings), gold_builder.base_versions(settings)
             each = [
                 _commits_behind(tables.get(one.name), at.get(one.name), built.get(one.name, 0))
                 for one in gold_builder.upstream_tables()
             ]
-            return sum(one for one in each if one is not None)
-    except LakehouseError:
-        pass  # the checkpoint is damaged: the job, and `recover`, say so
-    return None
+            return sum(one for one in each if one is not None), ""
+    except CheckpointError as error:
+        return None, f"{error.message} {RECOVER}"
+    except LakehouseError as error:
+        return None, str(error)
+    return None, ""
 
 
 def _offsets_behind(topic: str, read: Mapping[str, int], ends: Mapping[tuple[str, int], tuple[int, int]]) -> int:

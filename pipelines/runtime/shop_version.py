@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from lakehouse.errors import DataError
 from lakehouse.table import Table
-from producers.shop.settings import current_shop
-from silver.events import SHOP_PROPERTY
+from producers.shop.settings import current_shop, shop_file
+from silver.events import SHOP_ENTRIES_PROPERTY, SHOP_PROPERTY
 
 if TYPE_CHECKING:
     from lakehouse.storage import Lake
 
-_BY = "page_kind"
+BY = "page_kind"
+"""The column that an older release left empty."""
 
 
 def require_current_shop(lake: Lake, tables: Iterable[Table]) -> None:
@@ -21,26 +22,54 @@ def require_current_shop(lake: Lake, tables: Iterable[Table]) -> None:
 
     A table without rows is taken on.
     """
-    version = current_shop().silver_version
     for table in tables:
         noted = lake.property(table, SHOP_PROPERTY)
-        if noted == version or _BY not in table.column_names:
+        if noted == current_shop().silver_version or BY not in table.column_names:
             continue
         rows = lake.read(table)
-        if noted is None and _BY in rows.columns:
-            rows = rows.where(f"{_BY} IS NULL")
+        if noted is None and BY in rows.columns:
+            rows = rows.where(f"{BY} IS NULL")
         if not rows.isEmpty():
-            by = "other settings of the shop (conf/shop.toml) or other lists" if noted else "an older release"
-            raise DataError(
-                f"The addresses and user agents in {table.name} were read by {by}.",
-                "`clickstream rebuild silver` makes silver from bronze by the present settings, then "
-                "`clickstream aggregate` makes gold from it.",
-            )
+            raise other_settings(table.name, noted, lake.property(table, SHOP_ENTRIES_PROPERTY))
+
+
+def other_identities(name: str) -> DataError:
+    """The refusal of a silver table whose events were told apart in another way than now."""
+    return DataError(
+        f"The events of {name} were told apart by their event_id alone, as an older contract did.",
+        "`clickstream rebuild silver` makes silver from bronze by the present one.",
+    )
+
+
+def other_settings(name: str, noted: str | None, entries: str | None) -> DataError:
+    """The refusal of a silver table, by its properties: what its rows were read by, and the entries that changed."""
+    by = "an older release"
+    if noted:
+        differ = changed_entries(entries, current_shop().silver_entries)
+        by = f"other settings of the shop than those of {shop_file()}"
+        if differ:
+            by += f", where {' and '.join(differ)} {'is' if len(differ) == 1 else 'are'} not the same"
+        else:
+            by += ", but which entries differ cannot be said: they were not noted one by one then"
+    return DataError(
+        f"The addresses and user agents in {name} were read by {by}.",
+        "`clickstream rebuild silver` makes silver from bronze by the present settings, then "
+        "`clickstream aggregate` makes gold from it. Or go back to the settings of before: CLICKSTREAM_CONF names "
+        "their folder.",
+    )
+
+
+def changed_entries(entries: str | None, current: Mapping[str, str]) -> list[str]:
+    """The entries whose noted version is not the current one; none where none were noted."""
+    noted = dict(part.rpartition("=")[::2] for part in entries.split("; ")) if entries else dict(current)
+    return [name for name in {**current, **noted} if noted.get(name) != current.get(name)]
 
 
 def mark_current_shop(lake: Lake, tables: Iterable[Table]) -> None:
     """Notes that silver's addresses are read by the present settings. The caller holds the tables' locks."""
-    version = current_shop().silver_version
+    shop = current_shop()
+    entries = "; ".join(f"{name}={version}" for name, version in shop.silver_entries.items())
+    current = {SHOP_PROPERTY: shop.silver_version, SHOP_ENTRIES_PROPERTY: entries}
     for table in tables:
-        if _BY in table.column_names and lake.property(table, SHOP_PROPERTY) != version:
-            lake.set_property(table, SHOP_PROPERTY, version)
+        if BY in table.column_names and any(lake.property(table, name) != value for name, value in current.items()):
+            lake.set_properties(table, current)

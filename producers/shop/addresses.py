@@ -190,6 +190,19 @@ def addresses_of(shop: Shop) -> Addresses:
     return Addresses(shop)
 
 
+def is_address(url: str) -> bool:
+    """Whether a text is meant as an address: a whole one, or one that is relative to the shop's by its first sign.
+
+    What is neither is read all the same, as a path, by the standard.
+    """
+    if url.startswith(("/", "?", "#")):
+        return True
+    with suppress(ValueError):
+        can_ada.parse(url)
+        return True
+    return False
+
+
 def _parsed(url: str) -> tuple[can_ada.URL, bool]:
     """An address by the standard, and whether it is a relative one."""
     with suppress(ValueError):

@@ -94,6 +94,14 @@ class Shop:
         return _digest([ADDRESS_VERSION, list_digest(), list_version(), decides])
 
     @cached_property
+    def silver_entries(self) -> Mapping[str, str]:
+        """Twelve hexadecimal digits for each thing that decides what silver holds, by its name for a person."""
+        decides = {_ENTRY.get(name, name): value for name, value in asdict(self).items() if name not in _NOT_OF_SILVER}
+        by_release = {"how this release reads addresses": ADDRESS_VERSION}
+        lists = {"the kept list of referrers": list_digest(), "the kept list of crawlers": list_version()}
+        return {name: _digest(value) for name, value in {**decides, **by_release, **lists}.items()}
+
+    @cached_property
     def gold_version(self) -> str:
         """Twelve hexadecimal digits that change with what decides gold alone."""
         return _digest(asdict(self.bots))
@@ -101,6 +109,14 @@ class Shop:
 
 _NOT_OF_SILVER = {"bots", "currency", "envelopes", "pseudonymise"}
 """What changes no row that is in silver, as unwrapping leaves valid events as they are; or is noted by itself."""
+
+
+_ENTRY = {
+    "purchase_elements": "elements.purchase",
+    "cart_elements": "elements.cart_add",
+    _NOT_CRAWLERS: f"bots.{_NOT_CRAWLERS}",
+}
+"""What an entry is called in the file, where its name here is another."""
 
 
 def _digest(value: object) -> str:

@@ -15,6 +15,7 @@ from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import DataError
 from pipelines import gold_builder
 from pipelines.operations.quarantine import run_replay
+from pipelines.operations.status import run_status
 from pipelines.rebuild import Layer, run_rebuild
 from pipelines.runtime.job import Job
 from pipelines.silver_writer import BatchCounts, write_silver_batch, write_silver_batch_in_process
@@ -212,8 +213,13 @@ def test_silver_by_other_settings_is_refused_until_rebuilt(job, tables, monkeypa
     assert rows(tables.read(table), "is_purchase", "page_kind") == [(False, "product")] * 2
     (tmp_path / "shop.toml").write_text('[elements]\npurchase = ["kauf"]', encoding="utf-8")
     monkeypatch.setenv("CLICKSTREAM_CONF", str(tmp_path))
-    with pytest.raises(DataError, match=r"silver\.clicks were read by other settings of the shop"):
+    with pytest.raises(DataError, match=r"silver\.clicks were read by other settings of the shop") as raised:
         refine_only(job, "clicks")
+    assert str(tmp_path / "shop.toml") in str(raised.value)
+    assert "elements.purchase" in str(raised.value)
+    assert "hash_routes" not in str(raised.value)
+    [unfit] = [one.unfit for one in run_status(job.settings) if one.stream == "silver.clicks"]
+    assert unfit == str(raised.value)
     run_rebuild(job, Layer.silver)
     assert rows(tables.read(table), "is_purchase", "page_kind") == [(True, "other")] * 2
     assert refine_only(job, "clicks") == [0, 1]

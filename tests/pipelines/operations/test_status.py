@@ -21,6 +21,9 @@ from pipelines.operations.five_vs import Measure, late, per_unit, run_five_vs, t
 from pipelines.operations.status import duration, run_status
 from pipelines.runtime.settings import Settings, load_settings
 from pipelines.runtime.stream_metrics import PendingMetrics
+from producers.contract.identity import IDENTITY_VERSION
+from producers.shop.settings import current_shop, shop_file
+from silver.events import IDENTITY_PROPERTY, SHOP_ENTRIES_PROPERTY, SHOP_PROPERTY
 
 AT = datetime(2026, 11, 28, 10, tzinfo=UTC)
 
@@ -118,6 +121,64 @@ def test_a_damaged_table_is_named_beside_the_others(installation, capsys):
     shown = capsys.readouterr().out
     assert shown.count(sentence) == 1
     assert "clickstream recover" in shown
+
+
+def fits() -> dict[str, str]:
+    """The properties of a silver table that was made by the present settings."""
+    return {IDENTITY_PROPERTY: str(IDENTITY_VERSION), SHOP_PROPERTY: current_shop().silver_version}
+
+
+def made(installation: Settings, rows: pa.Table, properties: dict[str, str]) -> None:
+    """Writes silver.clicks with properties of our own, which delta-rs reads and does not write."""
+    folder = Path(installation.lake_root) / "silver" / "clicks"
+    write_deltalake(folder, rows)
+    log = folder / "_delta_log" / f"{0:020d}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        if "metaData" in action:
+            action["metaData"]["configuration"] = properties
+    log.write_text("\n".join(map(json.dumps, actions)))
+
+
+@pytest.mark.parametrize(
+    ("properties", "says"),
+    [
+        ({SHOP_PROPERTY: "0" * 12}, "which entries differ cannot be said"),
+        ({SHOP_PROPERTY: "0" * 12, SHOP_ENTRIES_PROPERTY: "hosts=1"}, "where hosts and hash_routes"),
+        ({SHOP_PROPERTY: None}, "an older release"),
+        ({IDENTITY_PROPERTY: "1"}, "by their event_id alone"),
+        ({}, ""),
+    ],
+)
+def test_silver_that_refine_would_refuse_needs_a_person(installation, capsys, properties, says):
+    given = {name: value for name, value in {**fits(), **properties}.items() if value is not None}
+    rows = pa.table({"arrived_at": [AT], "event_id": ["e"], "page_kind": pa.array([None], pa.string())})
+    made(installation, rows, given)
+    found = run_status(installation)
+    assert says in of(found, "silver.clicks").unfit
+    assert status.needs_person(found) is bool(says)
+    status.show(found)
+    shown = capsys.readouterr().out
+    assert shown.count("refine would refuse it: ") == shown.count("`clickstream rebuild silver`") == bool(says)
+    if properties.get(SHOP_PROPERTY):
+        assert str(shop_file()) in shown
+
+
+def test_an_empty_silver_of_other_settings_is_taken_on(installation):
+    rows = pa.table({"arrived_at": pa.array([], pa.timestamp("us", "UTC")), "event_id": pa.array([], pa.string())})
+    made(installation, rows, {SHOP_PROPERTY: "0"})
+    assert not status.needs_person(run_status(installation))
+
+
+def test_what_is_not_known_of_the_backlog_is_explained(installation, capsys):
+    write(installation, "bronze.clicks", arrived_at=[AT])
+    found = run_status(installation)
+    assert all(bool(one.unknown) == (one.behind is None) for one in found)
+    assert "clickstream broker start" in of(found, "bronze.clicks").unknown
+    assert "clickstream ingest" in of(found, "silver.page_views").unknown
+    assert not status.needs_person(found)
+    status.show(found)
+    assert capsys.readouterr().out.count("? What bronze has not read yet is known to Kafka alone.") == 1
 
 
 def test_offsets_are_counted_from_what_kafka_still_has():

@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse.errors import UsageError
 from producers.events import EVENTS
-from producers.shop.settings import SHIPPED, Shop, current_shop, read_shop, shop_file
+from producers.shop.settings import SHIPPED, PageKind, Shop, current_shop, read_shop, shop_file
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,19 @@ def test_what_decides_a_layer_changes_its_version():
     ):
         assert replace(shop, **change).silver_version == shop.silver_version
     assert replace(shop, bots=replace(shop.bots, events=3)).gold_version != shop.gold_version
+
+
+def test_each_entry_of_silver_has_a_version_of_its_own():
+    shop, own = Shop(), {"purchase_elements": "elements.purchase", "cart_elements": "elements.cart_add"}
+    for name, value in {
+        "hosts": ("a.b",), "hash_routes": False, "stripped_parameters": ("x",), "purchase_elements": ("x",),
+        "cart_elements": ("x",), "pages": (PageKind("x", ("/x",)),), "referrers": (("email", ("a.b",)),),
+        "not_crawlers": ("x",), "currency": "EUR", "bots": replace(shop.bots, events=3),
+    }.items():  # fmt: skip
+        changed = replace(shop, **{name: value})
+        differ = [entry for entry, version in changed.silver_entries.items() if version != shop.silver_entries[entry]]
+        expected = {**own, "not_crawlers": "bots.not_crawlers"}.get(name, name)
+        assert differ == ([] if changed.silver_version == shop.silver_version else [expected])
 
 
 def test_the_settings_are_part_of_the_contract(monkeypatch, tmp_path):
