@@ -132,12 +132,16 @@ def _load(name: str, entry: Lazy) -> Any:
     return command
 
 
+def from_home(_context: typer.Context, _parameter: Any, path: Path | None) -> Path | None:
+    """A path of the command line; a shell leaves the ``~`` of ``--out=~/report.html`` as it is."""
+    return path and with_home(path)
+
+
 def _as_people_use_it(command: Any) -> None:
     """Lets every path of a command begin with ``~``, and takes the type of its flags out of its help."""
     for parameter in command.get_params(typer.Context(command)):
         if getattr(getattr(parameter, "type_descriptor", None), "annotation", None) is Path:
-            # In --out=~/report.html a shell leaves it as it is.
-            parameter.callback = lambda _context, _parameter, path: path and with_home(path)
+            parameter.callback = from_home
         if getattr(parameter, "is_flag", False):
             parameter.metavar = ""
     below = getattr(command, "commands", {})

@@ -13,6 +13,7 @@ from importlib import import_module
 import pytest
 from typer.exceptions import TyperException
 
+from pipelines.runtime.commands import from_home
 from pipelines.runtime.settings import refuse_unknown
 from tests.support.pages import ON_THE_DEMO, PAGES, ROOT, blocks, inline, program
 
@@ -37,6 +38,10 @@ RUN_BY = {
     "clickstream produce simulate": "tests/kafka/test_producer.py::test_what_the_command_reports_is_in_the_topics",
     "clickstream produce replay": (
         "tests/kafka/test_producer.py::test_unreadable_lines_end_in_1_and_what_can_be_read_is_sent"
+    ),
+    "cp -r conf": "tests/pipelines/runtime/test_settings.py::test_a_path_is_the_same_however_it_is_written",
+    "clickstream rebuild silver": (
+        "tests/pipelines/test_silver_writer.py::test_silver_by_other_settings_is_refused_until_rebuilt"
     ),
     "clickstream run": "tests/faults/test_kills.py::test_java_killed_alone_is_one_sentence_and_nothing_is_lost",
     "clickstream up": "tests/faults/test_up.py::test_up_goes_on_whatever_goes_and_comes",
@@ -119,8 +124,8 @@ def leaves(command=None, path=()):
 def of_the_program(command, words, name="clickstream", parent=None):
     """Reads words by the program's own parser, which refuses what it does not know, and runs nothing."""
     # These act while they are read: --install-completion would write to the home folder.
-    acting = {option for one in command.params if one.callback for option in one.opts} | {"--help"}
-    if set(words) & acting:
+    acting = {option for one in command.params if one.callback not in {None, from_home} for option in one.opts}
+    if set(words) & {*acting, "--help"}:
         return
     context = command.make_context(name, list(words), parent=parent)
     if hasattr(command, "commands"):
@@ -189,6 +194,9 @@ def test_what_is_to_be_typed_is_there(command, monkeypatch):
         of_python(words)
     elif program == "spark-submit":
         of_spark(words)
+    elif program == "cp":
+        assert words[0] == "-r"
+        assert (ROOT / words[1]).is_dir()
     else:
         assert program == "export"
         of_settings(words, monkeypatch)
