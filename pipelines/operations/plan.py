@@ -27,7 +27,9 @@ TRIGGER_SECONDS = 5
 KAFKA_OVERHEAD_BYTES = 70
 KAFKA_DAYS = 7
 REPLACED_DAYS = 7
-FREE = 1.3
+FREE = 0.3
+MONTH_DAYS = 30
+BESIDE_GB, LEAST_GB = 1.2, 4.0
 MACHINE_CORES = 16
 EXECUTOR_CORES = 4
 PLANNED = (1_000, 1_000_000)
@@ -36,7 +38,7 @@ ONE_MACHINE, CLUSTER = "one machine, by `clickstream up`", "a Spark cluster: doc
 
 @dataclass(frozen=True)
 class Plan:
-    """What an installation needs; disk in GB of 10^9 bytes, after so many days."""
+    """What an installation needs; disk in GB of 10^9 bytes, after so many days. Each sum is that of its parts."""
 
     events_per_second: int
     days: int
@@ -50,6 +52,9 @@ class Plan:
     lake_disk_gb: float
     ingress_gb_per_day: float
     core_hours_per_month: int
+    memory_parts_gb: dict[str, float]
+    kafka_disk_parts_gb: dict[str, float]
+    lake_disk_parts_gb: dict[str, float]
 
 
 def plan(
@@ -69,16 +74,23 @@ def plan(
         ("Kafka partitions of each topic", f"{found.partitions_per_topic:,}"),
         ("cores", f"{found.cores:,}" + (f", as {found.executors:,} executors" if found.executors else "")),
         ("memory", f"{found.memory_gb:,.1f} GB"),
+        *_shown(found.memory_parts_gb),
         ("disk of Kafka", f"{found.kafka_disk_gb:,.1f} GB"),
+        *_shown(found.kafka_disk_parts_gb),
         ("disk of the lake", f"{found.lake_disk_gb:,.1f} GB"),
+        *_shown(found.lake_disk_parts_gb),
         ("into Kafka a day", f"{found.ingress_gb_per_day:,.1f} GB"),
-        ("core hours a month", f"{found.core_hours_per_month:,}"),
+        (f"core hours a month of {MONTH_DAYS} days", f"{found.core_hours_per_month:,}"),
     ):
         grid.add_row(what, value)
     out.print(grid)
     out.print("Assumptions", style="bold")
     for one in taken:
         out.print(f"- {one}", soft_wrap=True)
+
+
+def _shown(parts: dict[str, float]) -> list[tuple[str, str]]:
+    return [(f"  {what}", f"{size:,.1f} GB") for what, size in parts.items()]
 
 
 def plan_for(events_per_second: int, days: int) -> Plan:
@@ -88,16 +100,23 @@ def plan_for(events_per_second: int, days: int) -> Plan:
     cores = _cores_of_cluster(rate) if is_cluster else _cores_of_one_process(rate)
     executors = ceil(cores / EXECUTOR_CORES) if is_cluster else 0
     in_all = rate * DAY * days
-    batch = rate * TRIGGER_SECONDS * CATCH_UP / 1e6 * rates["memory_gb_per_million_rows_in_a_batch"]
-    memory = rates["process_memory_gb"] + batch
-    if is_cluster:
-        memory = max(memory, executors * EXECUTOR_CORES * rates["spark_memory_gb_per_core"])
+    memory = _memory(rate, executors)
     disk = rates["disk_bytes_per_event"]
     replaced = rate * DAY * min(days, REPLACED_DAYS)
-    lake = (disk["bronze"] + disk["silver"]) * (in_all + replaced) + disk["gold"] * (
-        in_all + EVENTS_PER_SESSION * replaced
-    )
-    record = rates["event_bytes"] + KAFKA_OVERHEAD_BYTES
+    lake = {
+        **{f"events in {layer}": disk[layer] * in_all / 1e9 for layer in ("bronze", "silver", "gold")},
+        f"replaced files of bronze and silver, {REPLACED_DAYS} days": (disk["bronze"] + disk["silver"])
+        * replaced
+        / 1e9,
+        f"replaced files of gold, {REPLACED_DAYS} days": disk["gold"] * EVENTS_PER_SESSION * replaced / 1e9,
+    }
+    record, copies = rates["event_bytes"] + KAFKA_OVERHEAD_BYTES, 3 if is_cluster else 1
+    kafka = {
+        f"records of {KAFKA_DAYS} days, {copies} {'copy' if copies == 1 else 'copies'}": (
+            rate * DAY * KAFKA_DAYS * record * copies / 1e9
+        )
+    }
+    lake, kafka = _with_free(lake), _with_free(kafka)
     return Plan(
         events_per_second=rate,
         days=days,
@@ -108,12 +127,33 @@ def plan_for(events_per_second: int, days: int) -> Plan:
         ),
         cores=cores,
         executors=executors,
-        memory_gb=round(memory, 1),
-        kafka_disk_gb=round(rate * DAY * KAFKA_DAYS * record * (3 if is_cluster else 1) * FREE / 1e9, 1),
-        lake_disk_gb=round(lake * FREE / 1e9, 1),
+        memory_gb=round(sum(memory.values()), 1),
+        kafka_disk_gb=round(sum(kafka.values()), 1),
+        lake_disk_gb=round(sum(lake.values()), 1),
         ingress_gb_per_day=round(rate * DAY * record / 1e9, 1),
-        core_hours_per_month=cores * 730,
+        core_hours_per_month=cores * 24 * MONTH_DAYS,
+        memory_parts_gb=memory,
+        kafka_disk_parts_gb=kafka,
+        lake_disk_parts_gb=lake,
     )
+
+
+def _memory(rate: int, executors: int) -> dict[str, float]:
+    """Memory by what takes it, in GB; on one machine never less than it needs for the smallest installation."""
+    rates = measured_rates()
+    batch = rate * TRIGGER_SECONDS * CATCH_UP / 1e6 * rates["memory_gb_per_million_rows_in_a_batch"]
+    jobs = {"the jobs": rates["process_memory_gb"], "rows of a batch": round(batch, 1)}
+    if executors:
+        spark = executors * EXECUTOR_CORES * rates["spark_memory_gb_per_core"]
+        return {"the executors": round(max(spark, sum(jobs.values()) + BESIDE_GB), 1)}
+    least = LEAST_GB - sum(jobs.values())
+    return {**jobs, "Kafka and the system": round(max(BESIDE_GB, least), 1)}
+
+
+def _with_free(parts: dict[str, float]) -> dict[str, float]:
+    """The parts of a disk as they are shown, so that they add up, with what is left free."""
+    shown = {what: round(size, 1) for what, size in parts.items()}
+    return {**shown, f"{FREE:.0%} more, free": round(sum(shown.values()) * FREE, 1)}
 
 
 def assumptions(events_per_second: int) -> list[str]:
@@ -122,9 +162,12 @@ def assumptions(events_per_second: int) -> list[str]:
     alone, spark, disk = rates["in_process"], rates["spark"], rates["disk_bytes_per_event"]
     silver, gold = "silver_cpu_seconds_per_million", "gold_cpu_seconds_per_million"
     outside = not PLANNED[0] <= events_per_second <= PLANNED[1]
+    warning = f"Outside {PLANNED[0]:,} to {PLANNED[1]:,} events a second nothing was thought through: take care.\n"
     text = f"""
+{warning if outside else ""}\
 Rates were measured on {rates["measured_on"]} on {rates["machine"]}; other cores are faster or slower.
-Kafka to bronze takes {alone["bronze_cpu_seconds_per_million"]} CPU seconds a million events; to silver \
+Kafka to bronze takes {alone["bronze_cpu_seconds_per_million"]} CPU seconds a million events, \
+{rates["bronze_measured"]}; to silver \
 {alone[silver]} with a tenth of them bad (by Spark {spark[silver]}); to gold {alone[gold]} (by Spark {spark[gold]}).
 A batch into gold costs {rates["gold_batch_cpu_seconds"]} CPU seconds however small it is, and takes \
 {rates["gold_batch_seconds"]} s; there is one in {TRIGGER_SECONDS} s at most.
@@ -137,10 +180,11 @@ reads {rates["kafka_rows_per_core_second"]:,} of them a second.
 An event has {rates["event_bytes"]} bytes and {KAFKA_OVERHEAD_BYTES} more in Kafka, uncompressed, for {KAFKA_DAYS} \
 days; one copy on one machine, three on a cluster.
 In the lake an event takes {disk["bronze"]} bytes in bronze, {disk["silver"]} in silver and {disk["gold"]} in gold \
-(180,000 simulated events, compacted). Replaced files stay {REPLACED_DAYS} days. Of each disk {FREE - 1:.0%} \
-more is free.
+(180,000 simulated events, compacted). Files that were replaced stay {REPLACED_DAYS} days: each event of these days \
+once more in bronze and silver, and {EVENTS_PER_SESSION} times in gold. Of each disk {FREE:.0%} more is free.
+Memory is that of the jobs and of a batch's rows as measured; {BESIDE_GB} GB for Kafka and the system are \
+assumed, and one machine has {LEAST_GB:.0f} GB at least. A month has {MONTH_DAYS} days.
 No prices: multiply the core hours, the GB of memory and of disk by those of your provider.
-{f"Outside {PLANNED[0]:,} to {PLANNED[1]:,} events a second nothing was thought through: take care." if outside else ""}
 """
     return text.strip().splitlines()
 

@@ -9,9 +9,9 @@ import hmac
 import os
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 from lakehouse.errors import UsageError
+from lakehouse.paths import absolute
 from producers.shop.settings import current_shop
 
 KEY = "CLICKSTREAM_PSEUDONYM_KEY"
@@ -65,7 +65,7 @@ def _by_key(given: str, file: str) -> Pseudonyms:
     if not given and file:
         where = f"the file of {KEY_FILE} ({file})"
         try:
-            given = Path(file).read_text(encoding="utf-8")
+            given = absolute(file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
             raise UsageError(

@@ -21,6 +21,9 @@ def erase(
     readmit: Annotated[
         bool, typer.Option("--readmit", help="Take the id off the list of erased people: what comes of it stays.")
     ] = False,
+    even_if_absent: Annotated[
+        bool, typer.Option("--even-if-absent", help="Put an id on the list of erased people that no table has yet.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Erase a person from every table, down to the files; leaves a receipt that names nobody. Starts no Spark.
@@ -37,16 +40,18 @@ def erase(
 
     with spinner() as shown:
         shown.add_task("erase")
-        receipt = run_erase(settings, ids, dry_run=dry_run)
+        receipt = run_erase(settings, ids, dry_run=dry_run, even_if_absent=even_if_absent)
     if as_json:
         print_json(receipt.as_json())
-        return
+        raise typer.Exit(1 if receipt.not_found else 0)
     for sentence in receipt.sentences():
         out.print(sentence, soft_wrap=True)
     if not dry_run:
         for sentence in receipt.not_covered:
             out.print(sentence, soft_wrap=True)
         out.print(f"The receipt is in {settings.erasure_home / 'receipts'}.", soft_wrap=True)
+    if receipt.not_found:
+        raise typer.Exit(1)
 
 
 def ids_of(user_id: str, file: Path | None) -> list[str]:

@@ -38,10 +38,13 @@ from silver.events import SILVER
 from silver.quarantine import QUARANTINE
 
 
-def run_erase(settings: Settings, user_ids: Sequence[str], *, dry_run: bool = False) -> Receipt:
+def run_erase(
+    settings: Settings, user_ids: Sequence[str], *, dry_run: bool = False, even_if_absent: bool = False
+) -> Receipt:
     """Erases people, and gives the receipt, which is kept in the state folder; a dry run changes nothing.
 
-    Raises UsageError where the lake is a URI, OutsideError where a stream runs or a table is damaged.
+    Raises UsageError where the lake is a URI, or where no table has anything of an id and not ``even_if_absent``;
+    OutsideError where a stream runs or a table is damaged.
     """
     if not LocalLake.is_local(settings.lake_root):
         raise UsageError(
@@ -57,7 +60,18 @@ def run_erase(settings: Settings, user_ids: Sequence[str], *, dry_run: bool = Fa
             raise error
         require_known_pseudonyms(lake, SILVER.values())
         gold.require_present_names(settings, lake, person.pseudonyms)
-        return _Erasure(settings, lake, person).run(dry_run=dry_run)
+        return _Erasure(settings, lake, person).run(dry_run=dry_run, even_if_absent=even_if_absent)
+
+
+CHECK_IDS = (
+    'Ids are compared exactly, letter by letter: look for what is meant by `clickstream sql "SELECT user_id FROM users '
+    "WHERE user_id ILIKE '%PART%'\"`. With --even-if-absent an id goes onto the list of erased people all the same, "
+    "so that what comes of it later is dropped."
+)
+"""What to do where an id is not found."""
+
+_NAMED = 5
+"""The most ids that a message names."""
 
 
 @contextmanager
@@ -85,9 +99,10 @@ class _Erasure:
                     "A job's next start takes tables of an older release along; undo what was added by hand.",
                 )
 
-    def run(self, *, dry_run: bool) -> Receipt:
+    def run(self, *, dry_run: bool, even_if_absent: bool) -> Receipt:
         """All steps, in an order in which each can be done again."""
         held = find(self._lake, self._person)
+        absent = () if even_if_absent else self._absent(held)
         models = tuple(models_of(self._settings, held.span))
         now = datetime.now(UTC).isoformat(timespec="seconds")
         if dry_run:
@@ -95,7 +110,11 @@ class _Erasure:
             hashes = tuple(map(people.hash_of, self._person.user_ids)) if people.hashes else ()
             before = self._versions()
             tables = tuple(TableReceipt(name, count, before[name], before[name]) for name, count in held.counts.items())
-            return Receipt(now, hashes, dry_run=True, tables=tables, models=models, notes=self._notes())
+            notes = (*((f"{_not_found(absent)} {CHECK_IDS}",) if absent else ()), *self._notes())
+            return Receipt(now, hashes, dry_run=True, tables=tables, models=models, notes=notes, not_found=len(absent))
+        if absent:
+            # A typo on the list of erased people would take the records of whoever has that id one day.
+            raise UsageError(f"{_not_found(absent)} Nothing was changed.", CHECK_IDS)
         built = gold.built_tables(self._lake)
         gold.require_computable(built)
         before, notes = self._versions(), self._notes()
@@ -118,6 +137,15 @@ class _Erasure:
         )
         keep(self._settings, receipt)
         return receipt
+
+    def _absent(self, held: Held) -> tuple[str, ...]:
+        """The ids of which no table has anything, and that were not erased before."""
+        people, name_of = with_key(self._settings, make=False), self._person.pseudonyms.of
+        return tuple(
+            one
+            for one in self._person.user_ids
+            if one not in held.ids and name_of(one) not in held.ids and not people.holds(one)
+        )
 
     def _versions(self) -> dict[str, int]:
         return {table.name: self._lake.version(table) for table in self._tables}
@@ -171,6 +199,11 @@ class _Erasure:
             changes[QUARANTINE.name] = pa.concat_tables([changes[QUARANTINE.name], now])
         known = {name for tables in stream_tables().values() for name in (one.name for one in tables.reads)}
         return {name: rows for name, rows in changes.items() if name in known and not name.startswith("bronze.")}
+
+
+def _not_found(absent: Sequence[str]) -> str:
+    named = ", ".join(map(repr, absent[:_NAMED])) + (f" and {len(absent) - _NAMED:,} more" if absent[_NAMED:] else "")
+    return f"No table has anything of {'this id' if len(absent) == 1 else f'these {len(absent):,} ids'}: {named}."
 
 
 def _receipt_of(name: str, rows: int, before: int, after: int, purged: Purged) -> TableReceipt:

@@ -58,14 +58,46 @@ class Person:
 class Held:
     """What the newest version of each table holds of them: rows by table, where there are any.
 
-    ``records`` are their records in bronze by event, and those that silver alone has still.
+    ``records`` are their records in bronze by event, and those that silver alone has still. ``ids`` are those of their
+    ids that anything was found of.
     """
 
     rows: Mapping[str, pa.Table]
     records: Mapping[str, pa.Table]
     sessions: frozenset[str] = frozenset()
     span: tuple[datetime, datetime] | None = None
+    ids: frozenset[str] = frozenset()
     counts: dict[str, int] = field(default_factory=dict)
+
+
+class _Seen:
+    """Which of a person's ids anything was found of."""
+
+    def __init__(self, person: Person) -> None:
+        self._person = person
+        self.ids: set[str] = set()
+
+    def is_one(self, user_id: str) -> bool:
+        """Whether an id is one of theirs, which is then seen."""
+        if self._person.is_one(user_id):
+            self.ids.add(user_id)
+            return True
+        return False
+
+    def look_among_bytes(self, records: pa.Table) -> None:
+        """Notes the ids that stand among the bytes of records: bad ones are found by that alone."""
+        if left := set(self._person.user_ids) - self.ids:
+            parts = [one for name in ("key", "value") for one in records[name].to_pylist() if one]
+            texts = {user_id: texts_of([user_id]) for user_id in left}
+            self.ids |= {
+                one for one, each in texts.items() if any(text.search(part) for text in each for part in parts)
+            }
+
+    def look_into(self, rows: Mapping[str, pa.Table]) -> None:
+        """Notes the ids of rows that have a column for them."""
+        for found in rows.values():
+            if "user_id" in found.column_names:
+                self.ids.update(pc.unique(found["user_id"]).to_pylist())
 
 
 def find(lake: ErasingLake, person: Person) -> Held:
@@ -74,11 +106,13 @@ def find(lake: ErasingLake, person: Person) -> Held:
     rows: dict[str, pa.Table] = {}
     records: dict[str, pa.Table] = {}
     counts: dict[str, int] = {}
+    seen = _Seen(person)
     for name, event in EVENTS.items():
         found = [_NONE.empty_table()]
         if lake.exists(BRONZE[name]):
-            mine = bronze_rows_of(lake, event, person.is_one, texts)
+            mine = bronze_rows_of(lake, event, seen.is_one, texts)
             counts[BRONZE[name].name] = mine.num_rows
+            seen.look_among_bytes(mine)
             found.append(mine.select(_NONE.names))
         if lake.exists(SILVER[name]):
             mine = rows[SILVER[name].name] = lake.rows_where(SILVER[name], ["user_id"], person.by_id)
@@ -96,7 +130,9 @@ def find(lake: ErasingLake, person: Person) -> Held:
         if lake.exists(table):
             rows[table.name] = lake.rows_where(table, ["user_id"], person.by_id)
     counts |= {name: found.num_rows for name, found in rows.items()}
-    return Held(rows, records, _sessions(rows), _span(rows), {name: count for name, count in counts.items() if count})
+    seen.look_into(rows)
+    counts = {name: count for name, count in counts.items() if count}
+    return Held(rows, records, _sessions(rows), _span(rows), frozenset(seen.ids), counts)
 
 
 def gold_by_user() -> list[Table]:

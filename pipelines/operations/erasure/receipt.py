@@ -35,7 +35,10 @@ class TableReceipt:
 
 @dataclass(frozen=True)
 class Receipt:
-    """One erasure. ``people`` are the keyed hashes of their ids, and ``found_after`` files that still have an id."""
+    """One erasure. ``people`` are the keyed hashes of their ids, and ``found_after`` files that still have an id.
+
+    ``not_found`` is how many of their ids no table has anything of.
+    """
 
     erased_at: str
     people: tuple[str, ...]
@@ -44,6 +47,7 @@ class Receipt:
     models: tuple[LearntFrom, ...] = ()
     found_after: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    not_found: int = 0
     not_covered: tuple[str, ...] = field(default=NOT_COVERED)
 
     @property
