@@ -40,9 +40,6 @@ RUN_BY = {
         "tests/kafka/test_producer.py::test_unreadable_lines_end_in_1_and_what_can_be_read_is_sent"
     ),
     "cp -r conf": "tests/pipelines/runtime/test_settings.py::test_a_path_is_the_same_however_it_is_written",
-    "clickstream rebuild silver": (
-        "tests/pipelines/test_silver_writer.py::test_silver_by_other_settings_is_refused_until_rebuilt"
-    ),
     "clickstream run": "tests/faults/test_kills.py::test_java_killed_alone_is_one_sentence_and_nothing_is_lost",
     "clickstream up": "tests/faults/test_up.py::test_up_goes_on_whatever_goes_and_comes",
     "clickstream plan": "tests/pipelines/operations/test_plan.py::test_the_command_prints_a_plan",
