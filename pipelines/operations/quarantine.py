@@ -15,6 +15,7 @@ from lakehouse.dataframes import union
 from lakehouse.errors import UsageError
 from pipelines.operations.quarantine_list import Event, Rule, Since, since_instant
 from pipelines.runtime.console import out, print_json
+from pipelines.runtime.erased_records import drop_erased_waiting
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.pseudonym_version import mark_current_pseudonyms, require_current_pseudonyms
@@ -79,7 +80,7 @@ def replay(
 
 
 def run_replay(job: Job, *, event: str = "", rule: str = "", since: str = "", dry_run: bool = False) -> Replay:
-    """Validates open rows again; the good ones enter silver, the others get their new violations.
+    """Validates open rows again; the good ones enter silver, the others get their new violations. Erased stays erased.
 
     Safe to repeat and to interrupt: the good ones are written to silver first, which is idempotent,
     and only then the quarantine marks them as replayed.
@@ -92,10 +93,15 @@ def run_replay(job: Job, *, event: str = "", rule: str = "", since: str = "", dr
         for table in SILVER.values():
             with job.lake.writing(table):
                 mark_current_pseudonyms(job.lake, [table])
+    # An id that no contract could read before may be one that was erased: such a record does not come back.
+    erased = {name: drop_erased_waiting(job, kind, dry_run=dry_run) for name, kind in EVENTS.items()}
     rows = open_records(job, event, rule, since)
     validated, good, still_bad = 0, 0, dict[str, int]()
     for kind in EVENTS.values():
-        again = validate_records(kind)(rows.where(F.col("topic") == kind.name)).persist(StorageLevel.MEMORY_AND_DISK)
+        of_kind = rows.where(F.col("topic") == kind.name)
+        if dry_run and (gone := erased[kind.name]) is not None:
+            of_kind = of_kind.join(job.spark.createDataFrame(gone), COORDINATE_NAMES, "left_anti")
+        again = validate_records(kind)(of_kind).persist(StorageLevel.MEMORY_AND_DISK)
         try:
             counts = again.groupBy(F.col("violations.rule").alias("rules")).count().collect()
             validated += sum(row["count"] for row in counts)

@@ -151,6 +151,31 @@ def drop_erased_again(job: Job) -> int:
     return count
 
 
+def drop_erased_waiting(job: Job, event: EventType, *, dry_run: bool = False) -> pa.Table | None:
+    """Does it with the records that wait in quarantine, before they are validated again; gives their coordinates.
+
+    A contract that has grown may be the first that can read whose they are. None where no record is concerned.
+    """
+    people = erased_people(job.settings)
+    if people is None or not ErasingLake.is_local(job.settings.lake_root):
+        return None
+    lake = ErasingLake(job.settings.lake_root, job.settings.locks)
+    waiting = lake.rows_where(
+        QUARANTINE,
+        ["topic", "status"],
+        lambda rows: pc.and_(pc.equal(rows["topic"], event.name), pc.equal(rows["status"], "open")),
+    )
+    found = waiting.select(READ).filter(records_of(event, waiting, people.holds))
+    if not found.num_rows:
+        return None
+    if not dry_run:
+        give_outcome(lake, event, found)
+        redact(lake, event, found)
+        for table in (BRONZE[event.name], QUARANTINE):
+            job.lake.forget(table)
+    return found.select(COORDINATE_NAMES)
+
+
 def bronze_rows_of(
     lake: ErasingLake,
     event: EventType,

@@ -8,11 +8,13 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from bronze.raw_events import BRONZE
 from lakehouse.errors import UsageError
 from pipelines.cli.quarantine import app as quarantine_app
 from pipelines.operations import quarantine, recover
 from pipelines.operations.quarantine_list import waiting_groups
 from pipelines.refine import run_refine
+from pipelines.runtime.erased_people import add_people
 from producers.contract.event_type import Field
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
@@ -63,6 +65,26 @@ def test_a_replay_moves_to_silver_what_the_contract_now_takes(job, tables, monke
     ]
     with pytest.raises(UsageError, match="reason"):
         quarantine.run_discard(job, reason=" ", rule="json_invalid")
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_replay_brings_nobody_back_who_was_erased(job, tables, monkeypatch, dry_run):
+    theirs = value("interactions", user_id="jane doe", interaction_type="teleport")
+    ours = value("interactions", user_id="john doe", interaction_type="teleport")
+    land(tables, "interactions", [record("interactions", 0, theirs), record("interactions", 1, ours)])
+    run_refine(job)
+    add_people(job.settings, ["jane doe"])
+    grown = dataclasses.replace(EVENTS["interactions"], fields=tuple(map(with_teleport, EVENTS["interactions"].fields)))
+    monkeypatch.setattr(quarantine, "EVENTS", {**EVENTS, "interactions": grown})
+    replayed = quarantine.run_replay(job, dry_run=dry_run)
+    assert (replayed.validated, replayed.good) == (1, 1)
+    if not dry_run:
+        assert rows(tables.read(SILVER["interactions"]), "user_id") == [("john doe",)]
+        assert rows(tables.read(QUARANTINE), "offset", "status", "rules") == [
+            (0, "discarded", ["erased"]), (1, "replayed", ["interaction_type_unknown"]),
+        ]  # fmt: skip
+        held = rows(tables.read(BRONZE["interactions"]), "offset", "value")
+        assert held == [(0, None), (1, bytearray(ours))]
 
 
 @pytest.mark.usefixtures("tables")
