@@ -425,6 +425,30 @@ def records_between(
     return present
 
 
+@contextmanager
+def follow_topic(
+    bootstrap: str, name: str, client: Mapping[str, str] | None = None
+) -> Iterator[Callable[[float], list[bytes]]]:
+    """Within, a function that waits so many seconds for records that come to a topic from now on; gives their values.
+
+    Where Kafka does not answer for a while, there are none.
+    """
+    ends = offsets(bootstrap, [name], client)
+    settings = {**(client or {}), "group.id": "clickstream-follow", "enable.auto.commit": "false"}
+    consumer = _client(_Consumer, bootstrap, settings)
+    consumer.assign([TopicPartition(name, partition, end) for (_, partition), (_, end) in ends.items()])
+
+    def new_values(seconds: float) -> list[bytes]:
+        first = consumer.poll(seconds)
+        found = [] if first is None else [first, *consumer.consume(10_000, 0)]
+        return [one.value() for one in found if one.error() is None and one.value() is not None]
+
+    try:
+        yield new_values
+    finally:
+        consumer.close()
+
+
 def _offsets_until_end(consumer: Any, bootstrap: str, wait_seconds: float) -> Iterator[int]:
     """The offsets of the records that a consumer reads, up to the end of its partition."""
     deadline = time.monotonic() + wait_seconds

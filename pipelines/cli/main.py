@@ -55,6 +55,10 @@ COMMANDS = {
         "pipelines.operations.status:status",
         "Show how each stream stands: last batch, what is still to read, how fresh, what went wrong.",
     ),
+    "latency": Lazy(
+        "pipelines.operations.latency.command:latency",
+        "Measure how long events take to each layer while `clickstream up` runs, by marked sessions; starts no Spark.",
+    ),
     "verify": Lazy(
         "pipelines.operations.verify:verify",
         "Prove that every record is in bronze once and accounted for, that tables keep their rules, and gold is right.",
