@@ -18,12 +18,16 @@ from pipelines.runtime.hints import RECOVER
 
 
 class _Known(NamedTuple):
-    """A text by which an error is known, and what to say then; ``found`` is the text of the first group."""
+    """A text by which an error is known, and what to say then; ``found`` is the text of the first group.
+
+    ``by_itself`` is the hint where the stream starts again without a person.
+    """
 
     pattern: str
     sentence: str
     hint: str
     needs_person: bool = False
+    by_itself: str = ""
 
 
 _KNOWN = (
@@ -44,6 +48,7 @@ _KNOWN = (
         r"(TimeoutException[^\n]{0,160}|Failed to (?:construct|create new) Kafka\w*|DisconnectException)",
         "Kafka did not answer {stream}: {found}.",
         "Start it again with `clickstream broker start`, then run the job again.",
+        by_itself="It goes on by itself once Kafka answers; `clickstream broker start` starts an embedded one.",
     ),
     _Known(
         r"(STREAMING_CHECKPOINT\w*|Incomplete log file|Malformed log file|checkpoint\S* is corrupt\w*|"
@@ -70,31 +75,38 @@ _KNOWN = (
         r"(OutOfMemoryError\S*|Out of space in CodeCache|StackOverflowError)",
         "Java had too little memory for {stream} ({found}).",
         "Raise spark.driver_memory or lower stream.bytes_per_batch and records_per_batch, and run it again.",
+        by_itself="The stream starts again by itself. If it comes back, raise up.driver_memory.",
     ),
     _Known(
         r"(No space left on device)",
         "The disk is full: {stream} stopped with nothing lost ({found}).",
         "Make room and run the job again.",
+        by_itself="Make room; the stream then goes on by itself.",
     ),
 )
 
 
-def explain(stream: str, error: BaseException) -> LakehouseError:
-    """The error that ended a stream, as a sentence: our own one where it caused this, else a known one of Spark."""
+def explain(stream: str, error: BaseException, *, restarts: bool = False) -> LakehouseError:
+    """The error that ended a stream, as a sentence: our own one where it caused this, else a known one of Spark.
+
+    ``restarts`` says that the stream starts again by itself, unless the error needs a person.
+    """
     if ours := _own_error(error):
         return ours
     text = str(error)
     for known in _KNOWN:
         if match := re.search(known.pattern, text):
             said = known.sentence.format(stream=stream, found=(match.group(1) or match.group(2)).strip())
-            described = OutsideError(said, known.hint)
+            described = OutsideError(said, (known.by_itself if restarts else "") or known.hint)
             described.needs_person = known.needs_person
             return described
     # Of an error that a micro-batch raised, Java keeps the text alone.
     if raised := re.findall(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", text, re.MULTILINE):
         return _from_text(*raised[-1])
     reason = reason_of(error)
-    return OutsideError(f"{stream} stopped: {reason.rstrip('.')}.", "Run it again; with --debug for the whole story.")
+    by_itself = "The stream starts again by itself; logs/spark.log of the state folder has the whole story."
+    hint = by_itself if restarts else "Run it again; with --debug for the whole story."
+    return OutsideError(f"{stream} stopped: {reason.rstrip('.')}.", hint)
 
 
 def _own_error(error: BaseException) -> LakehouseError | None:

@@ -97,7 +97,7 @@ def _explain_one(job: Job, supervised: Supervised, error: BaseException) -> Lake
             with suppress(Exception), job.lake.writing(table):
                 for damaged in damaged_tables(job.settings, [table]).values():
                     return with_command_hint(damaged)
-    described = with_command_hint(explain(supervised.name, error))
+    described = with_command_hint(explain(supervised.name, error, restarts=True))
     described.__cause__ = error
     return described
 

@@ -35,6 +35,19 @@ def test_a_known_error_is_explained(text, message, hint):
     assert hint in error.hint
 
 
+@pytest.mark.parametrize(
+    "text", ["TimeoutException: 60000 ms", "No space left on device", "OutOfMemoryError", "nothing to see"]
+)
+def test_a_stream_that_restarts_asks_nobody_to_run_it(text):
+    hint = explain("s", RuntimeError(text), restarts=True).hint
+    assert "by itself" in hint
+    assert "run" not in hint.lower().split()
+
+
+def test_a_stream_that_needs_a_person_says_what_to_do():
+    assert "clickstream recover" in explain("s", RuntimeError("Incomplete log file in /x"), restarts=True).hint
+
+
 def test_an_error_of_ours_is_passed_on_though_spark_wraps_it():
     ours = DataError("A check failed.")
     wrapped = RuntimeError("a long stack trace")
