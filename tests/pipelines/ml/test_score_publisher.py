@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -17,15 +18,26 @@ import pytest
 from confluent_kafka import Consumer
 
 from gold.prediction_log import TABLE as LOG
+from gold.sessions import TABLE as SESSIONS
+from gold.training_examples import TABLE as EXAMPLES
+from gold.user_history import TABLE as USER_HISTORY
 from lakehouse.embedded_kafka.config import free_port
 from lakehouse.errors import UsageError
+from lakehouse.streams import SPARK
+from pipelines.aggregate import run_aggregate
+from pipelines.gold_builder import STREAM
 from pipelines.ml import score_publisher
 from pipelines.ml.score_message import schema, score_id
 from pipelines.ml.score_publisher import ScorePublisher, published, publishes_scores, publishing
 from pipelines.runtime.settings import load_settings
+from pipelines.runtime.stream_metrics import PendingMetrics
+from producers.kafka import ensure_output_topic, follow_topic
+from silver.events import SILVER
+from tests.support.gold_events import at, keep, view
 from tests.support.pages import ROOT
 from tests.support.polling import pass_time, until
 from tests.support.scores import AT, open_sessions, score_lake, scores, write_scores
+from tests.support.training import examples, fill, train_live
 
 pytestmark = pytest.mark.kafka
 
@@ -203,3 +215,27 @@ def test_without_a_topic_nothing_is_written_anywhere(tmp_path):
 def test_a_topic_of_other_records_is_refused(tmp_path, topic):
     with pytest.raises(UsageError, match=topic), publishing(settings_of(tmp_path, "127.0.0.1:1", topic)):
         pass
+
+
+@pytest.mark.spark
+def test_scores_of_a_batch_by_spark_are_published(job, gold_of, broker):
+    gold_of(SESSIONS, USER_HISTORY, EXAMPLES)
+    fill(job, examples())
+    train_live(job, max_depth=2)
+    for table in (*SILVER.values(), LOG):
+        job.lake.ensure(table)
+    run_aggregate(job)
+    changed = {
+        "kafka": job.settings.kafka.model_copy(update={"bootstrap_servers": broker}),
+        "scores": job.settings.scores.model_copy(update={"topic": "scores-by-spark"}),
+        "engines": job.settings.engines.model_copy(update={"in_process_rows": 0}),
+    }
+    by_spark = replace(job, settings=job.settings.model_copy(update=changed), clock=lambda: at("15:05"))
+    ensure_output_topic(broker, "scores-by-spark", 1)
+    with follow_topic(broker, "scores-by-spark") as new_values:
+        keep(job.lake, [view("cleo/s1", at("15:00")), view("cleo/s1", at("15:01"))])
+        run_aggregate(by_spark)
+        assert PendingMetrics(job.settings.metrics, STREAM).state().done["engine"] == SPARK
+        (value,) = new_values(30)
+    told = json.loads(value)
+    assert (told["user_id"], told["session_id"], told["cut"]) == ("cleo", "s1", 2)
