@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -38,7 +37,7 @@ from pipelines.run import STEPS
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import call, err, out
 from pipelines.runtime.job import Job, open_job
-from pipelines.runtime.kafka_endpoint import broker_of, start_broker
+from pipelines.runtime.kafka_endpoint import running_kafka
 from pipelines.runtime.settings import Settings, load_settings
 from pipelines.score import run_score
 from pipelines.train import run_train
@@ -66,7 +65,7 @@ def demo(
 
 def _run(settings: Settings, sessions: int, seed: int, stop: Stop) -> None:
     began = time.monotonic()
-    with _kafka(settings) as servers:
+    with running_kafka(settings, _print_step) as servers:
         _print_step(f"Kafka runs at {servers}")
         until = _until(settings)
         before, *halves = _by_time(_simulated(settings, sessions, seed, until), until)
@@ -98,24 +97,6 @@ def _refresh(job: Job, stop: Stop, *, scores: bool = False) -> bool:
             return False
         _print_step(f"{name}: {rows:,} rows in {time.monotonic() - at:.1f} s")
     return True
-
-
-@contextmanager
-def _kafka(settings: Settings) -> Iterator[str]:
-    """Kafka, the external one or the embedded one, which is stopped again if it was started here."""
-    if settings.kafka.bootstrap_servers:
-        yield settings.kafka.bootstrap_servers
-        return
-    broker = broker_of(settings, _print_step)
-    was_running = broker.status().running
-    with err.status("starting Kafka (the first time it fetches its jars)"):
-        status = start_broker(settings, _print_step)
-    try:
-        yield status.bootstrap_servers or ""
-    finally:
-        if not was_running:
-            broker.stop()
-            _print_step("Kafka stopped; its records stay")
 
 
 def _print_step(text: str) -> None:

@@ -17,6 +17,7 @@ from lakehouse.signals import stopping
 from lakehouse.supervision import Standing, State, Supervised
 from pipelines import aggregate, ingest, refine
 from pipelines.bi.html.live import live_page, live_server
+from pipelines.cli.up_demo import Shown, demonstrated
 from pipelines.ml.score_publisher import publishes_scores
 from pipelines.operations.maintain import run_maintain
 from pipelines.runtime.catalog import TABLES
@@ -50,16 +51,20 @@ def up(
             help="Serve the report on this machine, too, as gold is at any time; 0 takes a port that is free.",
         ),
     ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="With an embedded Kafka and a simulated shop, and a view of what happens.")
+    ] = False,
+    rate: Annotated[float, typer.Option(min=0.1, help="About how many events a second the simulated shop sends.")] = 20,
 ) -> None:
     """Run all streams continuously: bronze, silver, gold and its scores, in one Spark application."""
     training = duration_seconds(train_every) if train_every else None
     settings = sized(load_settings())
     began, standings = time.monotonic(), dict[str, Standing]()
     with stopping() as stop, reported(settings, report_port):
-        job = open_job("up", settings, more=SHARED_FAIRLY)
-        tasks = Tasks(job, _tasks(job, training), say)
-        with shown_rows() as show:
-            standings = run_up(job, tasks, stop.is_set, on_poll=show)
+        with demonstrated(settings, rate, say) if demo else shown_rows(settings) as shown:
+            job = open_job("up", shown.settings, more=SHARED_FAIRLY)
+            tasks = Tasks(job, [*_tasks(job, training), *shown.tasks(job)], say)
+            standings = run_up(job, tasks, stop.is_set, on_poll=shown.on_poll)
         _end(standings, tasks, time.monotonic() - began)
     raise typer.Exit(exit_code(standings))
 
@@ -132,7 +137,7 @@ def _maintain(job: Job) -> str:
 
 
 @contextmanager
-def shown_rows() -> Iterator[Callable[[Mapping[str, Standing]], None]]:
+def shown_rows(settings: Settings) -> Iterator[Shown]:
     """A line that shows how many rows each stream has read; nothing without a terminal."""
     with spinner() as shown:
         task = shown.add_task("up: starting")
@@ -140,7 +145,7 @@ def shown_rows() -> Iterator[Callable[[Mapping[str, Standing]], None]]:
         def show(standings: Mapping[str, Standing]) -> None:
             shown.update(task, description=f"up: {_rows_by_layer(standings)}")
 
-        yield show
+        yield Shown(settings, show)
 
 
 def _rows_by_layer(standings: Mapping[str, Standing]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from lakehouse.embedded_kafka.broker import Broker, BrokerStatus
 from lakehouse.errors import OutsideError
@@ -22,6 +23,23 @@ def start_broker(settings: Settings, say: Callable[[str], None] = lambda _: None
     """Starts the embedded broker, if it does not run, in a state folder that is for its owner alone."""
     settings.make_folders()
     return broker_of(settings, say).start()
+
+
+@contextmanager
+def running_kafka(settings: Settings, say: Callable[[str], None], stop_seconds: float = 30) -> Iterator[str]:
+    """Kafka, the external one or the embedded one, which is stopped again if it was started here."""
+    if settings.kafka.bootstrap_servers:
+        yield bootstrap_servers(settings)
+        return
+    broker = broker_of(settings, say)
+    was_running = broker.status().running
+    try:
+        settings.make_folders()
+        yield broker.start().bootstrap_servers or ""
+    finally:
+        if not was_running:
+            broker.stop(stop_seconds)
+            say("Kafka stopped; its records stay")
 
 
 def bootstrap_servers(settings: Settings) -> str:

@@ -36,7 +36,10 @@ def duration_seconds(text: str) -> float:
 
 @dataclass
 class Periodic:
-    """Work that is due every so many seconds, the first time after as many. It says in a sentence what it did."""
+    """Work that is due every so many seconds, the first time after as many.
+
+    It says in a sentence what it did, and nothing where it did nothing.
+    """
 
     name: str
     every_seconds: float
@@ -95,4 +98,5 @@ class Tasks:
                 return
             logging.getLogger(__name__).warning("%s failed.", task.name, exc_info=True)
             said = f"failed, the streams go on. {describe_error(error)}"
-        self._say(f"{task.name}: {said}")
+        if said:
+            self._say(f"{task.name}: {said}")

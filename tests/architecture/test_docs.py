@@ -42,6 +42,7 @@ RUN_BY = {
     "cp -r conf": "tests/pipelines/runtime/test_settings.py::test_a_path_is_the_same_however_it_is_written",
     "clickstream run": "tests/faults/test_kills.py::test_java_killed_alone_is_one_sentence_and_nothing_is_lost",
     "clickstream up": "tests/faults/test_up.py::test_up_goes_on_whatever_goes_and_comes",
+    "clickstream up --demo": "tests/faults/test_up_demo.py::test_the_demo_runs_on_its_own_and_ends_with_its_broker",
     "clickstream latency": "tests/faults/test_latency.py::test_the_probe_measures_each_layer_beside_up",
     "clickstream plan": "tests/pipelines/operations/test_plan.py::test_the_command_prints_a_plan",
     "clickstream ingest": "tests/faults/test_kills.py::test_the_audit_of_all_that_was_killed_is_green",
