@@ -88,8 +88,9 @@ def supervise(
     listener: StreamListener,
     say: Callable[[str], object],
     on_poll: Callable[[Mapping[str, Standing]], object],
+    is_paused: Callable[[], bool] = lambda: False,
 ) -> dict[str, Standing]:
-    """Keeps streams running until SIGTERM or SIGINT, or until none is left that can go on.
+    """Keeps streams running until SIGTERM or SIGINT, until ``is_paused``, or until none is left that can go on.
 
     A stream that fails starts again after a pause, which grows with each failure in a row; ``say`` is told so in a
     line. Where the error ``needs_person``, it stays stopped, and the others go on. Each stream is locked by its name
@@ -106,7 +107,7 @@ def supervise(
         standings = {keeper.name: keeper.standing for keeper in keepers}
         threads = [_thread(spark, keeper.name, keeper.keep_running) for keeper in keepers]
         try:
-            while not run.is_ending and any(thread.is_alive() for thread in threads):
+            while not run.is_ending and not is_paused() and any(thread.is_alive() for thread in threads):
                 with run.lock:
                     on_poll(standings)
                 stop.wait(POLL_SECONDS)

@@ -24,6 +24,7 @@ from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import call, err, spinner
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.local_http import address_of, how_to_forward, serving_beside
+from pipelines.runtime.making_room import makes_room, room_is_wanted
 from pipelines.runtime.periodic import Periodic, Tasks, duration_seconds
 from pipelines.runtime.settings import Settings, load_settings
 from pipelines.runtime.stream_runner import keep_running
@@ -35,6 +36,8 @@ SHARED_FAIRLY = {
     "spark.sql.shuffle.partitions": "2",
 }
 """Spark's settings for all streams in one application."""
+
+_POLL_SECONDS = 0.1
 
 
 def up(
@@ -97,11 +100,38 @@ def run_up(
     on_poll: Callable[[Mapping[str, Standing]], object] = lambda _: None,
 ) -> dict[str, Standing]:
     """Keeps all streams running, and does the tasks beside them, until it is time to stop."""
+    settings = job.settings
+
+    def is_paused() -> bool:
+        return room_is_wanted(settings)
+
     tasks.start()
     try:
-        return keep_running(job, all_streams(job, is_stopping), say=say, on_poll=on_poll)
+        with makes_room(settings):
+            while True:
+                streams = all_streams(job, is_stopping)
+                standings = keep_running(job, streams, say=say, on_poll=on_poll, is_paused=is_paused)
+                if is_stopping() or not is_paused():
+                    return standings
+                _wait_outside(is_paused, is_stopping)
+                job = _afresh(job)
     finally:
         tasks.end()
+
+
+def _wait_outside(is_paused: Callable[[], bool], is_stopping: Callable[[], bool]) -> None:
+    say("all streams have ended, and wait for `clickstream erase`.")
+    while is_paused() and not is_stopping():
+        time.sleep(_POLL_SECONDS)
+    say("all streams go on.")
+
+
+def _afresh(job: Job) -> Job:
+    """The job without what it remembers of the tables: another process has rewritten their files and logs."""
+    fresh = Job(job.settings, job.spark, job.clock)
+    for table in TABLES.values():
+        fresh.lake.forget(table)
+    return fresh
 
 
 def all_streams(job: Job, is_stopping: Callable[[], bool]) -> list[Supervised]:

@@ -65,6 +65,7 @@ def keep_running(
     *,
     say: Callable[[str], object],
     on_poll: Callable[[Mapping[str, Standing]], object] = lambda _: None,
+    is_paused: Callable[[], bool] = lambda: False,
 ) -> dict[str, Standing]:
     """Keeps streams running side by side, and records their metrics; ``supervise`` says what else."""
     recorder = MetricsRecorder(job)
@@ -84,6 +85,7 @@ def keep_running(
             listener=recorder,
             say=say,
             on_poll=poll,
+            is_paused=is_paused,
         )
 
 

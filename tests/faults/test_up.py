@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 
 import pytest
+from deltalake import DeltaTable
 
+from producers.events import EVENTS
 from tests.faults.audit import audit_bronze, audit_outcomes, audit_sessions
 from tests.faults.harness import Ledger, Shoppers
 from tests.support.polling import until
@@ -32,6 +34,39 @@ def stop(driver):
     done = driver.finish(SECONDS)
     assert "Traceback" not in done.errors
     return done
+
+
+def test_up_makes_room_for_an_erasure_and_goes_on(installation, tmp_path):
+    ledger, shoppers = Ledger(tmp_path / "ledger.sqlite", installation.servers), Shoppers(9)
+    ledger.send(shoppers.take(200))
+    driver = installation.drive("up", **BRISK)
+    wait_for(driver, lambda: people(installation), "a user in gold")
+    who = people(installation)[0]
+    erased = installation.run("erase", who)
+    assert erased.code == 0, erased.said
+    wait_for(driver, lambda: says(driver, "up: all streams go on."), "the streams")
+    assert says(driver, "up: all streams have ended, and wait for `clickstream erase`.")
+    ledger.send(shoppers.take(100))
+    arrived = sum(len(ledger.acknowledged(name)) for name in EVENTS)
+    wait_for(driver, lambda: sum(rows(installation, f"bronze.{name}") for name in EVENTS) == arrived, "the landing")
+    assert stop(driver).code == 0
+    for job in ("refine", "aggregate", "verify"):
+        done = installation.run(job)
+        assert done.code == 0, done.said + done.output
+    assert who not in people(installation)
+
+
+def people(installation):
+    """The users in gold."""
+    folder = installation.table("gold.users")
+    if not DeltaTable.is_deltatable(str(folder)):
+        return []
+    return sorted(DeltaTable(str(folder)).to_pyarrow_table(columns=["user_id"])["user_id"].to_pylist())
+
+
+def rows(installation, name):
+    """How many rows a table has."""
+    return DeltaTable(str(installation.table(name))).to_pyarrow_dataset().count_rows()
 
 
 def test_up_goes_on_whatever_goes_and_comes(installation, tmp_path):

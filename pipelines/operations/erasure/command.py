@@ -28,7 +28,8 @@ def erase(
 ) -> None:
     """Erase a person from every table, down to the files; leaves a receipt that names nobody. Starts no Spark.
 
-    The streams must not run meanwhile; they go on afterwards. Records that come of the person later lose their bytes.
+    `clickstream up` ends its streams meanwhile and goes on by itself; end other continuous jobs before.
+    Records that come of the person later lose their bytes.
     """
     ids = ids_of(user_id, file)
     settings = load_settings()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from lakehouse.atomic_files import read_json, write_json
 from lakehouse.engines.erasing_lake import ErasingLake
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import OutsideError, UsageError
-from lakehouse.locks import WriterLock
 from lakehouse.table import Table
 from pipelines.operations.erasure import gold
 from pipelines.operations.erasure.models import models_of
@@ -28,6 +26,7 @@ from pipelines.query.delta_reader import no_lake
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.erased_people import add_people, with_key
 from pipelines.runtime.erased_records import give_outcome, redact
+from pipelines.runtime.making_room import without_streams
 from pipelines.runtime.pseudonym_version import require_known_pseudonyms
 from pipelines.runtime.settings import Settings
 from pipelines.runtime.table_damage import damaged_tables, note_versions
@@ -55,7 +54,7 @@ def run_erase(
         raise no_lake(settings)
     person = Person(tuple(dict.fromkeys(user_ids)), current_pseudonyms())
     lake = ErasingLake(settings.lake_root, settings.locks)
-    with _streams_stopped(settings):
+    with without_streams(settings, dict.fromkeys([*stream_tables(), PREDICTIONS.name])):
         for error in damaged_tables(settings).values():
             raise error
         require_known_pseudonyms(lake, SILVER.values())
@@ -72,15 +71,6 @@ CHECK_IDS = (
 
 _NAMED = 5
 """The most ids that a message names."""
-
-
-@contextmanager
-def _streams_stopped(settings: Settings) -> Iterator[None]:
-    """Keeps every stream from running; they go on afterwards."""
-    with ExitStack() as held:
-        for name in dict.fromkeys([*stream_tables(), PREDICTIONS.name]):
-            held.callback(WriterLock(settings.locks, name).release)
-        yield
 
 
 class _Erasure:
