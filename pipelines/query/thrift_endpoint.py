@@ -35,6 +35,9 @@ DATABASES = ("gold", "default")
 AUTHENTICATION, OPEN = "spark.hadoop.hive.server2.authentication", "NONE"
 """Spark's setting that says how clients are asked who they are, and its value for "not at all"."""
 
+TRANSPORT = "spark.hadoop.hive.server2.transport.mode"
+"""Spark's setting that says whether clients are spoken to over HTTP."""
+
 LOOK_SECONDS = 5.0
 """How often it is looked whether a table has come that was not there before."""
 
@@ -54,7 +57,9 @@ def sql(
     restart. Statements that write, read other files or run programs are refused.
     """
     settings = load_settings()
-    authentication = authentication_of(host, read_defaults(conf_folder() / "spark-defaults.conf"))
+    spark = read_defaults(conf_folder() / "spark-defaults.conf")
+    refuse_http(spark)
+    authentication = authentication_of(host, spark)
     check_port(port, "clickstream serve sql --port 10001", host)
     if not open_tables(settings, GOLD.values(), on_damage=lambda *_: None):
         raise no_lake(settings)
@@ -92,6 +97,17 @@ def authentication_of(host: str, spark: Mapping[str, str]) -> str:
             f"{AUTHENTICATION} in conf/spark-defaults.conf, as docs/how-to/sql-endpoint.md says.",
         )
     return name
+
+
+def refuse_http(spark: Mapping[str, str]) -> None:
+    """Says why HTTP is not spoken, to whoever asks for it; raises UsageError."""
+    if spark.get(TRANSPORT, "binary").lower() != "binary":
+        raise UsageError(
+            f"{TRANSPORT} asks for HTTP, and there Hive's server listens on every address of the machine, for any web "
+            "page that is open on it, too.",
+            "Take the setting out of conf/spark-defaults.conf: clients connect without it, and through `ssh -L` from "
+            "elsewhere. docs/how-to/sql-endpoint.md says how to ask for HTTP, where a client speaks nothing else.",
+        )
 
 
 def open_endpoint(settings: Settings, host: str, port: int, folder: Path, authentication: str = OPEN) -> Job:

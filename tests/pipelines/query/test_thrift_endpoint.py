@@ -2,141 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import random
 import re
-import shutil
 import signal
-import socket
-import subprocess
-import sys
-from contextlib import closing, contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
-import sqlalchemy
 from deltalake import DeltaTable
-from impala import dbapi as impala
 from py4j.protocol import Py4JJavaError
-from pyhive import hive
-from TCLIService.ttypes import TOperationState
 
 from lakehouse.errors import UsageError
-from pipelines.query.thrift_endpoint import AUTHENTICATION, LOOK_SECONDS, authentication_of
+from pipelines.query.thrift_endpoint import AUTHENTICATION, LOOK_SECONDS, TRANSPORT, authentication_of, refuse_http
 from pipelines.runtime.catalog import GOLD
-from pipelines.runtime.job import NO_CODE_GENERATION
-from pipelines.runtime.settings import CONF
-from tests.pipelines.bi.html.made_gold import made_gold, write_gold
+from tests.pipelines.bi.html.made_gold import write_gold
 from tests.support.doors import listening
 from tests.support.polling import until
+from tests.support.sql_endpoint import GIVEN, ask, rows_of
 
 pytestmark = pytest.mark.spark
 
-RUNNING = TOperationState.RUNNING_STATE
-
-GIVEN = {name: rows for name, rows in made_gold(sessions=60).items() if name in {"sessions", "model_metrics"}}
-"""The tables that are there from the start: each one more takes a second."""
-
 READS = "only reads"
 FILES = "no other files"
-
-
-class Served:
-    """The command, running over a lake of its own in a folder of its own."""
-
-    def __init__(self, folder):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.lake, self.state, self.here = folder / "lake", folder / "state", folder / "here"
-        for _ in range(2):  # an older version, so that going back to it would be a change
-            write_gold(self.lake, GIVEN)
-        self.here.mkdir()
-        conf = folder / "conf"
-        shutil.copytree(CONF, conf)
-        with (conf / "spark-defaults.conf").open("a") as file:
-            file.writelines(f"{name} {value}\n" for name, value in NO_CODE_GENERATION.items())
-        self.said = folder / "said.txt"
-        with self.said.open("wb") as said:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "pipelines.cli.serve", "sql", "--port", str(self.port)],
-                env={
-                    **os.environ,
-                    "PYTHONPATH": str(CONF.parent),
-                    "CLICKSTREAM_CONF": str(conf),
-                    "CLICKSTREAM_LAKE": str(self.lake),
-                    "CLICKSTREAM_STATE": str(self.state),
-                    "CLICKSTREAM_SPARK__DRIVER_MEMORY": "1g",
-                    "TMPDIR": str(folder),
-                    # What would open it to the world, where it were heeded.
-                    "HIVE_SERVER2_THRIFT_BIND_HOST": "0.0.0.0",  # noqa: S104
-                },
-                cwd=self.here,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def up(self):
-        assert self.process.poll() is None, self.said.read_text()
-        return "Ctrl-C ends it" in self.said.read_text()
-
-    def children(self):
-        """The processes of its session that live, without itself."""
-        found = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):
-                fields = stat.read_text().rpartition(")")[2].split()
-                if int(fields[3]) == self.process.pid and fields[0] not in "ZX":
-                    found.append(int(stat.parent.name))
-        return [pid for pid in found if pid != self.process.pid]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    one = Served(tmp_path_factory.mktemp("endpoint"))
-    try:
-        until(one.up, "the endpoint")
-        yield one
-    finally:
-        for pid in [*one.children(), one.process.pid]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        one.process.wait()
-
-
-@pytest.fixture(scope="module")
-def connect(spark, served):
-    """Opens connections by Hive's JDBC driver, which Spark brings along."""
-
-    @contextmanager
-    def connected(after=""):
-        connection = spark._jvm.org.apache.hive.jdbc.HiveDriver().connect(
-            f"jdbc:hive2://127.0.0.1:{served.port}/{after}", spark._jvm.java.util.Properties()
-        )
-        try:
-            yield connection
-        finally:
-            connection.close()
-
-    return connected
-
-
-def rows_of(result):
-    columns = range(1, result.getMetaData().getColumnCount() + 1)
-    rows = []
-    while result.next():
-        rows.append(tuple(result.getString(number) for number in columns))
-    return rows
-
-
-def ask(connection, query):
-    statement = connection.createStatement()
-    try:
-        return rows_of(statement.executeQuery(query))
-    finally:
-        statement.close()
 
 
 def refused(connection, query):
@@ -278,78 +165,6 @@ def test_settings_that_come_with_a_connection_do_not_help(connect, tmp_path):
         assert READS in refused(connection, f"CREATE TABLE mine USING parquet LOCATION '{tmp_path}/out' AS SELECT 1")
 
 
-def _pyhive(port):
-    return hive.connect("127.0.0.1", port=port, username="anybody")
-
-
-def _impyla(port):
-    return impala.connect("127.0.0.1", port=port, user="anybody", password="any", auth_mechanism="PLAIN")  # noqa: S106
-
-
-def _by_synchronous(port, query):
-    with closing(_pyhive(port)) as connection, closing(connection.cursor()) as cursor:
-        cursor.execute(query)
-        return cursor.fetchall()
-
-
-def _by_asynchronous(port, query):
-    with closing(_pyhive(port)) as connection, closing(connection.cursor()) as cursor:
-        cursor.execute(query, async_=True)
-        states = []
-        until(lambda: states.append(cursor.poll()) or states[-1].operationState > RUNNING, "the answer")
-        if states[-1].errorMessage:
-            raise hive.OperationalError(states[-1].errorMessage)
-        return cursor.fetchall()
-
-
-def _by_impyla(port, query):
-    with closing(_impyla(port)) as connection, closing(connection.cursor()) as cursor:
-        cursor.execute(query)
-        return cursor.fetchall()
-
-
-def _by_sqlalchemy(port, query):
-    engine = sqlalchemy.create_engine(f"hive://anybody@127.0.0.1:{port}/gold")
-    try:
-        with engine.connect() as connection:
-            return connection.execute(sqlalchemy.text(query)).fetchall()
-    finally:
-        engine.dispose()
-
-
-def _cut_off(port, _):
-    """A client that is gone amid a query, without a word, as one whose process was killed."""
-    connection = _pyhive(port)
-    cursor = connection.cursor()
-    cursor.execute("SELECT count(*) FROM range(100000000000) WHERE rand() > 2", async_=True)
-    connection._transport._trans.handle.shutdown(socket.SHUT_RDWR)
-    with suppress(Exception):
-        connection.close()
-
-
-CLIENTS = {one.__name__: one for one in (_by_synchronous, _by_asynchronous, _by_impyla, _by_sqlalchemy, _cut_off)}
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_clients_come_and_go_in_any_order_and_harm_nobody(served, connect, seed):
-    chance = random.Random(seed)
-    for _ in range(25):
-        client = chance.choice(list(CLIENTS.values()))
-        query = chance.choice(["SELECT 1", "SELECT count(*) FROM gold.sessions"])
-        answer = client(served.port, query)
-        assert answer is None or int(answer[0][0]) >= 1, client.__name__
-    with connect() as connection:
-        for name in GIVEN:
-            rows = DeltaTable(f"{served.lake}/gold/{name}").to_pyarrow_table()
-            assert len(ask(connection, f"SELECT * FROM gold.{name} ORDER BY 1")) == rows.num_rows, name  # noqa: S608
-
-
-@pytest.mark.parametrize("client", [name for name in CLIENTS if name != "_cut_off"])
-def test_a_refusal_is_a_sentence_for_every_client(served, client):
-    with pytest.raises(Exception, match="only reads"):
-        CLIENTS[client](served.port, "DROP VIEW gold.sessions")
-
-
 def test_only_this_machine_reaches_it(served):
     heard = listening(served.process.pid)
     assert served.port in {address.port for address in heard}
@@ -379,6 +194,14 @@ def test_others_reach_only_a_server_that_asks(host, spark, authentication):
     else:
         with pytest.raises(UsageError, match="no password would be asked"):
             authentication_of(host, spark)
+
+
+@pytest.mark.parametrize("mode", ["http", "HTTP", "all"])
+def test_http_is_refused_with_the_reason(mode):
+    refuse_http({})
+    refuse_http({TRANSPORT: "binary"})
+    with pytest.raises(UsageError, match="listens on every address"):
+        refuse_http({TRANSPORT: mode})
 
 
 def test_told_to_stop_it_ends_cleanly_and_leaves_nothing(served, connect):
