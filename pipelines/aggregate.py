@@ -32,7 +32,7 @@ from pipelines.ml.refresh_scorer import RefreshScorer
 from pipelines.ml.score_publisher import publishes_scores
 from pipelines.ml.scorer import SCORES
 from pipelines.runtime.catalog import GOLD, TABLES
-from pipelines.runtime.console import call, err
+from pipelines.runtime.console import call, say
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.stream_runner import report, run_streams
@@ -50,10 +50,12 @@ def aggregate(continuous: Continuous = False, as_json: AsJson = False) -> None:
 
 
 @publishes_scores
-def run_aggregate(job: Job, *, continuous: bool = False, scores: bool = True) -> dict[str, Progress]:
+def run_aggregate(
+    job: Job, *, continuous: bool = False, scores: bool = True, say: Callable[[str], object] = say
+) -> dict[str, Progress]:
     """Brings gold up to what silver holds; goes on with what changes where ``continuous``.
 
-    ``scores`` is false where the caller scores afterwards.
+    ``scores`` is false where the caller scores afterwards. ``say`` takes a line about what was scored.
     """
     before = gold_builder.base_versions(job.settings)
     with stopping() as stop, writing_noted(job.settings, *(SCORES if scores else ())):
@@ -64,7 +66,7 @@ def run_aggregate(job: Job, *, continuous: bool = False, scores: bool = True) ->
         if not stop.is_set():
             gold.close_sessions()
     if scorer.scored.sessions:
-        err.print(f"aggregate: scored {scorer.scored.sessions:,} sessions, {scorer.scored.buyers:,} predicted buyers")
+        say(f"aggregate: scored {scorer.scored.sessions:,} sessions, {scorer.scored.buyers:,} predicted buyers")
     built = {} if before else gold_builder.base_versions(job.settings)
     # The rows of a backfill did not come by the stream.
     result[STREAM].rows += sum(

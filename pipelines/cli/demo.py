@@ -18,6 +18,7 @@ from rich.text import Text
 
 from gold.data_quality import ALL
 from gold.data_quality import TABLE as QUALITY
+from gold.next_session_predictions import TABLE as FOLLOWING
 from gold.session_predictions import TABLE as PREDICTIONS
 from gold.sessions import TABLE as SESSIONS
 from lakehouse.atomic_files import read_json, write_json
@@ -46,6 +47,16 @@ from producers.simulator.simulator import simulate
 
 LAST_HOUR = 0.1
 """The share of the sessions that come in the last hour, after training: enough for figures of how good the model is."""
+
+TEST_PERIOD = (
+    "How good it is in its test period: the newest sessions before the last hour, which it has not learnt from"
+)
+"""Of which rows the figures are that training gives."""
+
+LAST_HOUR_SCORES = (
+    "How its scores of the last hour turned out, given before the sessions closed: other sessions, so other figures"
+)
+"""Of which rows the figures are that evaluating gives."""
 
 _DIRTY, _TWICE = 0.02, 0.01
 _HALF_AN_HOUR = timedelta(minutes=30)
@@ -76,8 +87,8 @@ def _run(settings: Settings, sessions: int, seed: int, stop: Stop) -> None:
         first, second = until - 2 * _HALF_AN_HOUR, until - _HALF_AN_HOUR
         if not _refresh(replace(job, clock=lambda: first), stop):
             return
-        trained = _learn(job, IN_SESSION)
-        _learn(job, NEXT_SESSION)
+        trained, _ = _learn(job, IN_SESSION)
+        following, why = _learn(job, NEXT_SESSION)
         if trained is not None:
             _print_step(f"score: {run_score(replace(job, clock=lambda: first)).scored:,} sessions")
         for records, at in zip(halves, (replace(job, clock=lambda: second), job), strict=True):
@@ -85,12 +96,13 @@ def _run(settings: Settings, sessions: int, seed: int, stop: Stop) -> None:
             if not _refresh(at, stop, scores=trained is not None):
                 return
         outcomes = [] if trained is None else run_evaluate(job)
-    summary(job, trained, outcomes, time.monotonic() - began)
+    none_follow = "" if _count(job, FOLLOWING) else why_none_follow(following, why)
+    summary(job, trained, outcomes, time.monotonic() - began, none_follow)
 
 
 def _refresh(job: Job, stop: Stop, *, scores: bool = False) -> bool:
     """Runs the jobs from Kafka to gold, and to scores of what that changes; returns whether there is more to do."""
-    for name, step in (*STEPS[:-1], ("aggregate", partial(run_aggregate, scores=scores))):
+    for name, step in (*STEPS[:-1], ("aggregate", partial(run_aggregate, scores=scores, say=_print_step))):
         at = time.monotonic()
         rows = sum(one.rows for one in step(job).values())
         if stop.is_set():
@@ -100,7 +112,7 @@ def _refresh(job: Job, stop: Stop, *, scores: bool = False) -> bool:
 
 
 def _print_step(text: str) -> None:
-    err.print(Text.assemble(("· ", "dim"), text))
+    err.print(Text.assemble(("· ", "dim"), text), soft_wrap=True)
 
 
 def _until(settings: Settings) -> datetime:
@@ -139,15 +151,15 @@ def _send(settings: Settings, records: list[Record], when: str) -> None:
     _print_step(f"{delivery.total:,} events {when} sent")
 
 
-def _learn(job: Job, target: PredictionTarget) -> TrainingResult | None:
-    """A model, or None and a sentence where there is too little to learn from."""
+def _learn(job: Job, target: PredictionTarget) -> tuple[TrainingResult | None, str]:
+    """A model, and why it is live or not; None and why where there is too little to learn from."""
     at = time.monotonic()
     try:
         with err.status("training"):
             result = run_train(job, target=target)
     except DataError as error:
         _print_step(f"train, {target.name}: {error}")
-        return None
+        return None, str(error)
     registry = open_registry(job.settings, target)
     _print_step(f"train: version {result.version.number} of {registry.model} in {time.monotonic() - at:.1f} s")
     if target == IN_SESSION and registry.champion() is None:
@@ -156,10 +168,25 @@ def _learn(job: Job, target: PredictionTarget) -> TrainingResult | None:
         _print_step(
             "train: made live all the same, as `clickstream models promote` does, to have something that scores"
         )
-    return result
+    return result, result.decision.reason
 
 
-def summary(job: Job, trained: TrainingResult | None, outcomes: Sequence[Outcome], seconds: float) -> None:
+def why_none_follow(trained: TrainingResult | None, why: str) -> str:
+    """Why no session has a score of its user's next one, and what to do; empty where a version is live."""
+    if trained is not None and trained.decision.promoted:
+        return ""
+    more = "`clickstream produce simulate`, then `clickstream run --train`, give it more to learn from"
+    live = ""
+    if trained is not None:
+        live = f"; `clickstream models promote {trained.version.number} --target {NEXT_SESSION.name}` makes it live now"
+    return (
+        f"{FOLLOWING.name} has no rows, as no version of {NEXT_SESSION.model} is live. {why} What helps: {more}{live}."
+    )
+
+
+def summary(
+    job: Job, trained: TrainingResult | None, outcomes: Sequence[Outcome], seconds: float, none_follow: str
+) -> None:
     """What came of it, for a person."""
     out.print()
     out.print(Panel.fit(Text(f"From Kafka to scored sessions in {seconds:.0f} seconds", "bold"), border_style="green"))
@@ -168,15 +195,18 @@ def summary(job: Job, trained: TrainingResult | None, outcomes: Sequence[Outcome
     out.print("Rows", style="bold")
     out.print(_rows(job))
     out.print("A session without a valid record has no row in gold.")
+    if none_follow:
+        out.print(none_follow, soft_wrap=True)
     if trained is not None:
         out.print(Text.assemble(("Who will buy? ", "bold"), trained.decision.reason))
         if not trained.decision.promoted:
             out.print("The demo makes its first model live all the same, as `clickstream models promote` does.")
+        out.print(TEST_PERIOD, style="bold")
         out.print(_model(trained))
         for note in trained.record.notes():
             out.print(note)
         if outcomes:
-            out.print("How its scores of the last hour turned out, given before the sessions closed", style="bold")
+            out.print(LAST_HOUR_SCORES, style="bold")
             print_outcomes(outcomes)
         out.print("The ten sessions most likely to buy, those still open first", style="bold")
         out.print(_likely_buyers(job))

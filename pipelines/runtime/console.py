@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -79,15 +80,36 @@ class ReportProgress(Protocol):
         """Shows it."""
 
 
+def say(text: str) -> None:
+    """Prints a line about what goes on; a long one is not broken, as a log has no width."""
+    err.print(text, soft_wrap=True)
+
+
+class NowAndThen:
+    """Prints a line now and then where no terminal shows the progress, so that a log is not silent for long."""
+
+    def __init__(self, seconds: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._said_at = clock()
+
+    def __call__(self, text: str) -> None:
+        """Prints it if it is time."""
+        if not err.is_terminal and self._clock() - self._said_at >= self._seconds:
+            say(text)
+            self._said_at = self._clock()
+
+
 @contextmanager
 def progress_bar(name: str) -> Iterator[ReportProgress]:
-    """A progress bar for work that has steps; nothing without a terminal."""
+    """A progress bar for work that has steps; without a terminal, a line now and then."""
+    now_and_then = NowAndThen()
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(f"{name}: starting", total=None)
 
         def report_progress(text: str, share: float | None = None, /) -> None:
             total = None if share is None else 1.0
+            now_and_then(f"{name}: {text}")
             progress.update(task, description=f"{name}: {text}", total=total, completed=share or 0.0)
 
         yield report_progress

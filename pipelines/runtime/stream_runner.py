@@ -10,7 +10,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.session import java_is_gone
 from lakehouse.streams import Progress, Stream, run
 from lakehouse.supervision import Standing, Supervised, supervise
-from pipelines.runtime.console import out, print_json, spinner
+from pipelines.runtime.console import NowAndThen, out, print_json, spinner
 from pipelines.runtime.hints import command_hints, with_command_hint
 from pipelines.runtime.job import Job
 from pipelines.runtime.stream_errors import explain
@@ -34,7 +34,7 @@ def run_streams(
     A continuous run calls ``on_idle`` every IDLE_INTERVAL_SECONDS.
     """
     last_idle = time.monotonic()
-    recorder = MetricsRecorder(job)
+    recorder, now_and_then = MetricsRecorder(job), NowAndThen()
     with spinner() as shown:
         task = shown.add_task(name)
 
@@ -44,7 +44,10 @@ def run_streams(
                 on_idle()
                 last_idle = time.monotonic()
             recorder.flush_if_due()
-            shown.update(task, description=f"{name}: {_rows_by_stream(progress)} rows")
+            text = f"{name}: {_rows_by_stream(progress)} rows"
+            shown.update(task, description=text)
+            if not continuous:
+                now_and_then(text)
 
         with command_hints():
             return run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 from pipelines.cli import demo
 from producers.simulator.simulator import simulate
@@ -13,6 +14,32 @@ def test_a_note_that_a_kill_left_empty_is_written_again(settings):
     (settings.state_root / "demo.json").touch()
     assert demo._until(settings) == demo._until(settings)
     assert [path.name for path in settings.state_root.iterdir()] == ["demo.json"]
+
+
+def test_a_step_is_one_line_of_a_log(capsys):
+    demo._print_step("Resolving the jars of " + "org.apache.kafka:kafka " * 20)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_summary_says_why_no_next_session_is_scored():
+    trained = SimpleNamespace(decision=SimpleNamespace(promoted=False), version=SimpleNamespace(number="3"))
+    said = demo.why_none_follow(trained, "It is not live: 17 buying sessions.")
+    for words in (
+        "gold.next_session_predictions",
+        "17 buying",
+        "models promote 3 --target next_session",
+        "run --train",
+    ):
+        assert words in said
+    assert "promote" not in demo.why_none_follow(None, "There are too few sessions.")
+    trained.decision.promoted = True
+    assert demo.why_none_follow(trained, "It is live.") == ""
+
+
+def test_both_tables_of_figures_say_of_which_sessions_they_are():
+    assert "test period" in demo.TEST_PERIOD
+    assert "last hour" in demo.LAST_HOUR_SCORES
+    assert "other sessions" in demo.LAST_HOUR_SCORES
 
 
 def test_the_last_hour_is_sent_after_all_before_it():

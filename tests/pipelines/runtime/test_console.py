@@ -15,7 +15,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from lakehouse.errors import CheckpointError, DataError, StoppedError, UsageError
-from pipelines.runtime.console import PlainConsole, describe_error, fail, harmless, print_json
+from pipelines.runtime.console import NowAndThen, PlainConsole, describe_error, fail, harmless, print_json
 
 hostile = st.text() | st.lists(
     st.sampled_from(
@@ -91,6 +91,15 @@ def test_an_error_is_a_sentence_and_an_exit_code(error, code, says, capsys):
     printed = capsys.readouterr()
     assert printed.err.startswith(says)
     assert printed.out == ""
+
+
+def test_a_log_hears_of_long_work_now_and_then(capsys):
+    at = [0.0]
+    now_and_then = NowAndThen(30, lambda: at[0])
+    for second in range(100):
+        at[0] = float(second)
+        now_and_then(f"aggregate: {second} rows")
+    assert capsys.readouterr().err.split("\n")[:-1] == [f"aggregate: {second} rows" for second in (30, 60, 90)]
 
 
 def test_the_end_of_java_is_explained():
