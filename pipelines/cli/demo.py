@@ -49,7 +49,7 @@ LAST_HOUR = 0.1
 """The share of the sessions that come in the last hour, after training: enough for figures of how good the model is."""
 
 TEST_PERIOD = (
-    "How good it is in its test period: the newest sessions before the last hour, which it has not learnt from"
+    "How good it is in its test period alone, the newest sessions before the last hour, which it has not learnt from"
 )
 """Of which rows the figures are that training gives."""
 

@@ -25,6 +25,9 @@ class Decision:
 FEW_BUYERS = 100
 """Below so many buying sessions, chance moves average precision by more than models differ."""
 
+UNSEEN = "in validation and test period"
+"""Of which sessions the figures of a first version are: neither period teaches a ranking."""
+
 
 def decide_first(comparisons: Mapping[str, Comparison], buying_sessions: int) -> Decision:
     """For the first version, by comparisons with the baselines on sessions that taught neither.
@@ -54,8 +57,10 @@ def decide_first(comparisons: Mapping[str, Comparison], buying_sessions: int) ->
         else f" It rests on {buying_sessions:,} buying sessions."
     )
     if unbeaten:
-        return Decision(False, f"It is not live: average precision {own:.3f}, where {against}.{few}", figures)
-    return Decision(True, f"It is the first {CHAMPION}: average precision {own:.3f}, where {against}.{few}", figures)
+        return Decision(False, f"It is not live: average precision {own:.3f} {UNSEEN}, where {against}.{few}", figures)
+    return Decision(
+        True, f"It is the first {CHAMPION}: average precision {own:.3f} {UNSEEN}, where {against}.{few}", figures
+    )
 
 
 def _against(name: str, comparison: Comparison) -> str:

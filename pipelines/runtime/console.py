@@ -52,8 +52,8 @@ def _is_shown(mark: str) -> bool:
 out = PlainConsole(width=None if sys.stdout.isatty() else 160)
 """For results; without a terminal, wide enough for a table."""
 
-err = PlainConsole(stderr=True)
-"""For progress and errors."""
+err = PlainConsole(stderr=True, soft_wrap=not sys.stderr.isatty())
+"""For progress and errors; a log has no width, so no line of it is broken."""
 
 
 # JSON escapes what is below U+0020 by itself.
