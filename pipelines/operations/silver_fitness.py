@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from lakehouse.engines.opened_table import relation
 from lakehouse.errors import LakehouseError
+from pipelines.runtime.pseudonym_version import other_pseudonyms
 from pipelines.runtime.shop_version import BY, other_identities, other_settings
 from producers.contract.identity import IDENTITY_VERSION
+from producers.contract.pseudonyms import current_pseudonyms
 from producers.shop.settings import current_shop
-from silver.events import IDENTITY_PROPERTY, SHOP_ENTRIES_PROPERTY, SHOP_PROPERTY, SILVER
+from silver.events import IDENTITY_PROPERTY, PSEUDONYM_PROPERTY, SHOP_ENTRIES_PROPERTY, SHOP_PROPERTY, SILVER
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -30,6 +32,8 @@ def _why(name: str, table: DeltaTable) -> str:
             return str(other_identities(name))
         if shop != current_shop().silver_version and _has_rows(table, "" if shop else BY, "IS NULL"):
             return str(other_settings(name, shop, noted.get(SHOP_ENTRIES_PROPERTY)))
+        if (keyed := noted.get(PSEUDONYM_PROPERTY, "")) != current_pseudonyms().version and _has_rows(table):
+            return str(other_pseudonyms(name, keyed))
     except LakehouseError as error:  # the settings themselves are wrong: every job says so
         return str(error)
     return ""

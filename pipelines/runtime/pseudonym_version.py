@@ -16,6 +16,7 @@ from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.table_damage import note_versions
 from producers.contract.pseudonyms import current_pseudonyms
 from producers.events import EVENTS
+from producers.shop.settings import shop_file
 from silver.events import PSEUDONYM_PROPERTY, SILVER, validate_records
 
 if TYPE_CHECKING:
@@ -29,6 +30,18 @@ _REBUILD = (
 )
 
 
+def other_pseudonyms(name: str, noted: str) -> DataError:
+    """What is said of a table that names users in another way; ``noted`` is its key's version, empty where plain."""
+    wanted = current_pseudonyms().version
+    if noted and wanted:
+        how = "pseudonyms, made with another key than the present one"
+    elif wanted:
+        how = f"plain, and {shop_file()} asks for pseudonyms"
+    else:
+        how = f"pseudonyms, and {shop_file()} asks for plain ones"
+    return DataError(f"The user ids in {name} are {how}.", _REBUILD)
+
+
 def require_current_pseudonyms(lake: Lake, tables: Iterable[Table]) -> None:
     """Raises DataError where a table's rows name users in another way than the present settings want.
 
@@ -40,7 +53,7 @@ def require_current_pseudonyms(lake: Lake, tables: Iterable[Table]) -> None:
             continue
         noted = lake.property(table, PSEUDONYM_PROPERTY) or ""
         if noted != wanted and not lake.read(table).isEmpty():
-            raise _differs(table, noted, wanted)
+            raise other_pseudonyms(table.name, noted)
 
 
 def mark_current_pseudonyms(lake: Lake, tables: Iterable[Table]) -> None:
@@ -61,7 +74,7 @@ def require_known_pseudonyms(lake: LocalLake, tables: Iterable[Table]) -> None:
         if _names_users(table) and lake.exists(table):
             noted = lake.open(table).metadata().configuration.get(PSEUDONYM_PROPERTY) or ""
             if noted not in ("", wanted):
-                raise _differs(table, noted, wanted)
+                raise other_pseudonyms(table.name, noted)
 
 
 def rename_users(job: Job) -> None:
@@ -106,13 +119,3 @@ def rename_users(job: Job) -> None:
 
 def _names_users(table: Table) -> bool:
     return table.layer == "silver" and "user_id" in table.column_names
-
-
-def _differs(table: Table, noted: str, wanted: str) -> DataError:
-    if noted and wanted:
-        how = "pseudonyms, made with another key than the present one"
-    elif wanted:
-        how = "plain, and conf/shop.toml asks for pseudonyms"
-    else:
-        how = "pseudonyms, and conf/shop.toml asks for plain ones"
-    return DataError(f"The user ids in {table.name} are {how}.", _REBUILD)

@@ -12,7 +12,7 @@ from functools import cache
 
 from lakehouse.errors import UsageError
 from lakehouse.paths import absolute
-from producers.shop.settings import current_shop
+from producers.shop.settings import current_shop, shop_file
 
 KEY = "CLICKSTREAM_PSEUDONYM_KEY"
 """The variable that holds the key."""
@@ -74,7 +74,7 @@ def _by_key(given: str, file: str) -> Pseudonyms:
     key = given.strip()
     if not key:
         raise UsageError(
-            "User ids are to be pseudonymised (conf/shop.toml), and there is no key for it.",
+            f"User ids are to be pseudonymised ({shop_file()}), and there is no key for it.",
             f"Set {KEY_FILE} to a file that holds one, or {KEY} itself; `openssl rand -hex 32` makes one.",
         )
     if len(key) < SHORTEST_KEY:

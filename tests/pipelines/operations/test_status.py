@@ -23,7 +23,7 @@ from pipelines.runtime.settings import Settings, load_settings
 from pipelines.runtime.stream_metrics import PendingMetrics
 from producers.contract.identity import IDENTITY_VERSION
 from producers.shop.settings import current_shop, shop_file
-from silver.events import IDENTITY_PROPERTY, SHOP_ENTRIES_PROPERTY, SHOP_PROPERTY
+from silver.events import IDENTITY_PROPERTY, PSEUDONYM_PROPERTY, SHOP_ENTRIES_PROPERTY, SHOP_PROPERTY
 
 AT = datetime(2026, 11, 28, 10, tzinfo=UTC)
 
@@ -147,6 +147,7 @@ def made(installation: Settings, rows: pa.Table, properties: dict[str, str]) -> 
         ({SHOP_PROPERTY: "0" * 12, SHOP_ENTRIES_PROPERTY: "hosts=1"}, "where hosts and hash_routes"),
         ({SHOP_PROPERTY: None}, "an older release"),
         ({IDENTITY_PROPERTY: "1"}, "by their event_id alone"),
+        ({PSEUDONYM_PROPERTY: "0" * 16}, "pseudonyms, and"),
         ({}, ""),
     ],
 )
