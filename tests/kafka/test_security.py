@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 
 import pytest
@@ -19,9 +16,7 @@ from pipelines.operations.verification.kafka import check_kafka
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from producers.kafka import Sender, broker_time, ensure_topics
-from tests.support.doors import command_lines
-from tests.support.pages import DOCS, ROOT
-from tests.support.polling import until
+from tests.support.pages import DOCS
 from tests.support.scores import open_sessions, score_lake, scores, write_scores
 from tests.support.secure_broker import PASSWORD, allow, start_secure_broker
 
@@ -140,38 +135,3 @@ def test_a_missing_right_is_one_sentence(spark, secure, tmp_path):
     with Sender(secure.with_password, reader) as sender:
         sender.send("clicks", b"k", b"{}")
     assert ["uthorization" in failure.reason for failure in sender.delivery.failed] == [True]
-
-
-def test_a_password_is_in_no_file_and_no_command_line(secure, tmp_path):
-    client = secure.client("shop")
-    secret = secure.folder / "secret.json"
-    secret.write_text(json.dumps(client), encoding="utf-8")
-    with Sender(secure.with_password, client) as sender:
-        sender.send("clicks", b"k", b'{"a": 1}')
-    scratch = tmp_path / "tmp"
-    scratch.mkdir()
-    environment = {
-        **os.environ,
-        "CLICKSTREAM_KAFKA__CLIENT_FILE": str(secret),
-        "CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS": secure.with_password,
-        "CLICKSTREAM_LAKE": str(tmp_path / "lake"),
-        "CLICKSTREAM_STATE": str(tmp_path / "state"),
-        "TMPDIR": str(scratch),
-    }
-    commands: set[str] = set()
-    with (tmp_path / "said.txt").open("wb") as said:
-        command = [sys.executable, "-m", "pipelines.run", "--debug"]
-        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=said, stderr=said)
-        try:
-            until(
-                lambda: commands.update(command_lines(process.pid)) or process.poll() is not None, "the end of the run"
-            )
-        finally:
-            process.kill()
-    assert process.wait() == 0, (tmp_path / "said.txt").read_text()
-    assert any("java" in command for command in commands)
-    files = [file for file in tmp_path.rglob("*") if file.is_file()]
-    assert any(file.name == "spark.log" for file in files)
-    telling = (PASSWORD.encode(), PASSWORD.split()[1].encode(), json.dumps(PASSWORD).encode())
-    assert [file for file in files if any(part in file.read_bytes() for part in telling)] == []
-    assert [command for command in commands if PASSWORD.split()[1] in command] == []

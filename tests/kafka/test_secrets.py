@@ -1,0 +1,136 @@
+"""Every secret is planted, by the environment and by files, and looked for in all that a whole run writes and says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bronze.raw_events import BRONZE
+from producers.contract.pseudonyms import KEY, KEY_FILE
+from producers.kafka import Sender, ensure_topics
+from producers.shop.settings import SHIPPED
+from tests.support.doors import command_lines
+from tests.support.pages import ROOT
+from tests.support.polling import until
+from tests.support.records import value
+from tests.support.secure_broker import PASSWORD, allow, start_secure_broker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.spark]
+
+CANARIES = {
+    "pseudonyms": "canary-pseudonyms-" + "5e77" * 8,
+    "erasure": "canary-erasure-" + "9b03" * 8,
+    "S3": "canary-s3-77aa0c41",
+    "MLflow": "canary-mlflow-c4d2",
+}
+BY_HAND = {"S3": "AWS_SECRET_ACCESS_KEY", "MLflow": "MLFLOW_TRACKING_PASSWORD"}
+"""Those that are not this project's, and that its processes inherit."""
+
+
+RIGHTS = [
+    *(("TOPIC", name, ["Describe", "DescribeConfigs", "Read"]) for name in BRONZE),
+    ("TOPIC", "clickstream_clock", ["Describe", "Write", "Create"]),
+    ("GROUP", "spark-kafka-source*", ["Read"]),
+    ("GROUP", "clickstream-audit", ["Read"]),
+]
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory):
+    made = start_secure_broker(tmp_path_factory.mktemp("secure"))
+    try:
+        ensure_topics(made.open, [*BRONZE], 1)
+        with Sender(made.open) as sender:
+            for event in BRONZE:
+                sender.send(event, b"k", value(event))
+        allow(made.open, "shop", RIGHTS)
+        yield made
+    finally:
+        made.broker.stop()
+
+
+def _settings(home):
+    """Settings that let Spark validate, log its events, and pseudonymise."""
+    conf = home / "conf"
+    conf.mkdir()
+    for name in ("base.toml", "local.toml", "shop.toml", "spark-defaults.conf", "log4j2.properties"):
+        text = (SHIPPED / name).read_text(encoding="utf-8")
+        (conf / name).write_text(text.replace("pseudonymise = false", "pseudonymise = true"), encoding="utf-8")
+    (home / "events").mkdir()
+    with (conf / "spark-defaults.conf").open("a", encoding="utf-8") as file:
+        file.write(f"\nspark.eventLog.enabled true\nspark.eventLog.dir file://{home}/events\n")
+    return conf
+
+
+def _given(home, client, how):
+    """The variables that hold the secrets, or name the files that do."""
+    if how == "environment":
+        return {
+            "CLICKSTREAM_KAFKA__CLIENT": json.dumps(client),
+            KEY: CANARIES["pseudonyms"],
+            "CLICKSTREAM_ERASURE__KEY": CANARIES["erasure"],
+        }
+    (home / "client.json").write_text(json.dumps(client), encoding="utf-8")
+    for name in ("pseudonyms", "erasure"):
+        (home / name).write_text(CANARIES[name], encoding="utf-8")
+    return {
+        "CLICKSTREAM_KAFKA__CLIENT_FILE": str(home / "client.json"),
+        KEY_FILE: str(home / "pseudonyms"),
+        "CLICKSTREAM_ERASURE__KEY_FILE": str(home / "erasure"),
+    }
+
+
+@pytest.mark.parametrize("how", ["environment", "file"])
+def test_no_secret_is_written_said_or_on_a_command_line(secure, tmp_path, how):
+    home = tmp_path / "files"
+    home.mkdir()
+    servers, client = secure.with_password, secure.client("shop")
+    place = tmp_path / "installation"
+    place.mkdir()
+    environment = {
+        **os.environ,
+        **{BY_HAND[name]: CANARIES[name] for name in BY_HAND},
+        **_given(home, client, how),
+        "CLICKSTREAM_CONF": str(_settings(place)),
+        "CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS": servers,
+        "CLICKSTREAM_ENGINES__IN_PROCESS_ROWS": "0",
+        "CLICKSTREAM_LAKE": str(place / "lake"),
+        "CLICKSTREAM_STATE": str(place / "state"),
+        "TMPDIR": str(place),
+    }
+    commands: set[str] = set()
+    with (place / "said.txt").open("wb") as said:
+        for command in (["run", "--debug"], ["status"], ["doctor"], ["erase", "u1", "--json"], ["sql", "SHOW TABLES"]):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pipelines.cli.main", *command],
+                env=environment,
+                cwd=ROOT,
+                stdout=said,
+                stderr=said,
+            )
+            try:
+                until(
+                    lambda: commands.update(command_lines(process.pid)) or process.poll() is not None,  # noqa: B023
+                    f"the end of {command[0]}",
+                )
+            finally:
+                process.kill()
+            assert process.wait() == 0, (command, (place / "said.txt").read_text())
+    assert any("java" in command for command in commands)
+    files = [file for file in place.rglob("*") if file.is_file()]
+    assert {"spark.log", "said.txt"} <= {file.name for file in files}
+    assert any("events" in file.parts for file in files)
+    secrets = [*CANARIES.values(), PASSWORD, PASSWORD.split()[1]]
+    told = {
+        (str(file.relative_to(place)), secret)
+        for file in files
+        for secret in secrets
+        for spelled in {secret, json.dumps(secret)[1:-1]}
+        if spelled.encode() in file.read_bytes()
+    }
+    assert told == set()
+    assert [command for command in commands if any(secret in command for secret in secrets)] == []
