@@ -165,6 +165,17 @@ def _changes_rows(commit: Path) -> bool:
     return any(name == "cdc" or (name in {"add", "remove"} and found.get("dataChange", True)) for name, found in each)
 
 
+def next_unread(folder: Path, version: int, index: int) -> int:
+    """The first version that a reader of the change feed has yet to read, by where Delta's source says it stands.
+
+    Before a version's first file the index is negative. Behind its last one, it is that file's where the version
+    changed rows, if no other has followed. All files of such a version are handed over together: Delta's limits of a
+    micro-batch are atomic for each (docs.databricks.com/delta/delta-change-data-feed).
+    """
+    commit = folder / _name(version)
+    return version + 1 if index >= 0 and commit.exists() and b'{"cdc":' in commit.read_bytes() else version
+
+
 def clean_log(folder: Path, below: int) -> int:
     """Deletes the commits and checkpoints that no version from ``below`` on needs; gives how many commits.
 

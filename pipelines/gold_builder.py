@@ -18,6 +18,7 @@ from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.checkpoints import committed_offsets, resumes_at
+from lakehouse.delta_log import next_unread
 from lakehouse.engines.opened_table import newest
 from lakehouse.engines.stored_sql import definition_digest, stored_sql
 from lakehouse.errors import DeclarationError, OutsideError
@@ -197,14 +198,19 @@ def _declared_version(names: tuple[str, ...], shop: str) -> str:
 
 
 def read_offsets(settings: Settings) -> dict[str, dict[str, Any]]:
-    """The stream's offset in each silver table, in the terms of Delta's source; none before its first batch."""
-    return dict(
-        zip(
-            (table.name for table in upstream_tables()),
-            committed_offsets(gold_checkpoint(settings)) or (),
-            strict=False,
+    """The stream's offset in each silver table, in the terms of Delta's source; none before its first batch.
+
+    What it has read whole is behind it, whichever of two ways the source has to say so.
+    """
+    found = {}
+    for table, position in zip(upstream_tables(), committed_offsets(gold_checkpoint(settings)) or (), strict=False):
+        folder = Path(settings.lake_root) / table.layer / table.short_name
+        version, index = int(position["reservoirVersion"]), int(position.get("index", -1))
+        following = next_unread(folder, version, index)
+        found[table.name] = (
+            {**position, "reservoirVersion": following, "index": -1} if following > version else position
         )
-    )
+    return found
 
 
 def refresh_journal(settings: Settings) -> Journal:

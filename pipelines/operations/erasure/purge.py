@@ -102,10 +102,14 @@ def reader_behind(settings: Settings, table: Table) -> str:
 
 
 def _version_read(settings: Settings, stream: str, checkpoint: Path, place: int, table: Table) -> int | None:
-    offsets = committed_offsets(checkpoint)
-    built = gold_builder.base_versions(settings).get(table.name, -1) if stream == gold_builder.STREAM else -1
-    if offsets and place < len(offsets):
-        return max(int(offsets[place]["reservoirVersion"]) - 1, built)
+    if stream == gold_builder.STREAM:
+        at = gold_builder.read_offsets(settings).get(table.name)
+        built = gold_builder.base_versions(settings).get(table.name, -1)
+    else:
+        at = dict(enumerate(committed_offsets(checkpoint) or ())).get(place)
+        built = -1
+    if at is not None:
+        return max(int(at["reservoirVersion"]) - 1, built)
     return built if built >= 0 else None
 
 

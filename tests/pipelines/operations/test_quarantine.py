@@ -9,10 +9,15 @@ import pytest
 from typer.testing import CliRunner
 
 from bronze.raw_events import BRONZE
+from gold.data_quality import TABLE as QUALITY
 from lakehouse.errors import UsageError
+from pipelines import gold_builder
+from pipelines.aggregate import run_aggregate
 from pipelines.cli.quarantine import app as quarantine_app
 from pipelines.operations import quarantine, recover
 from pipelines.operations.quarantine_list import waiting_groups
+from pipelines.operations.status import run_status
+from pipelines.operations.verification.gold import check_gold
 from pipelines.refine import run_refine
 from pipelines.runtime.erased_people import add_people
 from producers.contract.event_type import Field
@@ -65,6 +70,22 @@ def test_a_replay_moves_to_silver_what_the_contract_now_takes(job, tables, monke
     ]
     with pytest.raises(UsageError, match="reason"):
         quarantine.run_discard(job, reason=" ", rule="json_invalid")
+
+
+def test_gold_reads_a_replay_to_its_end(job, tables, monkeypatch, gold_of):
+    """The replay changes rows of the quarantine, and no commit comes after it."""
+    gold_of(QUALITY)
+    land(tables, "interactions", [record("interactions", 0, value("interactions", interaction_type="teleport"))])
+    run_refine(job)
+    run_aggregate(job)
+    grown = dataclasses.replace(EVENTS["interactions"], fields=tuple(map(with_teleport, EVENTS["interactions"].fields)))
+    monkeypatch.setattr(quarantine, "EVENTS", {**EVENTS, "interactions": grown})
+    assert quarantine.run_replay(job).good == 1
+    run_aggregate(job)
+    read = gold_builder.read_offsets(job.settings)
+    assert read[QUARANTINE.name]["reservoirVersion"] == job.lake.version(QUARANTINE) + 1
+    assert [check.name for check in check_gold(job, [QUALITY]) if not check.ok] == []
+    assert [one.behind for one in run_status(job.settings) if one.stream == gold_builder.STREAM] == [0]
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
