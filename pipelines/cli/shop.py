@@ -37,8 +37,8 @@ def check(
     wrong = [url for url in [*urls, *([referrer] if referrer else [])] if not is_address(url)]
     if wrong:
         raise UsageError(
-            f"{', '.join(map(repr, wrong))} {'is' if len(wrong) == 1 else 'are'} no address: silver takes what begins "
-            "neither with a scheme nor with a slash as a path of the shop, and what is empty as its home page.",
+            f"{', '.join(map(repr, wrong))} {'is' if len(wrong) == 1 else 'are'} no address that can be read, by its "
+            "beginning, host or port: silver takes such a text as a path of the shop. An empty one goes to quarantine.",
             "Write the whole address, as in https://shop.example/p/7, or a path, as in /p/7.",
         )
 

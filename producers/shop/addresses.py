@@ -28,6 +28,7 @@ _LONGEST_CAMPAIGN = 256
 _SHOWN_NUL = "\N{REPLACEMENT CHARACTER}"
 _PARAMETERS = re.compile(r";[^/]*")
 _COOKIELESS = re.compile(r"/\([A-Za-z]\([^/]*\)\)(?=/|\Z)")  # ASP.NET's session id, as a part of the path
+_USER = re.compile(r"((?:https?|wss?|ftp):[\\/]*|[\\/]{2})[^\\/]*@", re.IGNORECASE)
 _BASE = can_ada.parse(f"https://{_NOWHERE}/")
 
 _CLICK_IDS = {
@@ -155,7 +156,7 @@ class Addresses:
         if "?" not in url and ";" not in url and "@" not in rest:
             return url
         front, mark, query = rest.partition("?")
-        front = self._without_path_parameters(_without_user(front))
+        front = self._without_path_parameters(_without_users(front))
         rest = front + self._kept(mark, query)
         if self._shop.hash_routes and "?" in fragment:
             route, mark, query = fragment.partition("?")
@@ -204,13 +205,15 @@ def is_address(url: str) -> bool:
 
 
 def _parsed(url: str) -> tuple[can_ada.URL, bool]:
-    """An address by the standard, and whether it is a relative one."""
+    """An address without a user by the standard, and whether it is a relative one."""
+    front = re.split(r"[?#]", url, maxsplit=1)[0]
+    url = _without_users(front) + url[len(front) :]
     with suppress(ValueError):
         return can_ada.parse(url), False
     with suppress(ValueError):
         found = _BASE + url
         return found, found.hostname == _NOWHERE
-    path = re.split(r"[?#]", url, maxsplit=1)[0]
+    path = _without_users(front)
     return _BASE + ("/" + "".join(f"%{byte:02X}" for byte in path.encode("utf-8", "replace"))), True
 
 
@@ -219,14 +222,15 @@ def _host(found: can_ada.URL) -> str | None:
 
 
 def _path(encoded: str) -> str:
-    """A path, decoded, without the parameters of its parts."""
+    """A path, decoded, without the parameters of its parts, and without users' names and passwords."""
     if "%" in encoded:
         encoded = unquote(encoded).replace("\0", _SHOWN_NUL)
     if ";" in encoded:
         encoded = _PARAMETERS.sub("", encoded)
     if "/(" in encoded:
         encoded = _COOKIELESS.sub("", encoded)
-    return encoded or "/"
+    # One more address may stand within a path, encoded.
+    return _without_users(encoded) or "/"
 
 
 def _folded(path: str) -> str:
@@ -255,13 +259,9 @@ def _is_called(host: str, name: str) -> bool:
     return is_within(host, name)
 
 
-def _without_user(front: str) -> str:
-    """The part of an address before its query, without a user's name and password."""
-    scheme, slashes, rest = front.partition("//")
-    if not slashes:
-        return front
-    authority, slash, path = rest.partition("/")
-    return scheme + slashes + authority.rpartition("@")[2] + slash + path
+def _without_users(front: str) -> str:
+    """A text without users' names and passwords, wherever in it an address may begin."""
+    return _USER.sub(r"\1", front) if "@" in front else front
 
 
 def _campaign(query: str) -> tuple[str | None, str | None, str | None]:

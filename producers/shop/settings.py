@@ -33,7 +33,7 @@ REFERRER_KINDS = ("search", "social", "email", "paid", "internal", "other")
 LONGEST_CURRENCY = 12
 """The most characters of a currency's name."""
 
-ADDRESS_VERSION = 2
+ADDRESS_VERSION = 3
 """Raise it when addresses are parsed in another way, so that silver is rebuilt by it."""
 
 ENVELOPES = ("schema_registry", "connect", "cloud_event", "double_encoding", "gzip")
@@ -42,7 +42,10 @@ ENVELOPES = ("schema_registry", "connect", "cloud_event", "double_encoding", "gz
 _NOT_CRAWLERS = "not_crawlers"
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _HOST = re.compile(r"[^\s/?#@:*\"']+")
-_REFERRER = re.compile(r"[^\s/?#@:*\"']+(\.\*)?")
+_REFERRER = re.compile(r"[^\s/?#@:*\"'=&]+(\.\*)?")
+_PARAMETER = re.compile(r"[^\s?&=#;/]+")
+_EXPRESSION = re.compile(r"[\\\[\]{}|]|\*\*")
+"""What an address has no use for, and patterns of other kinds have."""
 _ADDRESS = re.compile(r"\^?(/[^/?#\s^$]*)+\$?")
 
 
@@ -173,7 +176,9 @@ def shop_of(found: Mapping[str, Any]) -> Shop:
     refuse_unknown("elements.", elements, ("purchase", "cart_add"))
     for name, field in (("purchase", "purchase_elements"), ("cart_add", "cart_elements")):
         if name in elements:
-            values[field] = _texts(f"elements.{name}", elements[name])
+            values[field] = _elements(f"elements.{name}", elements[name])
+    if both := {*values.get("purchase_elements", ())} & {*values.get("cart_elements", ())}:
+        raise WrongEntryError(f"elements has {min(both)!r} in both purchase and cart_add: keep one.")
     bots = dict(_table("bots", found.get("bots", {})))
     if _NOT_CRAWLERS in bots:
         values[_NOT_CRAWLERS] = _texts(f"bots.{_NOT_CRAWLERS}", bots.pop(_NOT_CRAWLERS))
@@ -208,6 +213,20 @@ def _texts(name: str, value: Any) -> tuple[str, ...]:
                 f"{name} holds {one!r}, but each of its entries is a text in quotes that is not blank."
             )
     return tuple(one.strip() for one in value)
+
+
+def _elements(name: str, value: Any) -> tuple[str, ...]:
+    elements = _texts(name, value)
+    if selector := next((one for one in elements if one.startswith("#")), None):
+        raise WrongEntryError(f"{name} holds {selector!r}, but it is an element's id alone: write {selector[1:]!r}.")
+    return elements
+
+
+def _parameters(name: str, value: Any) -> tuple[str, ...]:
+    parameters = _texts(name, value)
+    if wrong := next((one for one in parameters if not _PARAMETER.fullmatch(one)), None):
+        raise WrongEntryError(f'{name} holds {wrong!r}, but it is the name of a parameter alone, as "sid".')
+    return parameters
 
 
 def _hosts(name: str, value: Any) -> tuple[str, ...]:
@@ -251,6 +270,11 @@ def _page(place: str, entry: Any) -> PageKind:
             raise WrongEntryError(
                 f'{place} ({kind}): {address!r} is no part of a path, as "/p/*" or "^/$": '
                 "it begins with / or ^/, and has no host, blank, question mark or hash."
+            )
+        if _EXPRESSION.search(address):
+            raise WrongEntryError(
+                f"{place} ({kind}): {address!r} looks like another kind of pattern: here * stands for one part of a "
+                "path or a piece of it, ^ and $ for its ends, and everything else for itself."
             )
     return PageKind(kind, addresses)
 
@@ -300,6 +324,6 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "hosts": _hosts,
     "hash_routes": flag,
     "currency": _currency,
-    "stripped_parameters": _texts,
+    "stripped_parameters": _parameters,
     "pseudonymise": flag,
 }

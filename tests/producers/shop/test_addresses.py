@@ -200,3 +200,18 @@ def test_no_email_of_a_query_is_in_what_gold_shows(email, where):
     shown = (page.host, page.path, page.campaign_source, page.campaign_medium, page.campaign_name)
     assert page.host == "shop.example"
     assert not any("@" in (value or "") for value in shown)
+
+
+@given(
+    st.sampled_from(["https://", "HTTPS:/", "http:", "https:\\\\", "//", "foo://", "/go/ftp://", "/go/http%3A%2F%2F"]),
+    st.sampled_from(["jane:Secret@", "jane@home:Secret@", ":Secret@", "Secret@"]),
+    st.sampled_from(["shop.example", "shop.example:99999", "[::1", "xn--a.example", "a b.example", ""]),
+    st.sampled_from(["", "/", "/cart", "\\cart", "/a@b", "?x=1", "#/cart"]),
+)  # fmt: skip
+def test_no_password_is_in_what_silver_and_gold_show(scheme, user, host, rest):
+    page = ADDRESSES.page(scheme + user + host + rest)
+    assert "Secret" not in page.path
+    assert "Secret" not in (page.host or "")
+    if "%" not in scheme:
+        assert "Secret" not in page.url
+        assert "Secret" not in ADDRESSES.referrer(scheme + user + host + rest).url
