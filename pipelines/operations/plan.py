@@ -161,10 +161,14 @@ def assumptions(events_per_second: int) -> list[str]:
     rates = measured_rates()
     alone, spark, disk = rates["in_process"], rates["spark"], rates["disk_bytes_per_event"]
     silver, gold = "silver_cpu_seconds_per_million", "gold_cpu_seconds_per_million"
-    outside = not PLANNED[0] <= events_per_second <= PLANNED[1]
-    warning = f"Outside {PLANNED[0]:,} to {PLANNED[1]:,} events a second nothing was thought through: take care.\n"
+    least, most = PLANNED
+    warning = ""
+    if events_per_second < least:
+        warning = f"Below {least:,} events a second the smallest machine is planned, and only its disk gets smaller.\n"
+    elif events_per_second > most:
+        warning = f"Above {most:,} events a second nothing was thought through: take care.\n"
     text = f"""
-{warning if outside else ""}\
+{warning}\
 Rates were measured on {rates["measured_on"]} on {rates["machine"]}; other cores are faster or slower.
 Kafka to bronze takes {alone["bronze_cpu_seconds_per_million"]} CPU seconds a million events, \
 {rates["bronze_measured"]}; to silver \
