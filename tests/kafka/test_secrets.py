@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
 from bronze.raw_events import BRONZE
-from producers.contract.pseudonyms import KEY, KEY_FILE
 from producers.kafka import Sender, ensure_topics
 from producers.shop.settings import SHIPPED
-from tests.support.doors import command_lines
 from tests.support.pages import ROOT
-from tests.support.polling import until
 from tests.support.records import value
+from tests.support.secrets import CANARIES, given, run_watched
 from tests.support.secure_broker import PASSWORD, allow, start_secure_broker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.spark]
-
-CANARIES = {
-    "pseudonyms": "canary-pseudonyms-" + "5e77" * 8,
-    "erasure": "canary-erasure-" + "9b03" * 8,
-    "S3": "canary-s3-77aa0c41",
-    "MLflow": "canary-mlflow-c4d2",
-}
-BY_HAND = {"S3": "AWS_SECRET_ACCESS_KEY", "MLflow": "MLFLOW_TRACKING_PASSWORD"}
-"""Those that are not this project's, and that its processes inherit."""
-
 
 RIGHTS = [
     *(("TOPIC", name, ["Describe", "DescribeConfigs", "Read"]) for name in BRONZE),
@@ -66,24 +52,6 @@ def _settings(home):
     return conf
 
 
-def _given(home, client, how):
-    """The variables that hold the secrets, or name the files that do."""
-    if how == "environment":
-        return {
-            "CLICKSTREAM_KAFKA__CLIENT": json.dumps(client),
-            KEY: CANARIES["pseudonyms"],
-            "CLICKSTREAM_ERASURE__KEY": CANARIES["erasure"],
-        }
-    (home / "client.json").write_text(json.dumps(client), encoding="utf-8")
-    for name in ("pseudonyms", "erasure"):
-        (home / name).write_text(CANARIES[name], encoding="utf-8")
-    return {
-        "CLICKSTREAM_KAFKA__CLIENT_FILE": str(home / "client.json"),
-        KEY_FILE: str(home / "pseudonyms"),
-        "CLICKSTREAM_ERASURE__KEY_FILE": str(home / "erasure"),
-    }
-
-
 @pytest.mark.parametrize("how", ["environment", "file"])
 def test_no_secret_is_written_said_or_on_a_command_line(secure, tmp_path, how):
     home = tmp_path / "files"
@@ -93,8 +61,7 @@ def test_no_secret_is_written_said_or_on_a_command_line(secure, tmp_path, how):
     place.mkdir()
     environment = {
         **os.environ,
-        **{BY_HAND[name]: CANARIES[name] for name in BY_HAND},
-        **_given(home, client, how),
+        **given(home, client, how),
         "CLICKSTREAM_CONF": str(_settings(place)),
         "CLICKSTREAM_KAFKA__BOOTSTRAP_SERVERS": servers,
         "CLICKSTREAM_ENGINES__IN_PROCESS_ROWS": "0",
@@ -105,21 +72,8 @@ def test_no_secret_is_written_said_or_on_a_command_line(secure, tmp_path, how):
     commands: set[str] = set()
     with (place / "said.txt").open("wb") as said:
         for command in (["run", "--debug"], ["status"], ["doctor"], ["erase", "u1", "--json"], ["sql", "SHOW TABLES"]):
-            process = subprocess.Popen(
-                [sys.executable, "-m", "pipelines.cli.main", *command],
-                env=environment,
-                cwd=ROOT,
-                stdout=said,
-                stderr=said,
-            )
-            try:
-                until(
-                    lambda: commands.update(command_lines(process.pid)) or process.poll() is not None,  # noqa: B023
-                    f"the end of {command[0]}",
-                )
-            finally:
-                process.kill()
-            assert process.wait() == 0, (command, (place / "said.txt").read_text())
+            code = run_watched(command, environment, ROOT, said, commands)
+            assert code == 0, (command, (place / "said.txt").read_text())
     assert any("java" in command for command in commands)
     files = [file for file in place.rglob("*") if file.is_file()]
     assert {"spark.log", "said.txt"} <= {file.name for file in files}

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 
 import pytest
 
-from producers.contract.pseudonyms import KEY, KEY_FILE
-from tests.support.doors import command_lines
+from producers.contract.pseudonyms import KEY
 from tests.support.erasure import build_gold, installation, visit
 from tests.support.pages import ROOT
-from tests.support.polling import until
 from tests.support.pseudonyms import pseudonymise
+from tests.support.secrets import CANARIES as OTHERS
+from tests.support.secrets import given, run_watched
 
-CANARIES = {
-    "Kafka": "canary-kafka-81d2e4",
-    "TLS": "canary-tls-1f0c5a9e",
-    "pseudonyms": "canary-pseudonyms-" + "5e77" * 8,
-    "erasure": "canary-erasure-" + "9b03" * 8,
-    "S3": "canary-s3-77aa0c41",
-    "MLflow": "canary-mlflow-c4d2",
-}
+CANARIES = {"Kafka": "canary-kafka-81d2e4", "TLS": "canary-tls-1f0c5a9e", **OTHERS}
 
 CLIENT = {
     "security.protocol": "SASL_SSL",
@@ -46,30 +36,11 @@ COMMANDS = (
 )
 
 
-def given(home, how):
-    """The variables that hold the secrets, or name the files that do."""
-    inherited = {"AWS_SECRET_ACCESS_KEY": CANARIES["S3"], "MLFLOW_TRACKING_PASSWORD": CANARIES["MLflow"]}
-    if how == "environment":
-        return inherited | {
-            "CLICKSTREAM_KAFKA__CLIENT": json.dumps(CLIENT),
-            KEY: CANARIES["pseudonyms"],
-            "CLICKSTREAM_ERASURE__KEY": CANARIES["erasure"],
-        }
-    for name in ("pseudonyms", "erasure"):
-        (home / name).write_text(CANARIES[name], encoding="utf-8")
-    (home / "client").write_text(json.dumps(CLIENT), encoding="utf-8")
-    return inherited | {
-        "CLICKSTREAM_KAFKA__CLIENT_FILE": str(home / "client"),
-        KEY_FILE: str(home / "pseudonyms"),
-        "CLICKSTREAM_ERASURE__KEY_FILE": str(home / "erasure"),
-    }
-
-
 @pytest.mark.parametrize("how", ["environment", "file"])
 def test_no_secret_is_written_said_or_on_a_command_line(tmp_path, tmp_path_factory, monkeypatch, how):
     pseudonymise(monkeypatch, tmp_path, CANARIES["pseudonyms"])
     monkeypatch.delenv(KEY)
-    secrets = given(tmp_path_factory.mktemp("secrets"), how)
+    secrets = given(tmp_path_factory.mktemp("secrets"), CLIENT, how)
     for name, one in secrets.items():
         monkeypatch.setenv(name, one)
     settings, lake = installation(tmp_path)
@@ -88,21 +59,7 @@ def test_no_secret_is_written_said_or_on_a_command_line(tmp_path, tmp_path_facto
     lines: set[str] = set()
     with (tmp_path / "said.txt").open("wb") as said:
         for command in COMMANDS:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "pipelines.cli.main", *command],
-                env=environment,
-                cwd=tmp_path,
-                stdout=said,
-                stderr=said,
-            )
-            try:
-                until(
-                    lambda: lines.update(command_lines(process.pid)) or process.poll() is not None,  # noqa: B023
-                    f"the end of {command[0]}",
-                )
-            finally:
-                process.kill()
-                process.wait()
+            run_watched(command, environment, tmp_path, said, lines)
     told = (tmp_path / "said.txt").read_text(encoding="utf-8")
     assert "127.0.0.1:9" in told
     assert (tmp_path / "users.csv").exists(), told

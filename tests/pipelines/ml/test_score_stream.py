@@ -70,18 +70,21 @@ class Running:
         self.listener, self.stop = Listener(), Stop()
         self.result = None
 
+    def score(self):
+        return score_continuously(
+            self.settings,
+            self.lake,
+            self.follower,
+            self.following,
+            stop=self.stop,
+            listener=self.listener,
+            on_wait=lambda: None,
+        )
+
     @contextmanager
     def __call__(self):
         def work():
-            self.result, self.next_result = score_continuously(
-                self.settings,
-                self.lake,
-                self.follower,
-                self.following,
-                stop=self.stop,
-                listener=self.listener,
-                on_wait=lambda: None,
-            )
+            self.result, self.next_result = self.score()
 
         thread = threading.Thread(target=work)
         thread.start()
@@ -159,15 +162,7 @@ def test_a_second_driver_is_refused(running):
     lock = WriterLock(running.settings.locks, PREDICTIONS.name)
     try:
         with pytest.raises(OutsideError, match=r"writing gold\.session_predictions already"):
-            score_continuously(
-                running.settings,
-                running.lake,
-                running.follower,
-                running.following,
-                stop=running.stop,
-                listener=running.listener,
-                on_wait=lambda: None,
-            )
+            running.score()
     finally:
         lock.release()
 
@@ -175,13 +170,5 @@ def test_a_second_driver_is_refused(running):
 def test_a_failure_is_told_and_raised(running, monkeypatch):
     monkeypatch.setattr(score_stream, "score_all", lambda *_: (_ for _ in ()).throw(OutsideError("The disk is full.")))
     with pytest.raises(OutsideError, match="disk is full"):
-        score_continuously(
-            running.settings,
-            running.lake,
-            running.follower,
-            running.following,
-            stop=running.stop,
-            listener=running.listener,
-            on_wait=lambda: None,
-        )
+        running.score()
     assert [str(error) for error in running.listener.failures] == ["The disk is full."]

@@ -109,21 +109,21 @@ def test_new_folders_are_for_their_owner_alone(tmp_path):
 WRITTEN = (
     "my settings ü",
     "./my settings ü",
-    "../work/my settings ü",
-    "~/work/my settings ü",
-    "~/work/./my settings ü/",
+    "../shop/my settings ü",
+    "~/shop/my settings ü",
+    "~/shop/./my settings ü/",
 )
-"""How one folder, HOME/work/my settings ü, may be named by a command that runs in HOME/work."""
+"""How one folder, HOME/shop/my settings ü, may be named by a command that runs in HOME/shop."""
 
 
 @pytest.fixture
 def own_folder(tmp_path, monkeypatch):
     """A folder of settings and secrets, with blanks in its name, in the folder where a command runs."""
-    folder = tmp_path / "work" / "my settings ü"
+    folder = tmp_path / "shop" / "my settings ü"
     shutil.copytree(CONF, folder)
     (folder / "client.properties").write_text("ssl.ca.location=~/ca.pem\nssl.key.location=my key.pem\n")
     (folder / "erasure.key").write_text("k" * 32)
-    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "shop")
     monkeypatch.setenv("HOME", str(tmp_path))
     return folder
 
@@ -145,7 +145,7 @@ def test_a_path_is_the_same_however_it_is_written(own_folder, monkeypatch, tmp_p
     assert (settings.lake_root, settings.state_root) == (str(own_folder / "lake"), own_folder / "state")
     assert settings.kafka.client == {
         "ssl.ca.location": str(tmp_path / "ca.pem"),
-        "ssl.key.location": str(tmp_path / "work" / "my key.pem"),
+        "ssl.key.location": str(tmp_path / "shop" / "my key.pem"),
     }
     assert with_key(settings, make=False)._key == b"k" * 32
     assert "file:///" in _java_options(conf_folder()) + _java_options(Path(os.path.relpath(own_folder)))
@@ -172,9 +172,9 @@ def test_a_path_of_the_command_line_may_begin_with_a_home(monkeypatch, tmp_path,
         print(file and file.resolve())
 
     (tmp_path / "home").mkdir()
-    (tmp_path / "work").mkdir()
+    (tmp_path / "shop").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "shop")
     for words in ([f"--out={written}"], []):
         command_of(command).main(words, standalone_mode=False)
     assert capsys.readouterr().out.splitlines() == [f"{tmp_path}/home/out.html", "None"]
