@@ -207,9 +207,7 @@ def read_offsets(settings: Settings) -> dict[str, dict[str, Any]]:
         folder = Path(settings.lake_root) / table.layer / table.short_name
         version, index = int(position["reservoirVersion"]), int(position.get("index", -1))
         following = next_unread(folder, version, index)
-        found[table.name] = (
-            {**position, "reservoirVersion": following, "index": -1} if following > version else position
-        )
+        found[table.name] = {**position, "reservoirVersion": following, "index": -1 if following > version else index}
     return found
 
 

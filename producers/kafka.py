@@ -130,7 +130,7 @@ class Sender:
     ``flush_seconds`` and then withdraws what is left, of which each is reported as failed. A withdrawn
     record may still have reached Kafka; an acknowledged one did.
 
-    ``give_up`` is asked while the local queue is full; once it says so, records are not waited for any more.
+    ``give_up`` is asked while the local queue is full, and in ``wait``; once it says so, nothing is waited for.
 
     Raises OutsideError when no broker answers within ``wait_seconds``, when a topic is missing, and
     when the producer cannot go on; ``delivery`` is right in every case once the block is left.
@@ -199,6 +199,23 @@ class Sender:
     def pump(self) -> None:
         """Take in reports that wait; raises OutsideError when the producer cannot go on."""
         self._pump(0)
+
+    def wait(
+        self,
+        due: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        nap: float = 0.05,
+        show: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Takes in reports until the ``clock`` says that a time has come, or ``give_up`` says so.
+
+        ``show`` is called after each look, and ``nap`` is the longest pause between two, in seconds.
+        """
+        while (left := due - clock()) > 0 and not self._give_up():
+            self.pump()
+            show()
+            time.sleep(min(left, nap))
 
     def _pump(self, seconds: float) -> None:
         self._producer.poll(seconds)

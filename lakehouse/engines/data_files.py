@@ -85,24 +85,20 @@ def apart(parts: Sequence[pa.Table], added: pa.Table, sort_by: Sequence[str]) ->
     if name is None or not parts or any(rows[name].null_count for rows in (*parts, added)):
         yield pa.concat_tables([*parts, added])
         return
-    limits = [pc.min_max(part[name]) for part in parts]
-    groups: list[list[pa.Table]] = []
-    begins: list[Any] = []
+    limits = [pc.min_max(part[name]).as_py() for part in parts]
+    groups: list[tuple[Any, list[pa.Table]]] = []
     last: Any = None
-    for place in sorted(range(len(parts)), key=lambda place: limits[place]["min"].as_py()):
-        low, high = (limits[place][end].as_py() for end in ("min", "max"))
-        if last is None or low > last:
-            groups.append([])
-            begins.append(low)
-        groups[-1].append(parts[place])
-        last = high if last is None else max(last, high)
-    kind = added.schema.field(name).type
-    left = added
-    for group, begin in zip(reversed(groups[1:]), reversed(begins[1:]), strict=True):
+    for limit, part in sorted(zip(limits, parts, strict=True), key=lambda one: one[0]["min"]):
+        if last is None or limit["min"] > last:
+            groups.append((limit["min"], []))
+        groups[-1][1].append(part)
+        last = limit["max"] if last is None else max(last, limit["max"])
+    kind, left = added.schema.field(name).type, added
+    for begin, group in reversed(groups[1:]):
         is_in = pc.greater_equal(left[name], pa.scalar(begin, kind))
         yield pa.concat_tables([*group, left.filter(is_in)])
         left = left.filter(pc.invert(is_in))
-    yield pa.concat_tables([*groups[0], left])
+    yield pa.concat_tables([*groups[0][1], left])
 
 
 def _sorted(rows: pa.Table, sort_by: Sequence[str]) -> pa.Table:

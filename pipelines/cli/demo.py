@@ -28,9 +28,10 @@ from lakehouse.signals import Stop, stopping
 from lakehouse.table import Table
 from pipelines.aggregate import run_aggregate
 from pipelines.cli.produce import send_into
+from pipelines.cli.simulated_shop import DIRTY, TWICE
 from pipelines.evaluate import print_outcomes, run_evaluate
 from pipelines.ml.outcomes import Outcome
-from pipelines.ml.promotion import promote
+from pipelines.ml.promotion import promote_if_none
 from pipelines.ml.registry import open_registry
 from pipelines.ml.targets import IN_SESSION, NEXT_SESSION, PredictionTarget
 from pipelines.ml.training import TrainingResult
@@ -58,7 +59,6 @@ LAST_HOUR_SCORES = (
 )
 """Of which rows the figures are that evaluating gives."""
 
-_DIRTY, _TWICE = 0.02, 0.01
 _HALF_AN_HOUR = timedelta(minutes=30)
 
 
@@ -127,11 +127,9 @@ def _until(settings: Settings) -> datetime:
 
 
 def _simulated(settings: Settings, sessions: int, seed: int, until: datetime) -> list[Record]:
-    records = simulate(
-        seed, sessions, until, dirty=_DIRTY, duplicates=_TWICE, last_hour=LAST_HOUR, truth=settings.truth
-    )
+    records = simulate(seed, sessions, until, dirty=DIRTY, duplicates=TWICE, last_hour=LAST_HOUR, truth=settings.truth)
     found = list(records)
-    _print_step(f"{len(found):,} events of {sessions:,} sessions simulated, {_DIRTY:.0%} of them broken on purpose")
+    _print_step(f"{len(found):,} events of {sessions:,} sessions simulated, {DIRTY:.0%} of them broken on purpose")
     return found
 
 
@@ -162,9 +160,7 @@ def _learn(job: Job, target: PredictionTarget) -> tuple[TrainingResult | None, s
         return None, str(error)
     registry = open_registry(job.settings, target)
     _print_step(f"train: version {result.version.number} of {registry.model} in {time.monotonic() - at:.1f} s")
-    if target == IN_SESSION and registry.champion() is None:
-        with registry.alone():
-            promote(registry, result.version, "The demo needs one that scores.")
+    if target == IN_SESSION and promote_if_none(registry, result.version, "The demo needs one that scores."):
         _print_step(
             "train: made live all the same, as `clickstream models promote` does, to have something that scores"
         )

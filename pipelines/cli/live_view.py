@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -21,6 +20,7 @@ from pipelines.operations.quarantine_list import waiting_groups
 from pipelines.operations.status import StreamStatus, duration, parts, run_status
 from pipelines.query.delta_reader import opened
 from pipelines.runtime.console import err
+from pipelines.runtime.repeating import repeating
 from pipelines.runtime.settings import Settings
 
 LOOK_SECONDS = 3.0
@@ -117,22 +117,14 @@ def newest_buyers(settings: Settings, count: int = _SHOWN) -> list[dict[str, Any
 @contextmanager
 def live_view(looker: Looker, say: Callable[[str], object]) -> Iterator[None]:
     """Within, a thread shows it: in place in a terminal, else as a line now and then."""
-    ended = threading.Event()
     with Live(console=err, auto_refresh=False) if err.is_terminal else nullcontext() as live:
         show: Callable[[Look], object] = (
             (lambda look: live.update(look.shown(), refresh=True)) if live else (lambda look: say(look.line()))
         )
-        pause = LOOK_SECONDS if live else LINE_SECONDS
 
-        def run() -> None:
-            while not ended.wait(pause):
-                with suppress(Exception):  # what shows the streams never ends them
-                    show(looker.look())
+        def look() -> None:
+            with suppress(Exception):  # what shows the streams never ends them
+                show(looker.look())
 
-        thread = threading.Thread(target=run, name="live-view", daemon=True)
-        thread.start()
-        try:
+        with repeating("live-view", look, LOOK_SECONDS if live else LINE_SECONDS):
             yield
-        finally:
-            ended.set()
-            thread.join(5)

@@ -37,7 +37,6 @@ SHOWN = 20
 """Failures and unreadable lines that are listed; all are counted."""
 
 _LOOK_EVERY = 255
-_NAP = 0.05
 _SHOW_SECONDS = 0.25
 
 
@@ -211,11 +210,7 @@ def _feed(sender: Sender, records: Iterator[Record], run: Run, pace: Pace | None
     send, began = sender.send, time.monotonic()
     for count, record in enumerate(records):
         if pace is not None:
-            due = began + pace(record)
-            while (wait := due - time.monotonic()) > 0 and run.stopped_by is None:
-                sender.pump()
-                show()
-                time.sleep(min(wait, _NAP))
+            sender.wait(began + pace(record), show=show)
         elif not count & _LOOK_EVERY:
             show()
         if run.stopped_by is not None:

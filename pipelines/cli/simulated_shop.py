@@ -21,7 +21,6 @@ DIRTY, TWICE = 0.02, 0.01
 """The shares of records that are broken on purpose, and that are sent twice."""
 
 _HOUR = timedelta(hours=1)
-_NAP = 0.05
 _RETRY_SECONDS = 3.0
 _FLUSH_SECONDS = 4.0
 
@@ -95,9 +94,7 @@ class SimulatedShop:
             with sender:
                 self._sender = sender
                 for topic, key, value, at in records:
-                    while (wait := at / 1_000_000 - time.time()) > 0 and not self._ending.is_set():
-                        sender.pump()
-                        time.sleep(min(wait, _NAP))
+                    sender.wait(at / 1_000_000, clock=time.time)
                     if self._ending.is_set():
                         return
                     sender.send(topic, key, value)

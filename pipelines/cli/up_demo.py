@@ -12,7 +12,7 @@ from lakehouse.supervision import Standing
 from pipelines.cli.live_view import Looker, live_view
 from pipelines.cli.simulated_shop import SimulatedShop
 from pipelines.ml import live_note
-from pipelines.ml.promotion import promote
+from pipelines.ml.promotion import promote_if_none
 from pipelines.ml.registry import open_registry
 from pipelines.ml.targets import IN_SESSION
 from pipelines.query.delta_reader import opened, size
@@ -89,9 +89,7 @@ def first_model(job: Job) -> str:
         return ""
     result = run_train(job)
     registry = open_registry(job.settings, IN_SESSION)
-    if registry.champion() is None:
-        with registry.alone():
-            promote(registry, result.version, "The demo needs one that scores.")
+    if promote_if_none(registry, result.version, "The demo needs one that scores."):
         return f"version {result.version.number} is live all the same, to have something that scores."
     return result.decision.reason
 

@@ -107,9 +107,7 @@ class ChampionFollower:
                 return False
             self._live = LiveModel(version, load_tree(self._settings, self._target, version), self._target)
         except LakehouseError as error:
-            if str(error) != self._last_warning:
-                self._last_warning = str(error)
-                err.print(f"score: goes on with version {before.number}. {self._last_warning}")
+            self._warn_once(f"goes on with version {before.number}.", error)
             return False
         self._last_warning = ""
         return True
@@ -119,7 +117,10 @@ class ChampionFollower:
         try:
             return self.find() is not None
         except LakehouseError as error:
-            if str(error) != self._last_warning:
-                self._last_warning = str(error)
-                err.print(f"score: {self._target.name} is not scored. {error}")
+            self._warn_once(f"{self._target.name} is not scored.", error)
             return False
+
+    def _warn_once(self, what: str, error: LakehouseError) -> None:
+        if str(error) != self._last_warning:
+            self._last_warning = str(error)
+            err.print(f"score: {what} {error}")

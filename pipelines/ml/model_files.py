@@ -26,6 +26,9 @@ STAGES = frozenset(
 )
 """The parts that a pipeline of this project has."""
 
+SPARK = "sparkml"
+"""The folder in a model's folder that holds the pipeline as Spark saved it."""
+
 _CACHE = "__pycache__"
 _MLFLOW_NOTE = Path("registered_model_meta")
 """MLflow's note of the registered model's name and version, written by each `mlflow.pyfunc.load_model("models:/…")`."""

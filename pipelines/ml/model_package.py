@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.ml import decision_tree
 from pipelines.ml.decision_tree import DecisionTree
-from pipelines.ml.model_files import check_files
+from pipelines.ml.model_files import SPARK, check_files
 from pipelines.ml.model_version import Version
 from pipelines.ml.registry import files_are_damaged, files_are_gone
 from pipelines.ml.saved_tree import read_saved_tree
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 TREE = "tree.json"
 """The file in a model's folder that holds the tree as data."""
-
-SPARK = "sparkml"
-"""The folder in a model's folder that holds the pipeline as Spark saved it."""
 
 _MODEL, _CODE = "model", "code"
 _KINDS = {"INT": "long", "DOUBLE": "double", "STRING": "string"}

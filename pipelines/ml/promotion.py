@@ -107,6 +107,15 @@ def decide(comparison: Comparison, champion: Version) -> Decision:
     return Decision(True, f"It is the new {CHAMPION}: {against}.", figures)
 
 
+def promote_if_none(registry: Registry, version: Version, reason: str) -> bool:
+    """Makes a version live where none is; returns whether it did."""
+    if registry.champion() is not None:
+        return False
+    with registry.alone():
+        promote(registry, version, reason)
+    return True
+
+
 def promote(registry: Registry, version: Version, reason: str) -> Version | None:
     """Makes a version the champion; returns the champion before it, if there was one.
 

@@ -24,7 +24,7 @@ from lakehouse.atomic_files import draft_of
 from lakehouse.errors import LakehouseError, OutsideError, UsageError
 from lakehouse.locks import exclusive
 from pipelines.ml import live_note, store
-from pipelines.ml.model_files import FILES, check_files, check_pipeline, digest
+from pipelines.ml.model_files import FILES, SPARK, check_files, check_pipeline, digest
 from pipelines.ml.model_version import CHALLENGER, CHAMPION, REPLACED, Version, no_champion
 from pipelines.ml.targets import IN_SESSION, TARGETS, PredictionTarget
 from pipelines.runtime.console import err
@@ -175,7 +175,7 @@ class Registry:
         try:
             if store.is_local(source):
                 check_files(store.path_of(source), version)
-                check_pipeline(store.path_of(source) / "sparkml")
+                check_pipeline(store.path_of(source) / SPARK)
             model: PipelineModel = self._mlflow.spark.load_model(source, dfs_tmpdir=self._scratch())
         except Exception as error:
             raise files_are_damaged(self.model, version, error) from error

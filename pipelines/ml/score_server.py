@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from urllib.parse import parse_qsl
 from pipelines.ml.score_index import ScoreIndex
 from pipelines.ml.score_message import instant, message, schema
 from pipelines.runtime.local_http import Answer, json_answer
+from pipelines.runtime.repeating import repeating
 from producers.contract.pseudonyms import current_pseudonyms
 
 LOOK_SECONDS = 0.25
@@ -27,19 +27,8 @@ _USE = "Ask for /scores?user_id=…&session_id=…, each id percent-encoded."
 @contextmanager
 def following(index: ScoreIndex, seconds: float = LOOK_SECONDS) -> Iterator[None]:
     """Within, a thread takes in what gold commits."""
-    ended = threading.Event()
-
-    def follow() -> None:
-        while not ended.wait(seconds):
-            index.refresh()
-
-    thread = threading.Thread(target=follow, name="follow-gold", daemon=True)
-    thread.start()
-    try:
+    with repeating("follow-gold", index.refresh, seconds):
         yield
-    finally:
-        ended.set()
-        thread.join(5)
 
 
 def answer(index: ScoreIndex, path: str, query: str) -> Answer:

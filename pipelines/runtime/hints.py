@@ -18,6 +18,12 @@ from lakehouse.errors import (
 RECOVER = "`clickstream recover` shows what it would do, and `clickstream recover --apply` does it."
 """The hint for a checkpoint that does not fit, or a table that is damaged."""
 
+REBUILD_SILVER = (
+    "`clickstream rebuild silver` makes silver from bronze by the present settings, then `clickstream aggregate` "
+    "makes gold from it."
+)
+"""The hint for silver that was made by other settings."""
+
 
 def with_command_hint(error: LakehouseError) -> LakehouseError:
     """The same error; its hint names the command that helps, where there is one."""

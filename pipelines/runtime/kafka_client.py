@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 
 from lakehouse.errors import UsageError
 from lakehouse.paths import absolute
+from pipelines.runtime.ports import is_loopback
 
 _JAVA_NAMES = {"sasl.mechanisms": "sasl.mechanism", "ssl.ca.location": "ssl.truststore.location"}
 _PATHS, _PROBE = (".location", ".keytab"), "probe"  # by which librdkafka looks for the system's authorities
@@ -52,8 +52,8 @@ def with_whole_paths(client: Mapping[str, str]) -> dict[str, str]:
 def refuse_clear_text(servers: str, client: Mapping[str, str], tolerate: Sequence[str]) -> None:
     """Raises UsageError where events would cross a network in clear text, and nobody has said that they may."""
     protocol = client.get("security.protocol", "PLAINTEXT").upper()
-    open_to_all = [server for server in servers.split(",") if server.strip() and not _is_loopback(server.strip())]
-    if protocol.endswith("SSL") or "plaintext" in tolerate or not open_to_all:
+    hosts = [server.strip().rpartition(":")[0].lower() for server in servers.split(",") if server.strip()]
+    if protocol.endswith("SSL") or "plaintext" in tolerate or all(map(is_loopback, hosts)):
         return
     raise UsageError(
         f"Kafka at {servers} is spoken to in clear text ({protocol}): whoever is between can read and change events"
@@ -70,14 +70,6 @@ def refuse_tokens(client: Mapping[str, str]) -> None:
             "Kafka's tokens (OAUTHBEARER) are not supported: their settings are not translated for Spark.",
             f'Set "sasl.mechanisms" to SCRAM-SHA-512 or PLAIN, or use a client\'s certificate, {_WHERE}.',
         )
-
-
-def _is_loopback(server: str) -> bool:
-    host = server.rpartition(":")[0].strip("[]").lower()
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def java_settings(client: Mapping[str, str]) -> dict[str, str]:

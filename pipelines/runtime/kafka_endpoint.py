@@ -34,8 +34,7 @@ def running_kafka(settings: Settings, say: Callable[[str], None], stop_seconds: 
     broker = broker_of(settings, say)
     was_running = broker.status().running
     try:
-        settings.make_folders()
-        yield broker.start().bootstrap_servers or ""
+        yield start_broker(settings, say).bootstrap_servers or ""
     finally:
         if not was_running:
             broker.stop(stop_seconds)

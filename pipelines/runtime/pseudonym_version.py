@@ -13,6 +13,7 @@ from lakehouse.errors import DataError
 from lakehouse.locks import WriterLock
 from lakehouse.table import Table
 from pipelines.runtime.catalog import GOLD
+from pipelines.runtime.hints import REBUILD_SILVER
 from pipelines.runtime.table_damage import note_versions
 from producers.contract.pseudonyms import current_pseudonyms
 from producers.events import EVENTS
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
     from lakehouse.storage import Lake
     from pipelines.runtime.job import Job
 
-_REBUILD = (
-    "`clickstream rebuild silver` makes silver from bronze by the present settings, then `clickstream aggregate` "
-    "makes gold from it."
-)
-
 
 def other_pseudonyms(name: str, noted: str) -> DataError:
     """What is said of a table that names users in another way; ``noted`` is its key's version, empty where plain."""
@@ -39,7 +35,7 @@ def other_pseudonyms(name: str, noted: str) -> DataError:
         how = f"plain, and {shop_file()} asks for pseudonyms"
     else:
         how = f"pseudonyms, and {shop_file()} asks for plain ones"
-    return DataError(f"The user ids in {name} are {how}.", _REBUILD)
+    return DataError(f"The user ids in {name} are {how}.", REBUILD_SILVER)
 
 
 def require_current_pseudonyms(lake: Lake, tables: Iterable[Table]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse.errors import DataError
 from lakehouse.table import Table
+from pipelines.runtime.hints import REBUILD_SILVER
 from producers.shop.settings import current_shop, shop_file
 from silver.events import SHOP_ENTRIES_PROPERTY, SHOP_PROPERTY
 
@@ -53,9 +54,7 @@ def other_settings(name: str, noted: str | None, entries: str | None) -> DataErr
             by += ", but which entries differ cannot be said: they were not noted one by one then"
     return DataError(
         f"The addresses and user agents in {name} were read by {by}.",
-        "`clickstream rebuild silver` makes silver from bronze by the present settings, then "
-        "`clickstream aggregate` makes gold from it. Or go back to the settings of before: CLICKSTREAM_CONF names "
-        "their folder.",
+        f"{REBUILD_SILVER} Or go back to the settings of before: CLICKSTREAM_CONF names their folder.",
     )
 
 

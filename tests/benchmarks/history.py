@@ -17,7 +17,7 @@ from typing import Any
 from bronze.raw_events import BRONZE
 from lakehouse.engines.local_lake import LocalLake
 from pipelines.aggregate import run_aggregate
-from pipelines.ml.promotion import promote
+from pipelines.ml.promotion import promote_if_none
 from pipelines.ml.registry import open_registry
 from pipelines.refine import run_refine
 from pipelines.runtime.job import Job, open_job
@@ -96,10 +96,7 @@ def _aggregate(job: Job, *_: object) -> None:
 
 def _train(job: Job, *_: object) -> None:
     trained = run_train(job)
-    registry = open_registry(job.settings)
-    if registry.champion() is None:
-        with registry.alone():
-            promote(registry, trained.version, "The benchmark needs one that scores.")
+    promote_if_none(open_registry(job.settings), trained.version, "The benchmark needs one that scores.")
 
 
 def next_events(home: Path, count: int) -> Iterator[tuple[str, list[tuple[int, Record]]]]:

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bronze.raw_events import COORDINATE_NAMES
-from lakehouse.checkpoints import committed_offsets
 from lakehouse.delta_log import newest_version, same_rows_until
 from lakehouse.delta_scrub import scrub_log
 from lakehouse.engines.data_files import read_file
@@ -20,6 +19,7 @@ from lakehouse.engines.erasing_lake import ErasingLake
 from lakehouse.table import Table
 from pipelines import gold_builder
 from pipelines.operations.erasure.people import Held, Person, of_any
+from pipelines.operations.offsets import silver_offset
 from pipelines.operations.stream_tables import checkpoint_of, stream_tables
 from pipelines.runtime.erased_records import READ, records_of, texts_of
 from pipelines.runtime.settings import Settings
@@ -85,12 +85,11 @@ def _holds_record(table: Table, path: Path, person: Person) -> bool:
 def reader_behind(settings: Settings, table: Table) -> str:
     """Which stream has yet to read versions of a table, as a clause; empty where none has."""
     for name, tables in stream_tables().items():
-        names = [one.name for one in tables.reads]
-        if table.name not in names:
+        if table.name not in {one.name for one in tables.reads}:
             continue
         folder = Path(settings.lake_root) / table.layer / table.short_name
         checkpoint = checkpoint_of(settings, name)
-        read = _version_read(settings, name, checkpoint, names.index(table.name), table)
+        read = _version_read(settings, name, table)
         if read is None:
             continue
         if same_rows_until(folder, read) < newest_version(folder):
@@ -101,13 +100,12 @@ def reader_behind(settings: Settings, table: Table) -> str:
     return ""
 
 
-def _version_read(settings: Settings, stream: str, checkpoint: Path, place: int, table: Table) -> int | None:
+def _version_read(settings: Settings, stream: str, table: Table) -> int | None:
     if stream == gold_builder.STREAM:
         at = gold_builder.read_offsets(settings).get(table.name)
         built = gold_builder.base_versions(settings).get(table.name, -1)
     else:
-        at = dict(enumerate(committed_offsets(checkpoint) or ())).get(place)
-        built = -1
+        at, built = silver_offset(settings, table.short_name), -1
     if at is not None:
         return max(int(at["reservoirVersion"]) - 1, built)
     return built if built >= 0 else None

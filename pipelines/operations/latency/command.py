@@ -177,10 +177,7 @@ def _send(
     """Sends the events when they are due; gives how many sessions they are of."""
     began, every, sessions, shown = time.monotonic(), watched_every(per_second), 0, 0.0
     for number, event in enumerate(events):
-        due = began + number / per_second
-        while (wait := due - time.monotonic()) > 0 and not stop.is_set():
-            sender.pump()
-            time.sleep(min(wait, _NAP))
+        sender.wait(began + number / per_second, nap=_NAP)
         if stop.is_set():
             break
         now = time.monotonic()

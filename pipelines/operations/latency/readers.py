@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from lakehouse.engines.opened_table import files_of
 from lakehouse.table import Table
 from pipelines.operations.latency.probe import STEPS, Marks, Sightings
 from pipelines.query.delta_reader import opened
+from pipelines.runtime.repeating import repeating
 from producers.kafka import follow_topic
 from silver.events import SILVER
 
@@ -136,7 +136,10 @@ def watching(watcher: LakeWatcher) -> Iterator[None]:
     """Within, a thread looks at the tables."""
     import duckdb
 
-    with duckdb.connect(config={"threads": 1}) as connection, _thread("watch-tables", lambda: watcher.look(connection)):
+    with (
+        duckdb.connect(config={"threads": 1}) as connection,
+        _looking("watch-tables", lambda: watcher.look(connection)),
+    ):
         yield
 
 
@@ -153,22 +156,9 @@ def listening(servers: str, topic: str, client: dict[str, str], marks: Marks, si
                 if score["session_id"].startswith(marks.ids):
                     sightings.reached(TOPIC, score["session_id"], score["cut"], at)
 
-        with _thread("read-scores", look):
+        with _looking("read-scores", look):
             yield
 
 
-@contextmanager
-def _thread(name: str, look: Callable[[], None]) -> Iterator[None]:
-    ended = threading.Event()
-
-    def run() -> None:
-        while not ended.wait(LOOK_SECONDS):
-            look()
-
-    thread = threading.Thread(target=run, name=name, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(10)
+def _looking(name: str, look: Callable[[], None]) -> AbstractContextManager[None]:
+    return repeating(name, look, LOOK_SECONDS, end_seconds=10)
