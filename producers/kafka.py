@@ -63,9 +63,14 @@ _SILENCE = (
 
 _LOCKED_OUT = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # noqa: SLF001
 
-_WRONG_USER = (
-    "Fix sasl.username, sasl.password and sasl.mechanisms: in the part [kafka] of conf/, in CLICKSTREAM_KAFKA__CLIENT, "
-    "or in the file that CLICKSTREAM_KAFKA__CLIENT_FILE names."
+_PLACES = (
+    "in the part [kafka] of conf/, in CLICKSTREAM_KAFKA__CLIENT, or in the file that CLICKSTREAM_KAFKA__CLIENT_FILE "
+    "names."
+)
+_WRONG_USER = f"Fix sasl.username, sasl.password and sasl.mechanisms: {_PLACES}"
+_NO_TOKEN = (
+    "Fix sasl.oauthbearer.client.id, .client.secret, .scope and .token.endpoint.url, and https.ca.location for the "
+    f"authority that signed the token server's certificate: {_PLACES}"
 )
 _WRONG_CERTIFICATE = (
     "Let ssl.ca.location name the certificate of the authority that signed the broker's, and let the bootstrap servers "
@@ -568,6 +573,8 @@ def _locked_out(bootstrap: str, error: KafkaError) -> OutsideError:
     # librdkafka puts the address before the reason, and after it how long it took.
     why = re.sub(r"^\S+://\S+: | \(after \d+ms in state \w+.*$", "", error.str()).rstrip(".")
     if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001
+        if "OAUTHBEARER token" in why:  # its code is that of a broker's refusal
+            return OutsideError(f"There is no token for Kafka at {bootstrap}: {why}.", _NO_TOKEN)
         return OutsideError(f"Kafka at {bootstrap} does not let this user in: {why}.", _WRONG_USER)
     return OutsideError(f"Kafka at {bootstrap} cannot be trusted: {why}.", _WRONG_CERTIFICATE)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from lakehouse.errors import UsageError
 from lakehouse.paths import absolute
+from pipelines.runtime.kafka_login import PROBE, WHERE, is_login, java_login
 from pipelines.runtime.ports import is_loopback
 
 _JAVA_NAMES = {"sasl.mechanisms": "sasl.mechanism", "ssl.ca.location": "ssl.truststore.location"}
-_PATHS, _PROBE = (".location", ".keytab"), "probe"  # by which librdkafka looks for the system's authorities
-_WHERE = "in the part [kafka] of conf/, in CLICKSTREAM_KAFKA__CLIENT, or in the file of CLICKSTREAM_KAFKA__CLIENT_FILE"
+_PATHS = (".location", ".keytab")
 
 
 def read_client_file(file: Path) -> dict[str, str]:
@@ -44,7 +44,7 @@ def read_client_file(file: Path) -> dict[str, str]:
 def with_whole_paths(client: Mapping[str, str]) -> dict[str, str]:
     """The settings with the files that they name as absolute paths: neither librdkafka nor Java knows ``~``."""
     return {
-        name: str(absolute(value)) if name.endswith(_PATHS) and value and value != _PROBE else value
+        name: str(absolute(value)) if name.endswith(_PATHS) and value and value != PROBE else value
         for name, value in client.items()
     }
 
@@ -58,18 +58,9 @@ def refuse_clear_text(servers: str, client: Mapping[str, str], tolerate: Sequenc
     raise UsageError(
         f"Kafka at {servers} is spoken to in clear text ({protocol}): whoever is between can read and change events"
         f"{', and the password' if protocol.startswith('SASL') else ''}.",
-        f'Set "security.protocol" to SSL or SASL_SSL {_WHERE}. In a network of your own, allow it: '
+        f'Set "security.protocol" to SSL or SASL_SSL {WHERE}. In a network of your own, allow it: '
         """CLICKSTREAM_KAFKA__TOLERATE='["plaintext"]'.""",
     )
-
-
-def refuse_tokens(client: Mapping[str, str]) -> None:
-    """Raises UsageError for OAUTHBEARER: Spark's client would get half of its settings, and fail in other words."""
-    if client.get("sasl.mechanisms", client.get("sasl.mechanism", "")).upper() == "OAUTHBEARER":
-        raise UsageError(
-            "Kafka's tokens (OAUTHBEARER) are not supported: their settings are not translated for Spark.",
-            f'Set "sasl.mechanisms" to SCRAM-SHA-512 or PLAIN, or use a client\'s certificate, {_WHERE}.',
-        )
 
 
 def java_settings(client: Mapping[str, str]) -> dict[str, str]:
@@ -77,15 +68,9 @@ def java_settings(client: Mapping[str, str]) -> dict[str, str]:
 
     Raises UsageError where a file that they name cannot be read, or has a key in a form that Java does not read.
     """
-    settings = {_JAVA_NAMES.get(name, name): value for name, value in client.items()}
+    settings = {_JAVA_NAMES.get(name, name): value for name, value in client.items() if not is_login(name)}
+    settings |= java_login(client)
     settings.pop("enable.ssl.certificate.verification", None)  # which Java always does
-    user, password = settings.pop("sasl.username", ""), settings.pop("sasl.password", "")
-    if user:
-        module = "plain.PlainLoginModule" if settings.get("sasl.mechanism") == "PLAIN" else "scram.ScramLoginModule"
-        settings["sasl.jaas.config"] = (
-            f"org.apache.kafka.common.security.{module} required "
-            f"username={_jaas_text(user)} password={_jaas_text(password)};"
-        )
     if settings.get("ssl.endpoint.identification.algorithm") == "none":
         settings["ssl.endpoint.identification.algorithm"] = ""
     if "ssl.truststore.location" in settings:
@@ -97,12 +82,6 @@ def java_settings(client: Mapping[str, str]) -> dict[str, str]:
     elif "ssl.keystore.location" in settings:
         settings.setdefault("ssl.keystore.type", "PKCS12")
     return settings
-
-
-def _jaas_text(text: str) -> str:
-    """A text as Java's JAAS files quote it: nothing is escaped but a backslash, a quote and control characters."""
-    escaped = text.replace("\\", r"\\").replace('"', r"\"")
-    return '"' + "".join(char if char >= " " else f"\\{ord(char):03o}" for char in escaped) + '"'
 
 
 def _private_key(file: str) -> str:
@@ -117,7 +96,7 @@ def _private_key(file: str) -> str:
 
 def _text_of(name: str, file: str) -> str:
     """The text of a file that a setting names."""
-    return _text(f"Kafka's {name} is {file or 'not set'}", Path(file), f"Fix it {_WHERE}.")
+    return _text(f"Kafka's {name} is {file or 'not set'}", Path(file), f"Fix it {WHERE}.")
 
 
 def _text(said: str, file: Path, hint: str) -> str:

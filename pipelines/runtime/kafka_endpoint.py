@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from lakehouse.embedded_kafka.broker import Broker, BrokerStatus
 from lakehouse.errors import OutsideError
-from pipelines.runtime.kafka_client import refuse_clear_text, refuse_tokens
+from pipelines.runtime.kafka_client import refuse_clear_text
+from pipelines.runtime.kafka_login import require_whole_tokens
 from pipelines.runtime.ports import MAX_PORT
 from pipelines.runtime.settings import Settings
 
@@ -45,11 +46,11 @@ def bootstrap_servers(settings: Settings) -> str:
     """The servers that clients connect to first: the external Kafka's, else the running embedded broker's.
 
     Raises OutsideError where neither runs, UsageError where the external one is spoken to in clear text unasked,
-    or with tokens.
+    or with tokens that Spark's client cannot get.
     """
     if settings.kafka.bootstrap_servers:
         refuse_clear_text(settings.kafka.bootstrap_servers, settings.kafka.client, settings.kafka.tolerate)
-        refuse_tokens(settings.kafka.client)
+        require_whole_tokens(settings.kafka.client, settings.kafka.tolerate)
         return settings.kafka.bootstrap_servers
     servers = broker_of(settings).status().bootstrap_servers
     if servers is None:

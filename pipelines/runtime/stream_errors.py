@@ -45,6 +45,18 @@ _KNOWN = (
         needs_person=True,
     ),
     _Known(
+        r"((?:SaslAuthentication|SslAuthentication|(?:Topic|Group|Cluster)Authorization)Exception[^\n]{0,160})",
+        "Kafka does not let {stream} in: {found}.",
+        "Fix the settings of Kafka's client or the user's rights: docs/how-to/secure-kafka.md has both.",
+        needs_person=True,  # some brokers lock the account of whoever tries on
+    ),
+    _Known(
+        r"(LoginException[^\n]{0,160})",
+        "{stream} got no token for Kafka: {found}.",
+        "Look whether the server of sasl.oauthbearer.token.endpoint.url answers, then run the job again.",
+        by_itself="It goes on by itself once the server of sasl.oauthbearer.token.endpoint.url gives one.",
+    ),
+    _Known(
         r"(TimeoutException[^\n]{0,160}|Failed to (?:construct|create new) Kafka\w*|DisconnectException)",
         "Kafka did not answer {stream}: {found}.",
         "Start it again with `clickstream broker start`, then run the job again.",

@@ -13,7 +13,8 @@ from producers.shop.settings import SHIPPED
 from tests.support.pages import ROOT
 from tests.support.records import value
 from tests.support.secrets import CANARIES, given, run_watched
-from tests.support.secure_broker import PASSWORD, allow, start_secure_broker
+from tests.support.secure_broker import PASSWORD, allow, secure_broker
+from tests.support.token_server import SECRET
 
 pytestmark = [pytest.mark.kafka, pytest.mark.spark]
 
@@ -27,16 +28,13 @@ RIGHTS = [
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory):
-    made = start_secure_broker(tmp_path_factory.mktemp("secure"))
-    try:
+    with secure_broker(tmp_path_factory.mktemp("secure")) as made:
         ensure_topics(made.open, [*BRONZE], 1)
         with Sender(made.open) as sender:
             for event in BRONZE:
                 sender.send(event, b"k", value(event))
         allow(made.open, "shop", RIGHTS)
         yield made
-    finally:
-        made.broker.stop()
 
 
 def _settings(home):
@@ -57,6 +55,8 @@ def test_no_secret_is_written_said_or_on_a_command_line(secure, tmp_path, how):
     home = tmp_path / "files"
     home.mkdir()
     servers, client = secure.with_password, secure.client("shop")
+    if how == "file":
+        client = secure.tokens.client("shop", secure.folder / "ca.pem")
     place = tmp_path / "installation"
     place.mkdir()
     environment = {
@@ -78,7 +78,7 @@ def test_no_secret_is_written_said_or_on_a_command_line(secure, tmp_path, how):
     files = [file for file in place.rglob("*") if file.is_file()]
     assert {"spark.log", "said.txt"} <= {file.name for file in files}
     assert any("events" in file.parts for file in files)
-    secrets = [*CANARIES.values(), PASSWORD, PASSWORD.split()[1]]
+    secrets = [*CANARIES.values(), PASSWORD, PASSWORD.split()[1], SECRET, SECRET.partition("+")[2]]
     told = {
         (str(file.relative_to(place)), secret)
         for file in files

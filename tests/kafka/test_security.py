@@ -18,7 +18,7 @@ from pipelines.runtime.settings import load_settings
 from producers.kafka import Sender, broker_time, ensure_topics
 from tests.support.pages import DOCS
 from tests.support.scores import open_sessions, score_lake, scores, write_scores
-from tests.support.secure_broker import PASSWORD, allow, start_secure_broker
+from tests.support.secure_broker import PASSWORD, allow, secure_broker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.spark]
 
@@ -41,8 +41,7 @@ def test_the_page_lists_rights():
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory):
-    made = start_secure_broker(tmp_path_factory.mktemp("secure"))
-    try:
+    with secure_broker(tmp_path_factory.mktemp("secure")) as made:
         ensure_topics(made.open, [*BRONZE], 2)
         allow(made.open, "shop", [*rights_of("to produce"), *rights_of("to ingest and verify")])
         allow(made.open, "reader", list(rights_of("to ingest and verify")))
@@ -50,8 +49,6 @@ def secure(tmp_path_factory):
         allow(made.open, "shop", list(rights_of("to read scores")))
         allow(made.open, "CN=client", [*rights_of("to produce"), *rights_of("to ingest and verify")])
         yield made
-    finally:
-        made.broker.stop()
 
 
 def _way(spark, tmp_path, servers, client):
@@ -97,6 +94,40 @@ def test_a_client_s_certificate_carries_the_whole_way(spark, secure, tmp_path):
     count, compared = _way(spark, tmp_path, secure.with_certificate, secure.certified())
     assert count >= 5
     assert compared.ok, compared
+
+
+def test_tokens_carry_the_whole_way(spark, secure, tmp_path):
+    tokens = secure.tokens
+    count, compared = _way(spark, tmp_path, secure.with_password, tokens.client("shop", secure.folder / "ca.pem"))
+    assert count >= 5
+    assert compared.ok, compared
+    assert {("shop", True)} == set(tokens.asked)
+    assert all("scope=kafka" in said for said in tokens.scopes)
+
+
+@pytest.mark.parametrize(
+    ("change", "says", "cure"),
+    [
+        ({"sasl.oauthbearer.client.secret": "wrong"}, r"no token .*(401|not known)", "client.secret"),
+        ({"sasl.oauthbearer.token.endpoint.url": "https://127.0.0.1:1/"}, "no token .*connect", "token.endpoint.url"),
+        ({"https.ca.location": "other_ca"}, "no token .*certificate", "https.ca.location"),
+    ],
+    ids=["wrong secret", "no token server", "unknown authority"],
+)
+def test_no_token_is_one_sentence_at_once(secure, change, says, cure):
+    if "https.ca.location" in change:
+        change = {"https.ca.location": str(secure.folder / "other_ca.pem")}
+    client = {**secure.tokens.client("shop", secure.folder / "ca.pem"), **change}
+    secure.tokens.asked.clear()
+    began = time.monotonic()
+    with pytest.raises(OutsideError, match=says) as raised:
+        ensure_topics(secure.with_password, BRONZE, 2, client=client, wait_seconds=120)
+    assert time.monotonic() - began < 20, "it tried again and again"
+    assert len(secure.tokens.asked) <= 2
+    assert cure in raised.value.hint
+    assert client["sasl.oauthbearer.client.secret"] not in f"{raised.value} {raised.value.hint}".replace(
+        "wrong host", ""
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,9 +28,13 @@ from cryptography.x509.oid import NameOID
 
 from lakehouse.embedded_kafka.broker import Broker
 from lakehouse.embedded_kafka.config import HOST, free_port, server_settings
+from tests.support.token_server import AUDIENCE, TokenServer, token_server
 
 PASSWORD = r"""pä"s's\ w=o;r$d{}%20 日本"""  # noqa: S105 - of a broker that lives for a test
 """A password with what a quoting may lose."""
+
+_OAUTH = "org.apache.kafka.common.security.oauthbearer.OAuthBearer"
+_VALIDATOR = f"{_OAUTH}ValidatorCallbackHandler"
 
 _OPERATIONS = {
     "Create": "CREATE",
@@ -43,13 +48,16 @@ _OPERATIONS = {
 
 @dataclass(frozen=True)
 class SecureBroker:
-    """Where it is: with a password (SCRAM-SHA-512), with a client's certificate, and open, for its administrator."""
+    """Where it is: with a password (SCRAM-SHA-512) or a token, with a client's certificate, and open, for its
+    administrator.
+    """
 
     broker: Broker
     folder: Path
     with_password: str
     with_certificate: str
     open: str
+    tokens: TokenServer
 
     def client(self, user: str, password: str = PASSWORD, ca: str = "ca") -> dict[str, str]:
         """The settings of a client with a password."""
@@ -71,8 +79,9 @@ class SecureBroker:
         }
 
 
-def start_secure_broker(folder: Path) -> SecureBroker:
-    """Starts it, with three users who have the same password and no rights yet: shop, reader and nobody."""
+@contextmanager
+def secure_broker(folder: Path) -> Iterator[SecureBroker]:
+    """Within, it runs, with three users who have the same password and no rights yet: shop, reader and nobody."""
     authority = _authority(folder, "ca")
     _authority(folder, "other_ca")
     _certificate(folder, "broker", authority, [x509.IPAddress(ipaddress.ip_address(HOST))])
@@ -95,7 +104,11 @@ def start_secure_broker(folder: Path) -> SecureBroker:
             "ssl.truststore.type": "PEM",
             "ssl.truststore.location": str(folder / "ca.pem"),
             "listener.name.ssl.ssl.client.auth": "required",
-            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512,OAUTHBEARER",
+            "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config": f"{_OAUTH}LoginModule required;",
+            "listener.name.sasl_ssl.oauthbearer.sasl.server.callback.handler.class": _VALIDATOR,
+            "listener.name.sasl_ssl.sasl.oauthbearer.jwks.endpoint.url": tokens.keys,
+            "listener.name.sasl_ssl.sasl.oauthbearer.expected.audience": AUDIENCE,
             "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": (
                 "org.apache.kafka.common.security.scram.ScramLoginModule required;"
             ),
@@ -103,17 +116,24 @@ def start_secure_broker(folder: Path) -> SecureBroker:
             "super.users": "User:ANONYMOUS",
         }
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lakehouse.embedded_kafka.broker.server_settings", secured)
-        broker = Broker(folder / "kafka")
-        status = broker.start()
-    servers = status.bootstrap_servers or ""
-    admin = AdminClient({"bootstrap.servers": servers})
-    info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-    users = [UserScramCredentialUpsertion(user, info, PASSWORD.encode()) for user in ("shop", "reader", "nobody")]
-    for answer in admin.alter_user_scram_credentials(users).values():
-        answer.result(30)
-    return SecureBroker(broker, folder, f"{HOST}:{by_password}", f"{HOST}:{by_certificate}", servers)
+    with token_server(folder / "broker.pem", folder / "broker.key") as tokens:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("lakehouse.embedded_kafka.broker.server_settings", secured)
+            patch.setenv("JAVA_TOOL_OPTIONS", f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={tokens.keys}")
+            broker = Broker(folder / "kafka")
+            status = broker.start()
+        try:
+            servers = status.bootstrap_servers or ""
+            admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
+            info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+            names = ("shop", "reader", "nobody")
+            users = [UserScramCredentialUpsertion(user, info, PASSWORD.encode()) for user in names]
+            for answer in admin.alter_user_scram_credentials(users).values():
+                answer.result(30)
+            passwords, certificates = f"{HOST}:{by_password}", f"{HOST}:{by_certificate}"
+            yield SecureBroker(broker, folder, passwords, certificates, servers, tokens)
+        finally:
+            broker.stop()
 
 
 def allow(servers: str, user: str, rights: list[tuple[str, str, list[str]]]) -> None:

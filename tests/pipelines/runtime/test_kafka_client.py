@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.errors import UsageError
-from pipelines.runtime.kafka_client import java_settings, read_client_file, refuse_clear_text, refuse_tokens
+from pipelines.runtime.kafka_client import java_settings, read_client_file, refuse_clear_text
+from pipelines.runtime.kafka_login import require_whole_tokens
 from pipelines.runtime.settings import load_settings
 
 TEXTS = st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -87,10 +88,49 @@ def test_java_reads_every_user_and_password_as_it_is(spark, user, password):
     assert (options.get("username"), options.get("password")) == (user, password)
 
 
-@pytest.mark.parametrize("name", ["sasl.mechanisms", "sasl.mechanism"])
-def test_tokens_are_refused_in_a_sentence_without_secrets(name):
-    client = {name: "OAuthBearer", "sasl.oauthbearer.client.secret": "S3CR3T"}
-    with pytest.raises(UsageError, match=r"tokens \(OAUTHBEARER\) are not supported") as error:
-        refuse_tokens(client)
+TOKENS = {
+    "sasl.mechanisms": "OAUTHBEARER",
+    "sasl.oauthbearer.method": "oidc",
+    "sasl.oauthbearer.client.id": "shop",
+    "sasl.oauthbearer.client.secret": "S3CR3T",
+    "sasl.oauthbearer.token.endpoint.url": "https://login.example/token",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"sasl.oauthbearer.method": "default"}, "asked for another way"),
+        ({"sasl.oauthbearer.grant.type": "jwt-bearer"}, "asked for another way"),
+        ({"sasl.oauthbearer.config": "principal=S3CR3T"}, r"sasl\.oauthbearer\.config asked for another way"),
+        ({"sasl.oauthbearer.client.secret": ""}, r"need sasl\.oauthbearer\.client\.secret,"),
+        ({"sasl.oauthbearer.token.endpoint.url": "http://login.example/"}, "spoken to in clear text"),
+    ],
+)
+def test_tokens_by_half_are_refused_without_secrets(change, says):
+    client = {**TOKENS, **change}
+    with pytest.raises(UsageError, match=says) as error:
+        require_whole_tokens(client, ())
     assert "S3CR3T" not in str(error.value) + str(error.value.hint)
-    refuse_tokens({name: "SCRAM-SHA-512"})
+    require_whole_tokens({**client, "sasl.mechanisms": "SCRAM-SHA-512"}, ())
+
+
+def test_whole_tokens_are_taken_and_given_to_java():
+    aliased = {
+        name.replace("oauthbearer.client.", "oauthbearer.client.credentials.client."): TOKENS[name] for name in TOKENS
+    }
+    for client in (TOKENS, aliased, {**TOKENS, "sasl.mechanisms": "oauthbearer"}):
+        require_whole_tokens(client, ())
+        java = java_settings({**client, "sasl.oauthbearer.scope": "a b", "sasl.oauthbearer.extensions": "one=1,two=2"})
+        assert java.pop("sasl.jaas.config").partition("required ")[2] == (
+            'clientId="shop" clientSecret="S3CR3T" scope="a b" extension_one="1" extension_two="2";'
+        )
+        assert java == {
+            "sasl.mechanism": "OAUTHBEARER",
+            "sasl.login.callback.handler.class": (
+                "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler"
+            ),
+            "sasl.oauthbearer.token.endpoint.url": "https://login.example/token",
+        }
+    require_whole_tokens({**TOKENS, "sasl.oauthbearer.token.endpoint.url": "http://login.example/"}, ("plaintext",))
+    require_whole_tokens({**TOKENS, "sasl.oauthbearer.token.endpoint.url": "http://127.0.0.1:1/"}, ())

@@ -19,6 +19,16 @@ from pipelines.runtime.stream_errors import explain
             "`clickstream ingest` names them",
         ),
         ("org.apache.kafka.UnknownTopicOrPartitionException: x", "A topic that s reads does not exist", "recover"),
+        (
+            "x.SaslAuthenticationException: bad\nx",
+            "does not let s in: SaslAuthenticationException: bad.",
+            "secure-kafka",
+        ),
+        (
+            "KafkaException: Failed to create new KafkaAdminClient\nx.LoginException: 401",
+            "s got no token",
+            "token.endpoint",
+        ),
         ("TimeoutException: 60000 ms", "Kafka did not answer s: TimeoutException: 60000 ms.", "broker start"),
         ("Incomplete log file in /x", "The checkpoint of s is damaged", "clickstream recover --apply"),
         ("java.lang.OutOfMemoryError: Java heap space", "Java had too little memory for s", "spark.driver_memory"),
