@@ -92,7 +92,7 @@ wheel: $(STAMP) ## build the wheel in dist/; the same commit makes the same byte
 ##@ Clean up
 
 clean: ## remove .venv and caches; data stays
-	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks .coverage*
+	rm -rf .venv .venv-dbt dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks .coverage*
 	find $(SOURCES) conf -name __pycache__ -type d -prune -exec rm -rf {} +
 
 reset: ## stop the embedded Kafka and remove ./lake and ./.clickstream: all data

@@ -1,4 +1,4 @@
-"""Write docs/reference/ from the code: the commands, the settings, the contract and the tables never age.
+"""Write docs/reference/ and the sources of dbt from the code: they never age.
 
 Run by ``make docs``; a test says when a page is not what the code generates.
 """
@@ -16,16 +16,20 @@ import typer
 from pydantic import BaseModel
 
 from pipelines.cli.contract import rules_of
+from pipelines.cli.dbt_sources import sources_page
 from pipelines.cli.main import app
 from pipelines.cli.tables import cell
 from pipelines.cli.tables import reference as tables_page
 from pipelines.ml.score_message import schema as score_schema
-from pipelines.runtime.catalog import TABLES
+from pipelines.runtime.catalog import GOLD, TABLES
 from pipelines.runtime.commands import command_of
 from pipelines.runtime.settings import CONF, Settings
 from producers.events import EVENTS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+
+DBT_SOURCES = CONF / "dbt" / "models" / "gold.yml"
+"""Gold as the sources of the example for dbt."""
 
 _NOTE = "Generated from the code by `make docs`; not edited by hand."
 
@@ -177,6 +181,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
+    DBT_SOURCES.write_text(sources_page(GOLD.values()), encoding="utf-8")
 
 
 if __name__ == "__main__":

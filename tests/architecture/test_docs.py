@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from typer.exceptions import TyperException
@@ -88,6 +89,7 @@ RUN_BY = {
         "tests/pipelines/query/test_thrift_endpoint.py::test_every_gold_table_is_listed_with_its_comments"
     ),
     ".venv/bin/python -m pip wheel": "tests/architecture/test_wheel.py::test_the_wheel_is_complete_and_reproducible",
+    ".venv-dbt/bin/dbt": "tests/pipelines/query/test_dbt_example.py::test_dbt_shows_a_model_and_tests_the_sources",
     "spark-submit": "tests/kafka/test_demo.py::test_a_second_generation_by_spark_submit_goes_live",
 }
 """Which test does for real what a command does, in a process of its own or in the test's."""
@@ -95,6 +97,8 @@ RUN_BY = {
 NOT_RUN = {
     "make test": "it is what runs the tests",
     "export": "it sets variables; their names are checked",
+    "python -m venv": "tests/support/dbt.py does",
+    ".venv-dbt/bin/pip": "tests/support/dbt.py does",
 }
 """Why no test runs a command."""
 
@@ -152,7 +156,7 @@ def of_python(words):
             else:
                 assert (ROOT / rest.pop(0)).is_file()
         return
-    if module != "pip":
+    if module not in {"pip", "venv"}:
         source = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text(encoding="utf-8")
         assert [word for word in rest if word.startswith("--") and f'"{word}"' not in source] == []
 
@@ -165,6 +169,13 @@ def of_spark(words):
     job = ROOT / words[-1]
     assert hasattr(import_module(f"pipelines.{job.stem}"), job.stem)
     assert f"call({job.stem})" in job.read_text(encoding="utf-8")
+
+
+def of_dbt(program, words):
+    if program == "pip":
+        assert (ROOT / words[-1]).is_file()
+    else:
+        assert program == "dbt"  # its words are those of tests/pipelines/query/test_dbt_example.py
 
 
 def of_settings(words, monkeypatch):
@@ -180,6 +191,8 @@ def test_what_is_to_be_typed_is_there(command, monkeypatch):
     program = first.removeprefix(".venv/bin/")
     if words == ["…"]:
         assert program in PROJECT["project"]["scripts"]
+    elif first.startswith(".venv-dbt/bin/"):
+        of_dbt(Path(first).name, words)
     elif program == "clickstream":
         try:
             of_the_program(PROGRAM, [word for word in words if word != "--debug"])
