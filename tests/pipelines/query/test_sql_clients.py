@@ -134,6 +134,17 @@ def test_beeline_asks_and_quits(served, connect):
     assert_all_tables_answer(connect, served)
 
 
+def test_beeline_is_killed_amid_the_rows_it_prints(served, connect):
+    with _beeline(served.port, "--incremental=true", "--showHeader=false") as asks:
+        asks.stdin.write("SELECT id, repeat('x', 1000) FROM range(0, 10000000, 1, 100000);\n")
+        asks.stdin.flush()
+        until(lambda: asks.stdout.readline().count("x") > 900, "the first rows")
+        asks.kill()
+        asks.wait()
+    assert int(_by_synchronous(served.port, "SELECT count(*) FROM gold.sessions")[0][0]) >= 60
+    assert_all_tables_answer(connect, served)
+
+
 @pytest.mark.parametrize("client", HARMLESS, ids=lambda client: client.__name__)
 def test_a_refusal_is_a_sentence_for_every_client(served, client):
     with pytest.raises(Exception, match="only reads"):
