@@ -10,6 +10,7 @@ from hashlib import sha256
 from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from lakehouse.table import Table
 from pipelines.bi.html.blocks import Block, Drawing, Figure, tested
@@ -73,6 +74,7 @@ class Report:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        environment.filters["with_commands"] = _with_commands
         self._template = environment.get_template("report.html")
         self._script = environment.get_template("live.js").render()
 
@@ -128,6 +130,22 @@ def why_empty(rows: Mapping[str, int | None], names: Sequence[str], otherwise: s
     return otherwise or "Nothing to show: no row of gold belongs here."
 
 
+def _with_commands(sentence: str) -> Markup:
+    """A sentence as HTML: what stands between backticks is to be typed."""
+    words, code = Markup("{}"), Markup("<code>{}</code>")
+    return Markup().join(
+        (code if number % 2 else words).format(part) for number, part in enumerate(sentence.split("`"))
+    )
+
+
+def _said_once(rows: Sequence[Sequence[Block]]) -> tuple[tuple[Block, ...], ...]:
+    """The rows; where none of them has anything to show, for one reason, it is said once."""
+    blocks = [block for row in rows for block in row]
+    if len(blocks) > 1 and len({block.empty for block in blocks}) == 1 and blocks[0].kind == "empty":
+        return ((replace(blocks[0], title="; ".join(block.title for block in blocks)),),)
+    return tuple(tuple(row) for row in rows)
+
+
 def _unsaid(block: Block, cards: Sequence[Block]) -> Block:
     """A list of figures without the changes of figures that have a card."""
     said = {TRENDS[figure.name].change.name for card in cards for figure in card.figures if figure.name in TRENDS}
@@ -162,6 +180,6 @@ def _section(drawing: Drawing, page: Page) -> Section:
         says,
         tested(drawing) if page.name == "model_quality" else "",
         tuple(figure for card in cards for figure in card.figures),
-        tuple(tuple(drawing.block(page, visual) for visual in row) for row in rows if row),
+        _said_once([[drawing.block(page, visual) for visual in row] for row in rows if row]),
         tuple(measures),
     )

@@ -145,7 +145,7 @@ def test_an_open_page_follows_gold_and_keeps_its_readers_state(tab, tmp_path):
     screen(tab, 1280)
     with live_at(tmp_path) as address:
         tab.open(address)
-        assert "Run `clickstream run` first." in tab.value("document.body.innerText")
+        assert "Run clickstream run first." in tab.value("document.body.innerText")
         write_gold(tmp_path, no_gold())
         write_gold(tmp_path, made_gold(sessions=20, days=4))
         sessions = "[...document.querySelectorAll('#overview dd')].map(one => one.innerText)[1]"

@@ -6,6 +6,7 @@ from lakehouse.table import Column, Table
 from pipelines.bi.semantic.build import semantic_model
 from pipelines.bi.semantic.pages import pages
 from pipelines.runtime.catalog import GOLD
+from tests.support.pages import DOCS
 
 
 def shown_on(page_name, tables):
@@ -32,3 +33,9 @@ def test_how_the_scores_turned_out_is_shown_once_gold_has_it():
     )
     shown = shown_on("model_quality", [*others, metrics])
     assert {"model_metrics[model_version]", "model_metrics[average_precision]"} <= shown
+
+
+def test_the_docs_name_every_page_in_order():
+    titles = [page.title for page in pages(semantic_model(tuple(GOLD.values())))]
+    told = " ".join((DOCS / "how-to" / "power-bi.md").read_text(encoding="utf-8").split())
+    assert f"pages: {', '.join(titles)}." in told
