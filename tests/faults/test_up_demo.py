@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import urllib.request
 
 import pytest
 
@@ -24,12 +26,33 @@ def without_broker(tmp_path):
     made.close()
 
 
+def sessions_on(address):
+    """How many sessions the report at that address shows; 0 while it has none."""
+    with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - on this machine
+        html = answer.read().decode()
+    shown = re.search(r"<dt>Sessions</dt><dd><span>([\d,]+)", html)
+    return int(shown[1].replace(",", "")) if shown else 0
+
+
 def test_the_demo_runs_on_its_own_and_ends_with_its_broker(without_broker):
     installation = without_broker
-    up = installation.drive("up", "--demo", "--rate", "10", CLICKSTREAM_SCORES__TOPIC="purchase_scores")
+    up = installation.drive(
+        "up", "--demo", "--rate", "10", "--report", "0", CLICKSTREAM_SCORES__TOPIC="purchase_scores"
+    )
 
     def says(text):
         return text in up.ended(-1).said
+
+    until(lambda: not up.alive or says("the report is at http://127.0.0.1:"), "the report")
+    address = re.search(r"the report is at (http://127\.0\.0\.1:\d+/)", up.ended(-1).said)[1]
+    shown = [0]
+
+    def shows_more():
+        shown.append(sessions_on(address) if up.alive else 0)
+        return not up.alive or shown[-1] > shown[-2]
+
+    until(shows_more, "the first sessions on the report", limit=400, step=2)
+    until(shows_more, "a later commit on the report", limit=200, step=2)
 
     until(lambda: not up.alive or says("up: train: "), "a first model", limit=400)
     assert up.alive, up.ended(-1).said
