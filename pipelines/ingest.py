@@ -64,8 +64,9 @@ def run_ingest(job: Job, *, continuous: bool = False, accept_loss: bool = False)
 def streams(job: Job, events: Iterable[str] = BRONZE) -> list[Stream]:
     """One stream for each of these topics."""
     servers = bootstrap_servers(job.settings)
-    topics = kafka.topic_ids(servers, list(events), job.settings.kafka.client)
-    return [BronzeStream(job, BRONZE[name], servers, topic).stream() for name, topic in topics.items()]
+    infos = kafka.topic_ids(servers, list(events), job.settings.kafka.client)
+    topics.refuse_many_partitions(job.settings, infos)
+    return [BronzeStream(job, BRONZE[name], servers, info).stream() for name, info in infos.items()]
 
 
 def supervised(job: Job) -> list[Supervised]:

@@ -76,6 +76,10 @@ _WRONG_CERTIFICATE = (
     "Let ssl.ca.location name the certificate of the authority that signed the broker's, and let the bootstrap servers "
     "have the names that are in it."
 )
+_ODD_ANSWER = (
+    "Let kafka.bootstrap_servers name a Kafka broker, and security.protocol of kafka.client be the one of that port. "
+    "Where its answer is right and only large, raise receive.message.max.bytes in kafka.client."
+)
 _SILENT = "Look whether it runs with `clickstream broker status`, or fix the part [kafka] of the settings."
 _DOCTOR = "`clickstream doctor` looks at the broker and its topics."
 
@@ -558,6 +562,10 @@ def _topics(client: Any, bootstrap: str, wait_seconds: float) -> dict[str, int]:
             if client.last_error and client.last_error.code() in _LOCKED_OUT:
                 # No patience helps, and some brokers lock the account of whoever tries on.
                 raise _locked_out(bootstrap, client.last_error) from error
+            if odd := next((one for one in (client.last_error, error.args[0]) if _is_odd(one)), None):
+                raise OutsideError(
+                    f"What answers at {bootstrap} does not speak as Kafka does: {_bare(odd)}.", _ODD_ANSWER
+                ) from error
             if (left := deadline - time.monotonic()) <= 0:
                 why = client.last_error.str() if client.last_error else _reason(error)
                 raise OutsideError(
@@ -568,10 +576,18 @@ def _topics(client: Any, bootstrap: str, wait_seconds: float) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None and topic.partitions}
 
 
+def _is_odd(error: KafkaError | None) -> bool:
+    return error is not None and error.code() == KafkaError._BAD_MSG  # noqa: SLF001
+
+
+def _bare(error: KafkaError) -> str:
+    """The reason alone: librdkafka puts the address before it, and after it how long it took."""
+    return re.sub(r"^\S+://\S+: |^\S+/bootstrap: | \(after \d+ms in state \w+.*$", "", error.str()).rstrip(".")
+
+
 def _locked_out(bootstrap: str, error: KafkaError) -> OutsideError:
     """The error for a client that the broker does not let in, or that does not trust the broker."""
-    # librdkafka puts the address before the reason, and after it how long it took.
-    why = re.sub(r"^\S+://\S+: | \(after \d+ms in state \w+.*$", "", error.str()).rstrip(".")
+    why = _bare(error)
     if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001
         if "OAUTHBEARER token" in why:  # its code is that of a broker's refusal
             return OutsideError(f"There is no token for Kafka at {bootstrap}: {why}.", _NO_TOKEN)

@@ -45,6 +45,7 @@ class KafkaSettings(_Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     heap: str = "512m"
     partitions: Annotated[int, Field(ge=1)] = 2
+    most_partitions: Annotated[int, Field(ge=1)] = 1_000
     replication_factor: Annotated[int, Field(ge=1)] = 1
     start_timeout_seconds: Annotated[float, Field(gt=0)] = 60
     patience_seconds: Annotated[float, Field(ge=3)] = 180

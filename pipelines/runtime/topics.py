@@ -14,7 +14,7 @@ from typing import Literal
 from bronze.raw_events import BRONZE
 from lakehouse.atomic_files import write_json
 from lakehouse.checkpoints import committed_offsets
-from lakehouse.errors import CheckpointError, OutsideError
+from lakehouse.errors import CheckpointError, OutsideError, UsageError
 from pipelines.runtime.settings import Settings
 from producers import kafka
 
@@ -90,6 +90,17 @@ def find_problems(
         mine = {partition: span for (topic, partition), span in ends.items() if topic == name}
         found += _compare(name, infos[name].topic_id, at, mine)
     return found
+
+
+def refuse_many_partitions(settings: Settings, infos: Mapping[str, kafka.TopicInfo]) -> None:
+    """Raises UsageError for a topic with more partitions than ``kafka.most_partitions``."""
+    for name, info in infos.items():
+        if info.partitions > settings.kafka.most_partitions:
+            raise UsageError(
+                f"The topic {name} has {info.partitions:,} partitions, more than the "
+                f"{settings.kafka.most_partitions:,} that ingest takes: each is a task of every micro-batch.",
+                "Raise kafka.most_partitions in conf/, or CLICKSTREAM_KAFKA__MOST_PARTITIONS, if that is meant.",
+            )
 
 
 def _other_topic(name: str, servers: str, cluster: str, known: str) -> TopicProblem:
