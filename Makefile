@@ -16,6 +16,10 @@ FAILED := import json, os; failed = {name.split("::")[0] for name in json.load(o
 STAMP := .venv/.complete
 SOURCES := bronze gold lakehouse notebooks pipelines producers silver tests
 
+# Packages go into .venv, whatever the shell or pip.conf says of other places.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT
+
 # Files go to the processes in the order of their names: some with few tests take minutes, and xdist would start them last.
 IN_PROCESSES := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

@@ -18,10 +18,17 @@ from pyspark.sql import SparkSession
 
 from lakehouse.errors import SparkStartError, UsageError
 from lakehouse.jvm import last_error
-from lakehouse.spark_environment import LOCAL_SETTINGS, ivy_folder, own_environment, require_user_name
+from lakehouse.spark_environment import (
+    LOCAL_SETTINGS,
+    ivy_folder,
+    java_folder_options,
+    own_environment,
+    require_user_name,
+)
 from lakehouse.spark_jars import with_kept_jars
 
 _EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 
 def read_defaults(path: Path) -> dict[str, str]:
@@ -50,7 +57,8 @@ def start_session(
     The JVM's standard error and the logs of Python's libraries go to ``log``: a person sees only sentences.
     ``jars`` is the note of the jars that the packages were resolved to (``spark_jars``).
 
-    Raises SparkStartError where Java or the jars cannot be had, OutsideError where this user has no name, UsageError
+    Raises SparkStartError where Java or the jars cannot be had, OutsideError where this user has no name
+    or nowhere runs programs, UsageError
     where spark-submit brought no Delta.
     """
     conf = _with_java_options({**read_defaults(defaults), **(settings or {})}, java_options, defaults.parent)
@@ -68,6 +76,8 @@ def start_session(
             require_user_name()
             surroundings = own_environment()
             conf = {"spark.jars.ivy": str(ivy_folder(log.parent)), **LOCAL_SETTINGS, **conf}
+            if "java.io.tmpdir" not in conf[_JAVA_OPTIONS]:
+                conf[_JAVA_OPTIONS] = f"{conf[_JAVA_OPTIONS]} {java_folder_options(log.parent / 'tmp')}".rstrip()
             conf = with_kept_jars(conf, jars) if jars else conf
         else:
             # The Python workers must be this Python, wherever PATH points.
@@ -92,9 +102,9 @@ def _prepared(key: str) -> str:
 
 def _with_java_options(conf: dict[str, str], java_options: str, folder: Path) -> dict[str, str]:
     """The settings with further Java options; log4j2.properties is the file in ``folder``."""
-    options = f"{conf.get('spark.driver.extraJavaOptions', '')} {java_options}".strip()
+    options = f"{conf.get(_JAVA_OPTIONS, '')} {java_options}".strip()
     options = options.replace("log4j2.properties", (folder.resolve() / "log4j2.properties").as_uri())
-    return {**conf, "spark.driver.extraJavaOptions": options}
+    return {**conf, _JAVA_OPTIONS: options}
 
 
 def _require_delta(spark: SparkSession, defaults: Path) -> None:

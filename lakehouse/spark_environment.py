@@ -25,6 +25,9 @@ LOCAL_SETTINGS = {
 }
 """Spark's settings for one process."""
 
+JAVA_FOLDER = Path("/tmp")  # noqa: S108 - Java's own choice, whatever TMPDIR says
+"""Where Java puts temporary files."""
+
 IVY = ".ivy2.5.2"
 """The folder in a home where Spark's Ivy keeps the jars that it has downloaded."""
 
@@ -69,6 +72,31 @@ def require_user_name() -> None:
             f"This user, {os.getuid()}, has no name on this machine, and Spark needs one.",
             "Run as a user that /etc/passwd lists, or add a line for this one, as an image's Dockerfile can.",
         ) from error
+
+
+def java_folder_options(fallback: Path, *, make: bool = True) -> str:
+    """Java's option for another folder of temporary files than /tmp, where programs do not run from that.
+
+    Java's libraries for compression unpack programs there. ``fallback`` is made where it is needed, if it may be.
+    Raises OutsideError where none run from there either.
+    """
+    if runs_programs(JAVA_FOLDER):
+        return ""
+    if make:
+        fallback.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if runs_programs(fallback):
+        return f'-Djava.io.tmpdir="{fallback}"'
+    raise OutsideError(
+        f"Programs run neither from {JAVA_FOLDER} nor from {fallback} (both are mounted with noexec), and Java needs a "
+        "folder for its libraries.",
+        "Mount one of them with exec, or let CLICKSTREAM_STATE name a folder where programs run.",
+    )
+
+
+def runs_programs(folder: Path) -> bool:
+    """Whether the file system of a folder lets programs run."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return not os.statvfs(there).f_flag & getattr(os, "ST_NOEXEC", 0)  # which only Linux tells
 
 
 def ivy_folder(fallback: Path) -> Path:

@@ -23,10 +23,10 @@ from rich.table import Table
 from rich.text import Text
 
 from lakehouse.atomic_files import read_json
-from lakehouse.errors import LakehouseError, OutsideError
+from lakehouse.errors import LakehouseError, OutsideError, UsageError
 from lakehouse.jvm import find_java
 from lakehouse.session import read_defaults
-from lakehouse.spark_environment import ivy_folder, require_user_name
+from lakehouse.spark_environment import JAVA_FOLDER, ivy_folder, java_folder_options, require_user_name
 from lakehouse.spark_jars import PACKAGES, with_kept_jars
 from pipelines.ml import store
 from pipelines.ml.model_version import CHAMPION
@@ -88,6 +88,7 @@ def examine(settings: Settings) -> list[Finding]:
         check_python,
         check_user,
         check_java,
+        lambda: check_java_folder(settings),
         check_packages,
         check_memory,
         lambda: check_folder("lake", lake),
@@ -131,6 +132,18 @@ def check_java() -> Finding:
     except LakehouseError as error:
         return Finding("Java", "missing", error.message, error.hint)
     return Finding("Java", "ok", f"{java.says} ({java.path})")
+
+
+def check_java_folder(settings: Settings) -> Finding:
+    """Whether Java can unpack its libraries into a folder of temporary files."""
+    try:
+        elsewhere = java_folder_options(settings.logs / "tmp", make=False)
+    except OutsideError as error:
+        return Finding("temporary files", "missing", error.message, error.hint)
+    if elsewhere:
+        found = f"no programs run from {JAVA_FOLDER}: Java takes {settings.logs / 'tmp'}"
+        return Finding("temporary files", "note", found, "Nothing to do, as long as that folder is not cleaned.")
+    return Finding("temporary files", "ok", str(JAVA_FOLDER))
 
 
 def check_packages() -> Finding:
@@ -240,8 +253,11 @@ def check_topics(settings: Settings) -> Finding:
         return Finding("topics", "note", "unknown, no Kafka answers", "Ask again once it does.")
     try:
         there = kafka.topics_there(servers, EVENTS, settings.kafka.client)
+        topics.refuse_many_partitions(settings, kafka.topic_ids(servers, there, settings.kafka.client))
         flaws = kafka.topic_flaws(servers, there, settings.kafka.client)
         problems = topics.find_problems(settings, servers)
+    except UsageError as error:
+        return Finding("topics", "missing", error.message, error.hint)
     except LakehouseError as error:
         return Finding("topics", "note", error.message, error.hint)
     if not there:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from lakehouse.spark_environment import ivy_folder, own_environment
+from tests.support.doors import DEAD_PROXY
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +32,7 @@ except LakehouseError as error:
     print(error)
     raise SystemExit(error.exit_code)
 job.lake.ensure(BRONZE["clicks"])
+job.spark.range(3).write.format("delta").save("lake/compressed")  # by zstd, whose library is a program
 rows = job.spark.range(3).rdd.map(lambda row: row.id + 1).collect()
 processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
 ports = [one.laddr.ip for each in processes for one in each.net_connections("tcp") if one.status == "LISTEN"]
@@ -84,6 +88,7 @@ def test_another_spark_s_variables_mislead_nobody(tmp_path):
         HADOOP_CONF_DIR=str(folder / "hadoop"),
         PYSPARK_PYTHON="/usr/bin/false",
         PYSPARK_DRIVER_PYTHON="jupyter",
+        **DEAD_PROXY,
         LC_ALL="POSIX",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -92,6 +97,25 @@ def test_another_spark_s_variables_mislead_nobody(tmp_path):
     assert (folder / "lake" / "bronze" / "clicks" / "_delta_log").is_dir()
     assert len(said["listens"]) >= 3
     assert {address.removeprefix("::ffff:") for address in said["listens"]} == {"127.0.0.1"}
+
+
+NO_PROGRAMS = "mount -t tmpfs -o noexec,mode=1777 none /tmp &&"
+
+
+@pytest.mark.spark
+def test_no_program_needs_to_run_from_tmp():
+    namespace = _in_namespace("--user", "--map-root-user", "--mount")
+    if subprocess.run([*namespace, f"{NO_PROGRAMS} true"], check=False, capture_output=True).returncode:
+        pytest.skip("this kernel lets no user mount a file system")
+    with TemporaryDirectory(dir="/var/tmp") as folder:  # as /tmp is hidden
+        done = _start(namespace, Path(folder), NO_PROGRAMS)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert json.loads(done.stdout.splitlines()[-1])["rows"] == [1, 2, 3]
+        assert stat.S_IMODE((Path(folder) / "state" / "logs" / "tmp").stat().st_mode) == 0o700
+        told = "from lakehouse.spark_environment import *; java_folder_options(Path('/tmp/a'))"
+        refused = [*namespace, f'{NO_PROGRAMS} "{sys.executable}" -c "{told}"']
+        done = subprocess.run(refused, cwd=ROOT, check=False, capture_output=True, text=True)
+        assert "Programs run neither from /tmp nor from /tmp/a" in done.stderr
 
 
 @pytest.mark.spark

@@ -19,7 +19,7 @@ from lakehouse.embedded_kafka.broker import Broker
 from pipelines.cli.main import app
 from pipelines.cli.reference import _commands
 from pipelines.runtime.commands import command_of
-from tests.support.doors import listening
+from tests.support.doors import DEAD_PROXY, listening
 from tests.support.polling import until
 
 PAGES = {
@@ -52,7 +52,7 @@ def served(name, folder):
         port = free.getsockname()[1]
     places = {"CLICKSTREAM_LAKE": str(folder / "lake"), "CLICKSTREAM_STATE": str(folder / "state")}
     command = [sys.executable, "-m", *PAGES[name], str(port)]
-    with subprocess.Popen(command, env={**os.environ, **places}, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, env={**os.environ, **places, **DEAD_PROXY}, stdout=subprocess.PIPE) as process:
         try:
             until(lambda: status(port) in FINE, "its answer", limit=300, step=0.3)
             yield port, process

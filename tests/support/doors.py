@@ -27,3 +27,9 @@ def command_lines(pid: int) -> Iterator[str]:
         for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
             with suppress(psutil.Error):
                 yield " ".join(process.cmdline())
+
+
+DEAD_PROXY = dict.fromkeys(
+    ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9"
+)
+"""An environment whose proxies answer nobody: what stays on this machine must not ask them."""

@@ -58,8 +58,8 @@ def test_it_examines_without_writing_anything(app: typer.Typer, installation: Pa
     answer = runner.invoke(app, ["--json"])
     findings = {each["check"]: each for each in json.loads(answer.stdout)}
     assert list(findings) == [
-        "Python", "user", "Java", "packages", "memory", "lake", "state", "Kafka", "topics", "Kafka's jars",
-        "MLflow store", "Spark's jars",
+        "Python", "user", "Java", "temporary files", "packages", "memory", "lake", "state", "Kafka", "topics",
+        "Kafka's jars", "MLflow store", "Spark's jars",
     ]  # fmt: skip
     assert all(each["cure"] for each in findings.values() if each["state"] != "ok")
     assert findings["packages"]["state"] == "ok"
