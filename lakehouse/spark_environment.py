@@ -89,7 +89,7 @@ def java_folder_options(fallback: Path, *, make: bool = True) -> str:
     raise OutsideError(
         f"Programs run neither from {JAVA_FOLDER} nor from {fallback} (both are mounted with noexec), and Java needs a "
         "folder for its libraries.",
-        "Mount one of them with exec, or let CLICKSTREAM_STATE name a folder where programs run.",
+        "Mount one of them with exec, or choose a state folder where programs run.",
     )
 
 

@@ -6,7 +6,6 @@ import socket
 import socketserver
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from random import Random
@@ -38,6 +37,7 @@ class _Handler(socketserver.StreamRequestHandler):
     server: _Server
 
     def handle(self) -> None:
+        never = threading.Event()
         with suppress(OSError, struct.error):
             while True:
                 (size,) = struct.unpack(">i", self.rfile.read(4))
@@ -52,7 +52,7 @@ class _Handler(socketserver.StreamRequestHandler):
                     continue
                 for byte in answer:
                     self.wfile.write(bytes([byte]))
-                    time.sleep(self.server.pause)
+                    never.wait(self.server.pause)
 
 
 def _framed(body: bytes) -> bytes:
