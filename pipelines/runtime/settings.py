@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -34,6 +35,20 @@ _NO_SETTINGS = {"CLICKSTREAM_CONF", "CLICKSTREAM_DEBUG", KEY, KEY_FILE}
 """Variables with the prefix that conf/ has no place for."""
 
 
+def _amount(pattern: str, example: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value, re.IGNORECASE):
+            raise PydanticCustomError("amount", f"It is no amount of bytes, as in {example}")
+        return value
+
+    return AfterValidator(check)
+
+
+JavaMemory = Annotated[str, _amount(r"[1-9]\d*[kmgt]", "3g or 1500m")]
+SparkBytes = Annotated[str, _amount(r"[1-9]\d*([kmgtp]?b|[kmgtp])?", "512m")]
+DuckMemory = Annotated[str, _amount(r"\d+(\.\d+)? ?([kmgt](i?b)?|b|%)", "2GB or 80%")]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,7 +58,7 @@ class KafkaSettings(_Section):
 
     bootstrap_servers: str = ""
     port: Annotated[int, Field(ge=0, le=65535)] = 0
-    heap: str = "512m"
+    heap: JavaMemory = "512m"
     partitions: Annotated[int, Field(ge=1)] = 2
     most_partitions: Annotated[int, Field(ge=1)] = 1_000
     replication_factor: Annotated[int, Field(ge=1)] = 1
@@ -58,7 +73,7 @@ class SparkSettings(_Section):
     """How Spark is started where spark-submit does not say."""
 
     master: str = "local[*]"
-    driver_memory: str = "3g"
+    driver_memory: JavaMemory = "3g"
 
 
 class StreamSettings(_Section):
@@ -66,7 +81,7 @@ class StreamSettings(_Section):
 
     trigger_seconds: Annotated[float, Field(gt=0)] = 5
     records_per_batch: Annotated[int, Field(ge=1)] = 1_000_000
-    bytes_per_batch: str = "512m"
+    bytes_per_batch: SparkBytes = "512m"
     stop_seconds: Annotated[float, Field(gt=0)] = 15
 
 
@@ -74,14 +89,14 @@ class EngineSettings(_Section):
     """What the jobs do in their own process, and what they leave to Spark."""
 
     in_process_rows: Annotated[int, Field(ge=0)] = 2_000_000
-    in_process_memory: str = "2GB"
+    in_process_memory: DuckMemory = "2GB"
 
 
 class UpSettings(_Section):
     """What ``up`` gives to all streams together."""
 
-    driver_memory: str = "1500m"
-    in_process_memory: str = "1GB"
+    driver_memory: JavaMemory = "1500m"
+    in_process_memory: DuckMemory = "1GB"
     maintain_every_hours: Annotated[float, Field(ge=0)] = 24
 
 

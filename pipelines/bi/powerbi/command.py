@@ -9,7 +9,7 @@ import typer
 
 from lakehouse.errors import UsageError
 from pipelines.bi.powerbi.project import NAME, project_files, thin_report_files, write_project
-from pipelines.bi.powerbi.sources import SourceKind, gold_source
+from pipelines.bi.powerbi.sources import SourceKind, for_windows, gold_source
 from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.options import AsJson
@@ -42,9 +42,10 @@ def powerbi(
     as_json: AsJson = False,
 ) -> None:
     """Write a Power BI project of the gold tables, from their declarations; starts no Spark."""
-    tables, currency = tuple(GOLD.values()), current_shop().currency
+    tables, currency, root = tuple(GOLD.values()), current_shop().currency, ""
     if model is None:
         gold = gold_source(source, _own_gold(source) if path is None else path)
+        root = gold.root
         files = project_files(tables, gold, currency, incremental=incremental)
     elif path is None and not incremental:
         files = thin_report_files(tables, model, currency)
@@ -58,6 +59,8 @@ def powerbi(
         print_json({"folder": str(folder), "project": f"{NAME}.pbip", "files": list(files)})
         return
     out.print(f"{len(files)} files. Open this one in Power BI Desktop: {folder / f'{NAME}.pbip'}")
+    if (seen := for_windows(root)) != root:
+        out.print(f"GoldRoot is {root}. Windows sees WSL's folders by another name: give --path, as in {seen}")
 
 
 def _own_gold(source: SourceKind) -> str:

@@ -48,12 +48,20 @@ def gold_source(kind: SourceKind, path: str) -> GoldSource:
     return _SOURCES[kind](path.strip())
 
 
+def for_windows(root: str) -> str:
+    """A folder as Windows may see it: one of Linux as WSL shows it, any other as it is."""
+    is_linux = root.startswith("/") and not root.startswith("//")
+    return rf"\\wsl.localhost\Ubuntu{root}".replace("/", "\\") if is_linux else root
+
+
 def _folder(path: str) -> GoldSource:
+    folder = r"C:\lake\gold or \\server\share\gold"
+    if not path:
+        raise UsageError("--path is empty.", f"Give it the folder of the gold tables, as in {folder}.")
     if "://" in path or not re.match(r"[A-Za-z]:[\\/]|\\\\|/", path):
         raise UsageError(
-            f"Power BI cannot read {path or 'nothing'} as a folder: its whole path is needed, as that PC reaches it.",
-            "Give --path the folder of the gold tables, as in C:\\lake\\gold or \\\\server\\share\\gold, "
-            "or another --source.",
+            f"Power BI cannot read {path} as a folder: its whole path is needed, as that PC reaches it.",
+            f"Give --path the folder of the gold tables, as in {folder}, or another --source.",
         )
     return GoldSource(
         path.rstrip("/\\"),

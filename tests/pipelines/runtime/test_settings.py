@@ -43,6 +43,14 @@ def test_an_own_conf_folder_is_read(monkeypatch, tmp_path):
     ("name", "value", "says"),
     [
         ("CLICKSTREAM_KAFKA__PARTITIONS", "0", "CLICKSTREAM_KAFKA__PARTITIONS is wrong: input should be"),
+        ("CLICKSTREAM_SPARK__DRIVER_MEMORY", "lots", "DRIVER_MEMORY is wrong: it is no amount of bytes, as in 3g"),
+        (
+            "CLICKSTREAM_UP__IN_PROCESS_MEMORY",
+            "half",
+            "IN_PROCESS_MEMORY is wrong: it is no amount of bytes, as in 2GB",
+        ),
+        ("CLICKSTREAM_KAFKA__HEAP", "0.5g", "HEAP is wrong: it is no amount"),
+        ("CLICKSTREAM_STREAM__BYTES_PER_BATCH", "-1", "BYTES_PER_BATCH is wrong: it is no amount"),
         ("CLICKSTREAM_KAFKA__PARTITION", "1", "no setting CLICKSTREAM_KAFKA__PARTITION"),
         ("CLICKSTREAM_LAKES", "x", "CLICKSTREAM_LAKES is no setting"),
         ("CLICKSTREAM_ENVIRONMENT", "nowhere", "no environment 'nowhere'"),
@@ -72,6 +80,7 @@ def test_variables_that_are_no_settings_are_refused(monkeypatch):
         ("CLICKSTREAM_KAFKA", '{"client": {"sasl.password": S3CR3T}}'),
         ("CLICKSTREAM_KAFKA__PORT", "S3CR3T"),
         ("CLICKSTREAM_MODEL__SEARCH_DEPTHS", "S3CR3T"),
+        ("CLICKSTREAM_SPARK__DRIVER_MEMORY", "S3CR3T"),
     ],
 )
 def test_a_wrong_value_is_named_and_never_shown(monkeypatch, name, value):

@@ -47,6 +47,14 @@ def test_the_command_writes_the_project_without_java(tmp_path):
     assert f'expression GoldRoot = "{tmp_path}/lake/gold" meta' in expressions
 
 
+@pytest.mark.parametrize(("path", "hints"), [("/home/me/lake/gold", True), (r"C:\lake\gold", False)])
+def test_a_folder_that_windows_has_not_is_said_to_be_one(tmp_path, path, hints):
+    done = run("--out", str(tmp_path / "a"), "--path", path)
+    assert done.returncode == 0, done.stderr
+    said = "".join(done.stdout.split())
+    assert (r"asin\\wsl.localhost\Ubuntu\home\me\lake\gold" in said) is hints
+
+
 def test_declarations_give_the_same_bytes_in_any_process(tmp_path):
     for name, seed in (("a", "1"), ("b", "2")):
         done = run("--out", str(tmp_path / name), "--path", "C:\\gold", PYTHONHASHSEED=seed, TZ="Asia/Tokyo")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from lakehouse.errors import UsageError
-from pipelines.bi.powerbi.sources import SourceKind, gold_source
+from pipelines.bi.powerbi.sources import SourceKind, for_windows, gold_source
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,7 @@ def test_a_path_gives_the_parameter_and_the_function(kind, path, root, says):
     ("kind", "path", "says"),
     [
         (SourceKind.folder, "s3://bucket/gold", "cannot read s3://bucket/gold as a folder: "),
-        (SourceKind.folder, " ", "cannot read nothing as a folder"),
-        (SourceKind.folder, "", "its whole path is needed"),
+        (SourceKind.folder, " ", "--path is empty. Give it the folder"),
         (SourceKind.folder, "lake/gold", "cannot read lake/gold as a folder: its whole path is needed"),
         (SourceKind.folder, "C:gold", "its whole path is needed"),
         (SourceKind.adls, "s3://bucket/gold", "no place in Azure Data Lake Storage. Give --path"),
@@ -107,3 +106,16 @@ def test_a_table_that_gold_lacks_is_null_and_no_error(kind):
     text = gold_source(kind, paths[kind]).table_function
     assert "Rows = if Table.IsEmpty(Found) then null else " in text
     assert " try " not in text
+
+
+@pytest.mark.parametrize(
+    ("root", "seen"),
+    [
+        ("/home/me/lake/gold", r"\\wsl.localhost\Ubuntu\home\me\lake\gold"),
+        ("//server/share/gold", "//server/share/gold"),
+        (r"C:\lake\gold", r"C:\lake\gold"),
+        ("https://host/delta-sharing", "https://host/delta-sharing"),
+    ],
+)
+def test_a_folder_of_linux_is_named_as_windows_sees_it(root, seen):
+    assert for_windows(root) == seen
