@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -15,13 +16,17 @@ from lakehouse.engines.in_process import build_tables
 from lakehouse.engines.local_lake import LocalLake
 from pipelines import gold_builder
 from pipelines.gold_builder import clock_frame, clock_rows, incremental_tables, table_sql, upstream_tables
+from producers.replay.reader import replay
+from producers.simulator.simulator import UNTIL, simulate
 from silver.quarantine import QUARANTINE
 from tests.support.gold_events import DAY, act, buy, click, keep, view
 from tests.support.gold_sessions import GOLDEN_EVENTS
+from tests.support.simulated_examples import refine_records
 
 pytestmark = pytest.mark.spark
 
 AS_OF = DAY + timedelta(days=3)
+OTTO = Path(__file__).parents[2] / "producers" / "samples" / "otto.jsonl"
 
 odd_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
 hosts = st.sampled_from(
@@ -122,15 +127,15 @@ def _plain(column):
     return column.cast(pa.timestamp("us")) if pa.types.is_timestamp(column.type) else column
 
 
-def engines_agree(job):
+def engines_agree(job, as_of=AS_OF, memory="1GB"):
     lake, local = job.lake, LocalLake(job.settings.lake_root, job.settings.locks)
     versions = {table.name: lake.version(table) for table in upstream_tables()}
     build_tables(
         local, incremental_tables(), table_sql(),
-        sources={CLOCK.name: clock_rows(job.settings, AS_OF)}, versions=versions, memory="1GB",
+        sources={CLOCK.name: clock_rows(job.settings, as_of)}, versions=versions, memory=memory,
     )  # fmt: skip
     given_rows = {table.name: lake.read(table) for table in upstream_tables()}
-    by_spark = rows_by_spark(job, {**given_rows, CLOCK.name: clock_frame(job, AS_OF)})
+    by_spark = rows_by_spark(job, {**given_rows, CLOCK.name: clock_frame(job, as_of)})
     for table in incremental_tables():
         assert differences(table, local.read(table), by_spark[table.name]) == [], table.name
     return by_spark
@@ -165,16 +170,26 @@ def refused(spark, tables):
 )  # fmt: skip
 @given(found=st.lists(events, min_size=120, max_size=200), pressed=st.lists(carts, min_size=30, max_size=60))
 @pytest.mark.usefixtures("refused")
-def test_the_engines_agree_on_golden_odd_and_refused_events(job, tables, found, pressed):
+def test_the_engines_agree_on_golden_odd_real_and_refused_events(job, tables, found, pressed):
     """Spark takes 20 s for all tables, however many rows they have: so each example has all kinds."""
     for name in ("page_views", "clicks", "interactions"):
         tables.overwrite(upstream(name), tables.empty(upstream(name)))
     keep(tables, [*GOLDEN_EVENTS, *found, *pressed])
+    refine_records(job.local_lake, replay(OTTO, "otto", pytest.fail))
     made = engines_agree(job)
     assert {(row["event"], row["rule"], row["quarantined"]) for row in made["gold.data_quality"].to_pylist()} >= {
         ("clicks", "a", 1),
         ("clicks", "all", 1),
     }
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("tables")
+def test_the_engines_agree_on_50_000_simulated_sessions(job):
+    """A million events, of users who come again, on many days; the last sessions are open."""
+    refine_records(job.local_lake, simulate(7, 50_000))
+    made = engines_agree(job, UNTIL.astimezone(UTC) + timedelta(minutes=1), memory="4GB")
+    assert made["gold.sessions"].num_rows == 50_000
 
 
 def upstream(name):

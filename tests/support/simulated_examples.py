@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,18 +46,23 @@ def simulated_lake(
     records in place of the simulated ones.
     """
     lake = make_tables(folder, *SILVER.values(), QUARANTINE, DUPLICATES, *GOLD)
-    records: dict[str, list[tuple[int, Record]]] = {name: [] for name in EVENTS}
-    for number, record in enumerate(change(simulate(seed, sessions, truth=truth))):
-        records[record[0]].append((number, record))
-    for name, event in EVENTS.items():
-        rows = records_table(name, records[name])
-        for start in range(0, rows.num_rows, 100_000):
-            write_silver_batch_in_process(lake, event, rows.slice(start, 100_000))
+    refine_records(lake, change(simulate(seed, sessions, truth=truth)))
     settings = load_settings(lake=str(folder / "lake"), state=folder / "state")
     clock = {CLOCK.name: clock_rows(settings, as_of or UNTIL.astimezone(UTC) + timedelta(minutes=1))}
     versions = {table.name: lake.version(table) for table in SILVER.values()}
     build_tables(lake, GOLD, table_sql(), sources=clock, versions=versions, memory="2GB")
     return lake
+
+
+def refine_records(lake: LocalLake, records: Iterable[Record]) -> None:
+    """Validates the records as if bronze held them, and writes them into silver, quarantine and duplicates."""
+    of: dict[str, list[tuple[int, Record]]] = {name: [] for name in EVENTS}
+    for number, record in enumerate(records):
+        of[record[0]].append((number, record))
+    for name, event in EVENTS.items():
+        rows = records_table(name, of[name])
+        for start in range(0, rows.num_rows, 100_000):
+            write_silver_batch_in_process(lake, event, rows.slice(start, 100_000))
 
 
 def simulated_examples(folder: Path, sessions: int, seed: int, *, truth: Path | None = None) -> pa.Table:
