@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from py4j.protocol import Py4JNetworkError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
@@ -27,6 +28,7 @@ from lakehouse.spark_environment import (
 )
 from lakehouse.spark_jars import with_kept_jars
 
+_UNANSWERED = re.compile(r"An error occurred while calling \S+")
 _EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
@@ -144,6 +146,9 @@ def java_is_gone(error: BaseException | None) -> bool:
     """Whether the cause of an error is that the Java of Spark has died."""
     while error is not None:
         if isinstance(error, Py4JNetworkError) or "Answer from Java side is empty" in str(error):
+            return True
+        # Py4J's own answer in place of one that never came; Java's has a trace.
+        if isinstance(error, Py4JError) and _UNANSWERED.fullmatch(str(error)):
             return True
         if isinstance(error, ConnectionError) and any(
             "py4j" in frame.filename for frame in extract_tb(error.__traceback__)
