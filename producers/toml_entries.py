@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lakehouse.errors import UsageError
+from lakehouse.shipped_files import read_shipped
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ def read_entries(file: Path, understand: Callable[[Mapping[str, Any]], T], page:
     """
     try:
         # Editors on Windows put a byte order mark in front.
-        return understand(tomllib.loads(file.read_text(encoding="utf-8-sig")))
+        return understand(tomllib.loads(read_shipped(file).decode("utf-8-sig")))
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read: {error}.", "Fix it; it is TOML in UTF-8.") from error
     except WrongEntryError as error:

@@ -14,6 +14,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from lakehouse.shipped_files import read_shipped
 from lakehouse.table import Table
 
 
@@ -24,7 +25,7 @@ def stored_sql(folder: Path, tables: Iterable[Table]) -> dict[str, str]:
         if table.build is None:
             continue
         try:
-            head, _, sql = _file(folder, table).read_text(encoding="utf-8").partition("\n")
+            head, _, sql = read_shipped(_file(folder, table)).decode().partition("\n")
         except FileNotFoundError:
             continue
         if head == _head(table):
@@ -56,7 +57,7 @@ def definition_digest(table: Table) -> str:
     digest = hashlib.sha256(json.dumps(columns).encode())
     for name in sorted(_imported(module)):
         source = _source(name)
-        digest.update(name.encode() + b"\0" + (source.read_bytes().replace(b"\r\n", b"\n") if source else b"") + b"\0")
+        digest.update(name.encode() + b"\0" + (read_shipped(source).replace(b"\r\n", b"\n") if source else b"") + b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -79,7 +80,7 @@ def _imports(module: str) -> tuple[str, ...]:
     if source is None:
         return ()
     names: dict[str, None] = {}
-    for node in ast.walk(ast.parse(source.read_bytes())):
+    for node in ast.walk(ast.parse(read_shipped(source))):
         if isinstance(node, ast.Import):
             names |= {alias.name: None for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

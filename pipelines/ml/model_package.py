@@ -7,6 +7,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lakehouse.shipped_files import read_shipped
 from pipelines.ml import decision_tree
 from pipelines.ml.decision_tree import DecisionTree
 from pipelines.ml.model_files import SPARK, check_files
@@ -56,7 +57,7 @@ def save_package(
     )
     tree = read_saved_tree(folder / SPARK, target, threshold)
     (folder / TREE).write_text(tree.to_json(), encoding="utf-8")
-    source = Path(decision_tree.__file__).read_bytes()
+    source = read_shipped(Path(decision_tree.__file__))
     # A name of its own for each text: a process may load versions that were made by different releases.
     module = f"clickstream_tree_{hashlib.sha256(source).hexdigest()[:8]}"
     (folder / _CODE).mkdir()

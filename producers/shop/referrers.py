@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from lakehouse.shipped_files import read_shipped
+
 LIST = Path(__file__).with_name("referrers.json")
 """The kept list."""
 
@@ -125,7 +127,7 @@ class _Known:
 
 @cache
 def _known() -> _Known:
-    found = json.loads(LIST.read_text(encoding="utf-8"))
+    found = json.loads(read_shipped(LIST))
     plain = {host for host in found["search"] if "{}" not in host}
     return _Known(
         search=frozenset(plain.union(APPS["search"])),
@@ -139,7 +141,7 @@ def _known() -> _Known:
 @cache
 def list_digest() -> str:
     """Twelve digits that change with the lists."""
-    lists = [LIST.read_text(encoding="utf-8"), sorted(APPS.items()), MAIL_HOSTS, sorted(MAIL_LABELS)]
+    lists = [read_shipped(LIST).decode(), sorted(APPS.items()), MAIL_HOSTS, sorted(MAIL_LABELS)]
     return hashlib.sha256(json.dumps(lists).encode()).hexdigest()[:12]
 
 

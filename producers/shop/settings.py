@@ -18,6 +18,7 @@ from typing import Any
 
 from lakehouse.errors import UsageError
 from lakehouse.paths import absolute
+from lakehouse.shipped_files import wheel_of
 from producers.shop.crawlers import list_version
 from producers.shop.referrers import list_digest
 from producers.toml_entries import WrongEntryError, flag, read_entries, refuse_unknown, text
@@ -129,9 +130,14 @@ def _digest(value: object) -> str:
 def conf_folder() -> Path:
     """The folder of the settings, as an absolute path: CLICKSTREAM_CONF, else the one shipped with this program.
 
-    Raises UsageError where CLICKSTREAM_CONF names no folder.
+    Raises UsageError where CLICKSTREAM_CONF names no folder, or where the program runs from a wheel without one.
     """
     named = os.environ.get("CLICKSTREAM_CONF", "")
+    if not named and (wheel := wheel_of(SHIPPED)):
+        raise UsageError(
+            f"The settings cannot be read from inside {wheel}.",
+            "Set CLICKSTREAM_CONF to a folder of settings: a copy of conf/ of the project.",
+        )
     folder = absolute(named) if named else SHIPPED
     if named and not folder.is_dir():
         says = "is no folder" if folder.exists() else "does not exist"

@@ -9,6 +9,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,8 +35,46 @@ def tracked(*folders):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
 
 
-def test_the_wheel_is_complete_and_reproducible(tmp_path):
-    wheel = built(ROOT, tmp_path / "first")
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    return built(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+def from_the_wheel(wheel, folder, *command, **settings):
+    """What Python says of a command where the code comes from the wheel alone, as it does under spark-submit."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CLICKSTREAM_")}
+    environment = {**inherited, "PYTHONPATH": str(wheel), **settings}
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+READS = """
+import lakehouse, pipelines.ml.model_package
+from lakehouse.shipped_files import read_shipped
+from pipelines.gold_builder import incremental_tables, table_sql
+from pipelines.ml import decision_tree
+assert ".whl/" in lakehouse.__file__, lakehouse.__file__
+assert set(table_sql()) == {table.name for table in incremental_tables()}
+assert b"class DecisionTree" in read_shipped(__import__("pathlib").Path(decision_tree.__file__))
+"""
+
+
+def test_the_program_runs_from_within_the_wheel(wheel, tmp_path):
+    conf = {"CLICKSTREAM_CONF": str(ROOT / "conf")}
+    read = from_the_wheel(wheel, tmp_path, "-c", READS, **conf)
+    assert read.returncode == 0, read.stderr
+    checked = ("-m", "pipelines.cli.main", "shop", "check", "https://www.google.com/search?q=shoes")
+    told = from_the_wheel(wheel, tmp_path, *checked, **conf)
+    assert (told.returncode, "search" in told.stdout) == (0, True), told.stderr
+
+    refused = from_the_wheel(wheel, tmp_path, *checked)
+    assert refused.returncode == 2
+    assert f"The settings cannot be read from inside {wheel}." in " ".join(refused.stderr.split())
+    assert "Set CLICKSTREAM_CONF" in refused.stderr
+
+
+def test_the_wheel_is_complete_and_reproducible(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as packed:
         names = set(packed.namelist())
     assert {"conf/base.toml", *tracked("pipelines", "conf")} <= names

@@ -95,9 +95,9 @@ class Installation:
         layer, _, short = stream.partition(".")
         return self.state / "checkpoints" / layer / short
 
-    def drive(self, *arguments: str, nice: int = 0, **settings: str) -> Driver:
-        """Starts a command of the command line as a session of its own, with these settings more."""
-        driver = Driver(self, arguments, settings, nice)
+    def drive(self, *arguments: str, nice: int = 0, program: Path = COMMAND, **settings: str) -> Driver:
+        """Starts a command of the command line, or of another program, as a session of its own; with settings more."""
+        driver = Driver(self, (str(program), *arguments), settings, nice)
         self._drivers.append(driver)
         return driver
 
@@ -126,7 +126,7 @@ class Driver:
     _numbers = itertools.count()
 
     def __init__(
-        self, installation: Installation, arguments: tuple[str, ...], settings: dict[str, str], nice: int
+        self, installation: Installation, command: tuple[str, ...], settings: dict[str, str], nice: int
     ) -> None:
         logs = installation.folder / "drivers"
         logs.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ class Driver:
         self.began = time.monotonic()
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                ["nice", "-n", str(nice), COMMAND, *arguments],
+                ["nice", "-n", str(nice), *command],
                 cwd=ROOT,
                 env={**installation.environment, **settings},
                 stdin=subprocess.DEVNULL,
