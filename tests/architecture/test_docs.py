@@ -90,7 +90,7 @@ RUN_BY = {
     ),
     ".venv/bin/python -m pip wheel": "tests/architecture/test_wheel.py::test_the_wheel_is_complete_and_reproducible",
     ".venv-dbt/bin/dbt": "tests/pipelines/query/test_dbt_example.py::test_dbt_shows_a_model_and_tests_the_sources",
-    "spark-submit": "tests/kafka/test_demo.py::test_a_second_generation_by_spark_submit_goes_live",
+    "spark-submit": "tests/faults/test_cluster.py::test_jobs_run_there_and_a_killed_driver_loses_nothing",
 }
 """Which test does for real what a command does, in a process of its own or in the test's."""
 
@@ -165,6 +165,7 @@ def of_spark(words):
     options = dict(zip(words[:-1:2], words[1:-1:2], strict=True))
     assert (ROOT / options.pop("--properties-file")).is_file()
     wheel = f"{PROJECT['project']['name'].replace('-', '_')}-{PROJECT['project']['version']}-py3-none-any.whl"
+    assert options.pop("--master") == "spark://…"
     assert options == {"--py-files": f"dist/{wheel}"}
     job = ROOT / words[-1]
     assert hasattr(import_module(f"pipelines.{job.stem}"), job.stem)
