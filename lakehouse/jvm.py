@@ -21,8 +21,11 @@ from lakehouse.locks import exclusive
 OLDEST = 17
 """The oldest supported major version of Java."""
 
+VECTORS = "jdk.incubator.vector"
+"""A module of Java that Spark asks for by name at each start."""
+
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)[^"]*"')
-_HINT = f"Install Java {OLDEST} or newer, and set JAVA_HOME to it or put its `java` on the PATH."
+_HINT = f"Install a whole Java {OLDEST}, 21 or 25, and set JAVA_HOME to it or put its `java` on the PATH."
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,7 @@ def find_java() -> Java:
 
     Raises OutsideError where there is none, where it does not run, or where it is too old.
     """
-    home = os.environ.get("JAVA_HOME", "")
-    path = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if not path:
-        raise OutsideError("There is no Java: JAVA_HOME is not set and the PATH has no `java`.", _HINT)
-    where = "JAVA_HOME" if home else "the PATH"
+    path, where = _program()
     try:
         answer = subprocess.run([path, "-version"], capture_output=True, text=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -55,6 +54,30 @@ def find_java() -> Java:
     if version < OLDEST:
         raise OutsideError(f"The Java of {where} is too old: {version} ({path}).", _HINT)
     return Java(Path(path).absolute(), version, match[0].removeprefix("version ").strip('"'))
+
+
+def _program() -> tuple[str, str]:
+    """The program of Java, and where it was found."""
+    home = os.environ.get("JAVA_HOME", "")
+    path = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if not path:
+        raise OutsideError("There is no Java: JAVA_HOME is not set and the PATH has no `java`.", _HINT)
+    return path, "JAVA_HOME" if home else "the PATH"
+
+
+def require_java_for_spark() -> None:
+    """Raises OutsideError for a Java that Spark does not start with, as its file `release` tells; starts none."""
+    path, where = _program()
+    try:
+        lines = Path(path).resolve().parents[1].joinpath("release").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    about = {name: value.strip('"') for name, _, value in (line.partition("=") for line in lines)}
+    version = re.match(r"(?:1\.)?(\d+)", about.get("JAVA_VERSION", ""))
+    if version and int(version[1]) < OLDEST:
+        raise OutsideError(f"The Java of {where} is too old: {version[1]} ({path}).", _HINT)
+    if "java.base" in about.get("MODULES", "").split() and VECTORS not in about["MODULES"].split():
+        raise OutsideError(f"The Java of {where} was cut down: it lacks {VECTORS}, which Spark needs ({path}).", _HINT)
 
 
 def resolve_jars(artifact: str, *alone: str) -> list[Path]:

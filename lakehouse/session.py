@@ -18,7 +18,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from lakehouse.errors import SparkStartError, UsageError
-from lakehouse.jvm import last_error
+from lakehouse.jvm import last_error, require_java_for_spark
 from lakehouse.spark_environment import (
     LOCAL_SETTINGS,
     ivy_folder,
@@ -76,6 +76,7 @@ def start_session(
         builder = builder.master(master).config("spark.driver.memory", driver_memory)
         if master.startswith("local"):
             require_user_name()
+            require_java_for_spark()
             surroundings = own_environment()
             conf = {"spark.jars.ivy": str(ivy_folder(log.parent)), **LOCAL_SETTINGS, **conf}
             if "java.io.tmpdir" not in conf[_JAVA_OPTIONS]:

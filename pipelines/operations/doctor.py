@@ -23,8 +23,9 @@ from rich.table import Table
 from rich.text import Text
 
 from lakehouse.atomic_files import read_json
+from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import LakehouseError, OutsideError, UsageError
-from lakehouse.jvm import find_java
+from lakehouse.jvm import find_java, require_java_for_spark
 from lakehouse.session import read_defaults
 from lakehouse.spark_environment import JAVA_FOLDER, ivy_folder, java_folder_options, require_user_name
 from lakehouse.spark_jars import PACKAGES, with_kept_jars
@@ -36,8 +37,10 @@ from pipelines.runtime import topics
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.job import JARS
 from pipelines.runtime.kafka_endpoint import broker_of, reachable
+from pipelines.runtime.pseudonym_version import find_other_pseudonyms
 from pipelines.runtime.settings import Settings, load_settings
 from producers import kafka
+from producers.contract.pseudonyms import current_pseudonyms
 from producers.events import EVENTS
 from producers.shop.settings import conf_folder
 
@@ -93,6 +96,7 @@ def examine(settings: Settings) -> list[Finding]:
         check_memory,
         lambda: check_folder("lake", lake),
         lambda: check_folder("state", str(settings.state_root)),
+        lambda: check_pseudonyms(settings),
         lambda: check_kafka(settings),
         lambda: check_topics(settings),
         lambda: check_kafka_jars(settings),
@@ -129,6 +133,7 @@ def check_java() -> Finding:
     """Whether there is a Java that Spark and Kafka can use."""
     try:
         java = find_java()
+        require_java_for_spark()
     except LakehouseError as error:
         return Finding("Java", "missing", error.message, error.hint)
     return Finding("Java", "ok", f"{java.says} ({java.path})")
@@ -227,6 +232,19 @@ def check_folder(name: str, place: str) -> Finding:
         hint = f"It holds what users did: `chmod 700 {shlex.quote(place)}` closes it, where no one else reads it."
         return Finding(name, "note", f"{found}, open to other users of this machine", hint)
     return Finding(name, "ok", found) if free >= _WANTS_DISK else Finding(name, "note", found, hint)
+
+
+def check_pseudonyms(settings: Settings) -> Finding:
+    """Whether the key of pseudonyms is there where they are asked for, and is the one that silver was written with."""
+    try:
+        keyed = bool(current_pseudonyms().version)
+        lake = LocalLake(settings.lake_root, settings.locks)
+        other = find_other_pseudonyms(lake) if LocalLake.is_local(lake.root) else None
+    except LakehouseError as error:
+        return Finding("pseudonyms", "missing", error.message, error.hint)
+    if other is not None:
+        return Finding("pseudonyms", "missing", other.message, other.hint)
+    return Finding("pseudonyms", "ok", "their key is set" if keyed else "not asked for: user ids stay as they are")
 
 
 def check_kafka(settings: Settings) -> Finding:

@@ -66,7 +66,7 @@ def refuse_clear_text(servers: str, client: Mapping[str, str], tolerate: Sequenc
 def java_settings(client: Mapping[str, str]) -> dict[str, str]:
     """The settings of a librdkafka client as Kafka's Java client spells them.
 
-    Raises UsageError where a file that they name cannot be read, or has a key in a form that Java does not read.
+    Raises UsageError where a file that they name cannot be read, or has a key that cannot be read.
     """
     settings = {_JAVA_NAMES.get(name, name): value for name, value in client.items() if not is_login(name)}
     settings |= java_login(client)
@@ -75,23 +75,40 @@ def java_settings(client: Mapping[str, str]) -> dict[str, str]:
         settings["ssl.endpoint.identification.algorithm"] = ""
     if "ssl.truststore.location" in settings:
         settings.setdefault("ssl.truststore.type", "PEM")
-    if certificate := settings.pop("ssl.certificate.location", ""):
+    if authority := settings.pop("ssl.ca.pem", ""):
+        settings |= {"ssl.truststore.type": "PEM", "ssl.truststore.certificates": authority}
+    certificate, file = settings.pop("ssl.certificate.pem", ""), settings.pop("ssl.certificate.location", "")
+    if certificate or file:
         settings["ssl.keystore.type"] = "PEM"
-        settings["ssl.keystore.certificate.chain"] = _text_of("ssl.certificate.location", certificate)
-        settings["ssl.keystore.key"] = _private_key(settings.pop("ssl.key.location", ""))
+        settings["ssl.keystore.certificate.chain"] = certificate or _text_of("ssl.certificate.location", file)
+        settings["ssl.keystore.key"] = _private_key(
+            settings.pop("ssl.key.pem", ""), settings.pop("ssl.key.location", ""), settings.pop("ssl.key.password", "")
+        )
     elif "ssl.keystore.location" in settings:
         settings.setdefault("ssl.keystore.type", "PKCS12")
     return settings
 
 
-def _private_key(file: str) -> str:
-    text = _text_of("ssl.key.location", file)
-    if "-----BEGIN PRIVATE KEY-----" in text or "-----BEGIN ENCRYPTED PRIVATE KEY-----" in text:
+def _private_key(text: str, file: str, password: str) -> str:
+    """The key as Java reads it: PKCS#8, and in clear, as Java 17 decrypts none that OpenSSL has encrypted."""
+    text = text or _text_of("ssl.key.location", file)
+    if "-----BEGIN PRIVATE KEY-----" in text:
         return text
-    raise UsageError(
-        f"The key in {file} is in a form that Java does not read: Spark needs PKCS#8.",
-        f"Convert it: openssl pkcs8 -topk8 -nocrypt -in {file} -out FILE. Then name FILE as ssl.key.location.",
-    )
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+    is_encrypted = "ENCRYPTED" in text
+    try:
+        key = serialization.load_pem_private_key(text.encode(), password.encode() if is_encrypted else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # whose texts may have something of it
+        why = "ssl.key.password is missing or wrong" if is_encrypted else "it is damaged, or no key in PEM"
+        raise UsageError(
+            f"The key of Kafka's client, in {file or 'ssl.key.pem'}, cannot be read: {why}.",
+            f"Fix it {WHERE}. `openssl pkey -in FILE -noout` tells whether a key can be read.",
+        ) from None
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
 
 
 def _text_of(name: str, file: str) -> str:

@@ -60,6 +60,17 @@ def mark_current_pseudonyms(lake: Lake, tables: Iterable[Table]) -> None:
             lake.set_property(table, PSEUDONYM_PROPERTY, wanted)
 
 
+def find_other_pseudonyms(lake: LocalLake) -> DataError | None:
+    """What is said of the first table of silver whose rows name users in another way than the present settings want."""
+    wanted = current_pseudonyms().version
+    for table in SILVER.values():
+        if _names_users(table) and lake.exists(table):
+            noted = lake.open(table).metadata().configuration.get(PSEUDONYM_PROPERTY) or ""
+            if noted != wanted and lake.rows(table):
+                return other_pseudonyms(table.name, noted)
+    return None
+
+
 def require_known_pseudonyms(lake: LocalLake, tables: Iterable[Table]) -> None:
     """Raises DataError where a table names users by a key that is not the present one: nobody can be found in it.
 

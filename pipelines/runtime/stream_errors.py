@@ -45,6 +45,12 @@ _KNOWN = (
         needs_person=True,
     ),
     _Known(
+        r"(NoSuchFileException: \S*/(?:blockmgr|spark)-\S+)",
+        "Somebody has cleaned away Spark's temporary files, so {stream} cannot go on ({found}).",
+        "Run it again: Spark then makes new ones. spark.local.dir in conf/spark-defaults.conf names a folder for them.",
+        needs_person=True,  # Spark does not make the folder again while it runs
+    ),
+    _Known(
         r"((?:SaslAuthentication|SslAuthentication|(?:Topic|Group|Cluster)Authorization)Exception[^\n]{0,160})",
         "Kafka does not let {stream} in: {found}.",
         "Fix the settings of Kafka's client or the user's rights: docs/how-to/secure-kafka.md has both.",

@@ -90,8 +90,9 @@ def test_scores_are_published_and_read_by_the_rights_listed(secure, tmp_path):
     assert json.loads(record.value())["session_id"] == "s"
 
 
-def test_a_client_s_certificate_carries_the_whole_way(spark, secure, tmp_path):
-    count, compared = _way(spark, tmp_path, secure.with_certificate, secure.certified())
+@pytest.mark.parametrize("key", ["client", "locked"])
+def test_a_client_s_certificate_carries_the_whole_way(spark, secure, tmp_path, key):
+    count, compared = _way(spark, tmp_path, secure.with_certificate, secure.certified(key=key))
     assert count >= 5
     assert compared.ok, compared
 

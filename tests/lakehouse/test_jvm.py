@@ -10,7 +10,13 @@ import pytest
 
 from lakehouse.embedded_kafka.config import free_port
 from lakehouse.errors import OutsideError
-from lakehouse.jvm import archive_at_exit_options, find_java, resolve_jars, shared_archive_options
+from lakehouse.jvm import (
+    archive_at_exit_options,
+    find_java,
+    require_java_for_spark,
+    resolve_jars,
+    shared_archive_options,
+)
 
 
 def java(options: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -78,6 +84,31 @@ def test_a_java_that_will_not_do_is_named(
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(OutsideError, match=message):
         find_java()
+
+
+@pytest.mark.parametrize(
+    ("release", "message"),
+    [
+        ('JAVA_VERSION="21.0.8"\nMODULES="java.base java.sql"', r"was cut down: it lacks jdk\.incubator\.vector"),
+        ('JAVA_VERSION="11.0.2"\nMODULES="java.base jdk.incubator.vector"', "too old: 11 "),
+        ('JAVA_VERSION="1.8.0_392"', "too old: 8 "),
+        ('JAVA_VERSION="25.0.2"\nMODULES="java.base jdk.incubator.vector"', None),
+        ('JAVA_VERSION="25"', None),
+        ("nonsense", None),
+        (None, None),
+    ],
+)
+def test_a_java_that_spark_cannot_use_is_named(tmp_path, monkeypatch, release, message):
+    _fake_java(tmp_path, 'openjdk version "25"')
+    if release is not None:
+        (tmp_path / "release").write_text(release)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    if message is None:
+        require_java_for_spark()
+        return
+    with pytest.raises(OutsideError, match=message) as raised:
+        require_java_for_spark()
+    assert "Java 17, 21 or 25" in raised.value.hint
 
 
 def test_no_java_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import DeltaTable, Schema
+from deltalake import DeltaTable, Schema, write_deltalake
 
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.table import Table
@@ -38,3 +39,14 @@ def make_tables(root: Path, *tables: Table) -> LocalLake:
         settings = {name: value for name, value in table.properties.items() if name.startswith("delta.")}
         DeltaTable.create(folder, Schema.from_arrow(arrow_schema(table)), configuration=settings)
     return LocalLake(str(root / "lake"), root / "locks")
+
+
+def write_with_properties(folder: Path, rows: pa.Table, properties: dict[str, str]) -> None:
+    """Writes a table with properties of our own, which delta-rs reads and does not write."""
+    write_deltalake(folder, rows)
+    log = folder / "_delta_log" / f"{0:020d}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        if "metaData" in action:
+            action["metaData"]["configuration"] = properties
+    log.write_text("\n".join(map(json.dumps, actions)))

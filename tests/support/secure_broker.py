@@ -69,13 +69,14 @@ class SecureBroker:
             "ssl.ca.location": str(self.folder / f"{ca}.pem"),
         }
 
-    def certified(self, name: str = "client") -> dict[str, str]:
-        """The settings of a client with a certificate."""
+    def certified(self, name: str = "client", *, key: str = "client") -> dict[str, str]:
+        """The settings of a client with a certificate; the key ``locked`` is encrypted."""
         return {
+            **({"ssl.key.password": PASSWORD} if key == "locked" else {}),
             "security.protocol": "SSL",
             "ssl.ca.location": str(self.folder / "ca.pem"),
             "ssl.certificate.location": str(self.folder / f"{name}.pem"),
-            "ssl.key.location": str(self.folder / f"{name}.key"),
+            "ssl.key.location": str(self.folder / f"{key}.key"),
         }
 
 
@@ -176,9 +177,13 @@ def _certificate(
         authority[1], hashes.SHA256()
     )
     (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / f"{name}.key").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    for file, lock in (
+        (f"{name}.key", serialization.NoEncryption()),
+        ("locked.key", serialization.BestAvailableEncryption(PASSWORD.encode())),
+    ):
+        (folder / file).write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
+        )
 
 
 def _builder(name: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -20,11 +21,16 @@ from pipelines.operations.doctor import (
     check_folder,
     check_kafka,
     check_packages,
+    check_pseudonyms,
     check_spark_jars,
     doctor,
 )
 from pipelines.runtime.kafka_endpoint import bootstrap_servers, reachable
 from pipelines.runtime.settings import CONF, load_settings
+from producers.contract.pseudonyms import KEY, PLAIN
+from silver.events import PSEUDONYM_PROPERTY
+from tests.support.local_tables import write_with_properties
+from tests.support.pseudonyms import pseudonymise
 
 runner = CliRunner()
 
@@ -58,8 +64,8 @@ def test_it_examines_without_writing_anything(app: typer.Typer, installation: Pa
     answer = runner.invoke(app, ["--json"])
     findings = {each["check"]: each for each in json.loads(answer.stdout)}
     assert list(findings) == [
-        "Python", "user", "Java", "temporary files", "packages", "memory", "lake", "state", "Kafka", "topics",
-        "Kafka's jars", "MLflow store", "Spark's jars",
+        "Python", "user", "Java", "temporary files", "packages", "memory", "lake", "state", "pseudonyms", "Kafka",
+        "topics", "Kafka's jars", "MLflow store", "Spark's jars",
     ]  # fmt: skip
     assert all(each["cure"] for each in findings.values() if each["state"] != "ok")
     assert findings["packages"]["state"] == "ok"
@@ -184,3 +190,31 @@ def test_status_of_a_stopped_broker_is_no_failure(installation: Path) -> None:
         "pid": None,
         "data_dir": str(installation / "state" / "kafka" / "data"),
     }
+
+
+@pytest.mark.parametrize(
+    ("wants", "noted", "state", "found"),
+    [
+        (False, "", "ok", "not asked for"),
+        (True, "own", "ok", "their key is set"),
+        (True, "0" * 16, "missing", "made with another key than the present one"),
+        (True, "", "missing", "plain, and"),
+        (False, "0" * 16, "missing", "asks for plain ones"),
+    ],
+)
+def test_the_key_of_pseudonyms_is_silver_s(tmp_path, monkeypatch, wants, noted, state, found) -> None:
+    by = pseudonymise(monkeypatch, tmp_path) if wants else PLAIN
+    properties = {PSEUDONYM_PROPERTY: by.version if noted == "own" else noted}
+    write_with_properties(tmp_path / "lake" / "silver" / "clicks", pa.table({"user_id": ["u"]}), properties)
+    finding = check_pseudonyms(load_settings())
+    assert finding.state == state
+    assert found in finding.found
+    assert (state == "ok") != ("clickstream rebuild silver" in finding.hint)
+
+
+def test_a_missing_key_of_pseudonyms_is_named(tmp_path, monkeypatch) -> None:
+    pseudonymise(monkeypatch, tmp_path)
+    monkeypatch.delenv(KEY)
+    finding = check_pseudonyms(load_settings())
+    assert finding.state == "missing"
+    assert KEY in finding.hint

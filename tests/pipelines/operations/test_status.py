@@ -24,6 +24,7 @@ from pipelines.runtime.stream_metrics import PendingMetrics
 from producers.contract.identity import IDENTITY_VERSION
 from producers.shop.settings import current_shop, shop_file
 from silver.events import IDENTITY_PROPERTY, PSEUDONYM_PROPERTY, SHOP_ENTRIES_PROPERTY, SHOP_PROPERTY
+from tests.support.local_tables import write_with_properties
 
 AT = datetime(2026, 11, 28, 10, tzinfo=UTC)
 
@@ -128,18 +129,6 @@ def fits() -> dict[str, str]:
     return {IDENTITY_PROPERTY: str(IDENTITY_VERSION), SHOP_PROPERTY: current_shop().silver_version}
 
 
-def made(installation: Settings, rows: pa.Table, properties: dict[str, str]) -> None:
-    """Writes silver.clicks with properties of our own, which delta-rs reads and does not write."""
-    folder = Path(installation.lake_root) / "silver" / "clicks"
-    write_deltalake(folder, rows)
-    log = folder / "_delta_log" / f"{0:020d}.json"
-    actions = [json.loads(line) for line in log.read_text().splitlines()]
-    for action in actions:
-        if "metaData" in action:
-            action["metaData"]["configuration"] = properties
-    log.write_text("\n".join(map(json.dumps, actions)))
-
-
 @pytest.mark.parametrize(
     ("properties", "says"),
     [
@@ -154,7 +143,7 @@ def made(installation: Settings, rows: pa.Table, properties: dict[str, str]) -> 
 def test_silver_that_refine_would_refuse_needs_a_person(installation, capsys, properties, says):
     given = {name: value for name, value in {**fits(), **properties}.items() if value is not None}
     rows = pa.table({"arrived_at": [AT], "event_id": ["e"], "page_kind": pa.array([None], pa.string())})
-    made(installation, rows, given)
+    write_with_properties(Path(installation.lake_root) / "silver" / "clicks", rows, given)
     found = run_status(installation)
     assert says in of(found, "silver.clicks").unfit
     assert status.needs_person(found) is bool(says)
@@ -167,7 +156,7 @@ def test_silver_that_refine_would_refuse_needs_a_person(installation, capsys, pr
 
 def test_an_empty_silver_of_other_settings_is_taken_on(installation):
     rows = pa.table({"arrived_at": pa.array([], pa.timestamp("us", "UTC")), "event_id": pa.array([], pa.string())})
-    made(installation, rows, {SHOP_PROPERTY: "0"})
+    write_with_properties(Path(installation.lake_root) / "silver" / "clicks", rows, {SHOP_PROPERTY: "0"})
     assert not status.needs_person(run_status(installation))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -69,10 +71,36 @@ def test_a_certificate_is_given_to_java_as_text(tmp_path):
         "ssl.keystore.key": "-----BEGIN PRIVATE KEY-----\nx",
     }
     (tmp_path / "c.key").write_text("-----BEGIN RSA PRIVATE KEY-----\nx")
-    with pytest.raises(UsageError, match=r"PKCS#8.*openssl pkcs8"):
+    with pytest.raises(UsageError, match=r"c\.key, cannot be read: it is damaged"):
         java_settings(client)
     with pytest.raises(UsageError, match=r"ssl\.key\.location is not set"):
         java_settings({"ssl.certificate.location": str(tmp_path / "c.pem")})
+
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+FORMS = serialization.PrivateFormat
+
+
+@pytest.mark.parametrize("form", [FORMS.PKCS8, FORMS.TraditionalOpenSSL])
+@pytest.mark.parametrize("password", ["", "pä ss"])
+def test_a_key_in_any_form_is_given_to_java_in_its_own(tmp_path, form, password):
+    lock = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
+    text = KEY.private_bytes(serialization.Encoding.PEM, form, lock).decode()
+    plain = KEY.private_bytes(serialization.Encoding.PEM, FORMS.PKCS8, serialization.NoEncryption()).decode()
+    (tmp_path / "c.pem").write_text("certificate")
+    (tmp_path / "c.key").write_text(text)
+    files = {"ssl.certificate.location": str(tmp_path / "c.pem"), "ssl.key.location": str(tmp_path / "c.key")}
+    for client in (files, {"ssl.certificate.pem": "certificate", "ssl.key.pem": text}):
+        assert java_settings({**client, "ssl.key.password": password}) == {
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.certificate.chain": "certificate",
+            "ssl.keystore.key": plain,
+        }
+        if password:
+            for wrong in ({}, {"ssl.key.password": "S3CR3T"}):
+                with pytest.raises(UsageError, match=r"ssl\.key\.password is missing or wrong") as raised:
+                    java_settings({**client, **wrong})
+                assert "S3CR3T" not in str(raised.value)
 
 
 @pytest.mark.spark

@@ -30,6 +30,11 @@ from pipelines.runtime.stream_errors import explain
             "token.endpoint",
         ),
         ("TimeoutException: 60000 ms", "Kafka did not answer s: TimeoutException: 60000 ms.", "broker start"),
+        (
+            "x: java.nio.file.NoSuchFileException: /tmp/blockmgr-dd85-4754/0d\nx",
+            "Spark's temporary files, so s cannot go on (NoSuchFileException: /tmp/blockmgr-dd85-4754/0d).",
+            "spark.local.dir",
+        ),
         ("Incomplete log file in /x", "The checkpoint of s is damaged", "clickstream recover --apply"),
         ("java.lang.OutOfMemoryError: Java heap space", "Java had too little memory for s", "spark.driver_memory"),
         ("java.io.IOException: No space left on device", "The disk is full: s stopped with nothing lost", "Make room"),
