@@ -17,7 +17,7 @@ from pipelines.refine import run_refine
 from pipelines.runtime.console import call, err
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.stream_runner import report
-from pipelines.score import run_score
+from pipelines.score import report_scores, run_score
 from pipelines.train import run_train
 
 STEPS = (("ingest", run_ingest), ("refine", run_refine), ("aggregate", partial(run_aggregate, scores=False)))
@@ -49,8 +49,9 @@ def run_all(job: Job, *, train: bool = False) -> None:
     if train:
         for target in TARGETS.values():
             _train(job, target)
+    began = time.monotonic()
     try:
-        run_score(job)
+        report_scores(run_score(job), time.monotonic() - began, as_json=False)
     except DataError as error:
         err.print(f"score: {error}")
 

@@ -61,10 +61,11 @@ def score(continuous: Continuous = False, as_json: AsJson = False) -> None:
     settings = load_settings()
     with stopping():
         result = run_score_command(settings, continuous=continuous)
-        _report(result, time.monotonic() - began, as_json=as_json)
+        report_scores(result, time.monotonic() - began, as_json=as_json)
 
 
-def _report(result: ScoreResult, seconds: float, *, as_json: bool) -> None:
+def report_scores(result: ScoreResult, seconds: float, *, as_json: bool) -> None:
+    """Prints how many sessions were scored, and by which versions."""
     if as_json:
         print_json({"job": "score", "seconds": round(seconds, 3), **asdict(result)})
         return

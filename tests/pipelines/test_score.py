@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from gold.user_history import TABLE as USER_HISTORY
 from lakehouse.engines.arrow_lake import ArrowLake
 from lakehouse.errors import DataError, OutsideError
 from lakehouse.signals import Stop
+from pipelines import run
 from pipelines.aggregate import run_aggregate
 from pipelines.ml.live_model import ChampionFollower
 from pipelines.ml.model_version import CHAMPION
@@ -118,6 +120,14 @@ def test_each_session_is_scored_at_its_newest_cutoff(job):
     for table in (LOG, PREDICTIONS):
         for rule in table.rules.values():
             assert job.lake.read(table).where(f"NOT coalesce({rule}, false)").isEmpty()
+
+
+def test_run_says_what_it_scored_and_by_which_version(job, monkeypatch, capsys):
+    fill(job, [example(1, 1, keen=True, bought=None)])
+    monkeypatch.setattr(run, "STEPS", ())  # Kafka's part has its own tests
+    run.run_all(job)
+    said = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"score: 1 sessions in [\d.]+ s, 1 predicted buyers, by purchase_in_session version 1", said), said
 
 
 def test_a_second_run_writes_nothing(job):

@@ -1,7 +1,8 @@
 """Say in a sentence what a chart shows, and only what is more than chance.
 
 A change is named where seven whole days differ from the seven before by more than weekdays differ anyway (a paired
-t test at 95 %), and counts by more than counting them would (Poisson). Otherwise there is no sentence.
+t test at 95 %), and counts by more than counting them would (Poisson). Otherwise the sentence says that it may be
+chance.
 """
 
 from __future__ import annotations

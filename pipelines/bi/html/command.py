@@ -19,6 +19,9 @@ from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import Settings, load_settings
 from producers.shop.settings import current_shop
 
+ENDINGS = (".html", ".htm")
+"""What a file of the report may end in; it may have no ending."""
+
 
 def report(
     file: Annotated[
@@ -38,6 +41,11 @@ def report(
     if file is None:
         _serve(settings, port, as_json=as_json)
         return
+    if file.suffix.lower() not in {"", *ENDINGS}:
+        raise UsageError(
+            f"The report is a page of HTML, and {file} does not say so.",
+            "Let --out end in .html. A browser prints the page to a PDF.",
+        )
     html_report = Report(tuple(GOLD.values()), current_shop().currency)
     gold = html_report.open(settings.lake_root)
     with gold.connection:

@@ -34,6 +34,14 @@ def test_the_command_overwrites_its_own_file_alone(run, tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
 
 
+@pytest.mark.parametrize(("name", "taken"), [("a.pdf", False), ("a.csv", False), ("a.HTM", True), ("a", True)])
+def test_a_file_of_another_ending_is_no_page(run, tmp_path, name, taken):
+    done = run("--out", tmp_path / name)
+    assert (tmp_path / name).exists() is taken
+    assert isinstance(done.exception, UsageError) is not taken
+    assert taken or "prints the page to a PDF" in str(done.exception)
+
+
 @pytest.mark.parametrize("arguments", [{}, {"file": Path("report.html"), "live": True}])
 def test_the_report_is_either_written_or_served(arguments):
     with pytest.raises(UsageError, match="--out FILE, or --live"):
