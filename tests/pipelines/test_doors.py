@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
 from ipaddress import ip_address
 
 import pytest
@@ -19,19 +12,7 @@ from lakehouse.embedded_kafka.broker import Broker
 from pipelines.cli.main import app
 from pipelines.cli.reference import _commands
 from pipelines.runtime.commands import command_of
-from tests.support.doors import DEAD_PROXY, listening
-from tests.support.polling import until
-
-PAGES = {
-    "report": ["pipelines.bi.html.command", "--live", "--port"],
-    "serve scores": ["pipelines.cli.serve", "scores", "--port"],
-    "serve metrics": ["pipelines.cli.serve", "metrics", "--port"],
-    "serve mlflow": ["pipelines.cli.serve", "mlflow", "--port"],
-}
-"""The commands that a browser can ask. Spark's endpoint speaks no HTTP: its own test looks at its ports."""
-
-FINE = {200, 404, 503}
-"""What a server says to whom it answers: scores have no first page, and metrics none without a lake."""
+from tests.support.doors import FINE, PAGES, listening, served, status
 
 LISTENING = {*PAGES, "serve sql"}
 
@@ -43,39 +24,6 @@ def test_every_command_that_listens_is_known_here():
         if {"port", "host", "live"} & {parameter.name for parameter in command.params}
     }
     assert found == LISTENING
-
-
-@contextmanager
-def served(name, folder):
-    """The command, once it answers: its port and its process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    places = {"CLICKSTREAM_LAKE": str(folder / "lake"), "CLICKSTREAM_STATE": str(folder / "state")}
-    command = [sys.executable, "-m", *PAGES[name], str(port)]
-    with subprocess.Popen(command, env={**os.environ, **places, **DEAD_PROXY}, stdout=subprocess.PIPE) as process:
-        try:
-            until(lambda: status(port) in FINE, "its answer", limit=300, step=0.3)
-            yield port, process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=30)
-
-
-def status(port, method="GET", **headers):
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/", method=method, headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - its own address
-            # MLflow names its own origins to everybody.
-            assert answer.headers["Access-Control-Allow-Origin"] in {
-                None,
-                f"http://127.0.0.1:{port}",
-                f"http://localhost:{port}",
-            }
-            return answer.status
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return 0
 
 
 def raw_status(port, lines):

@@ -1,11 +1,31 @@
-"""Where the processes of a command listen, and what their command lines say."""
+"""Commands that listen: where their processes do, what their command lines say, and what they answer."""
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import psutil
+
+from tests.support.polling import until
+
+PAGES = {
+    "report": ["pipelines.bi.html.command", "--live", "--port"],
+    "serve scores": ["pipelines.cli.serve", "scores", "--port"],
+    "serve metrics": ["pipelines.cli.serve", "metrics", "--port"],
+    "serve mlflow": ["pipelines.cli.serve", "mlflow", "--port"],
+}
+"""The commands that a browser can ask. Spark's endpoint speaks no HTTP: its own test looks at its ports."""
+
+FINE = {200, 404, 503}
+"""What a server says to whom it answers: scores have no first page, and metrics none without a lake."""
 
 
 def listening(pid):
@@ -33,3 +53,36 @@ DEAD_PROXY = dict.fromkeys(
     ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9"
 )
 """An environment whose proxies answer nobody: what stays on this machine must not ask them."""
+
+
+@contextmanager
+def served(name, folder):
+    """The command, once it answers: its port and its process."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    places = {"CLICKSTREAM_LAKE": str(folder / "lake"), "CLICKSTREAM_STATE": str(folder / "state")}
+    command = [sys.executable, "-m", *PAGES[name], str(port)]
+    with subprocess.Popen(command, env={**os.environ, **places, **DEAD_PROXY}, stdout=subprocess.PIPE) as process:
+        try:
+            until(lambda: status(port) in FINE, "its answer", limit=300, step=0.3)
+            yield port, process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+
+
+def status(port, method="GET", **headers):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/", method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - its own address
+            # MLflow names its own origins to everybody.
+            assert answer.headers["Access-Control-Allow-Origin"] in {
+                None,
+                f"http://127.0.0.1:{port}",
+                f"http://localhost:{port}",
+            }
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0

@@ -88,12 +88,12 @@ class Tab:
 
 
 @contextmanager
-def browser(folder):
-    """A browser with a profile of its own; ends with the block."""
+def browser(folder, *options):
+    """A browser with a profile of its own, and further options; ends with the block."""
     their_in, our_out = os.pipe()
     our_in, their_out = os.pipe()
     arguments = [CHROMIUM, "--headless", "--disable-gpu", "--no-first-run", f"--user-data-dir={folder}"]
-    arguments += ["--remote-debugging-pipe", "--disable-background-networking", "--no-sandbox", "about:blank"]
+    arguments += ["--remote-debugging-pipe", "--disable-background-networking", "--no-sandbox", *options, "about:blank"]
     # The protocol is spoken on the descriptors 3 and 4.
     command = f"exec {shlex.join(arguments)} 3<&{their_in} 4>&{their_out}"
     process = subprocess.Popen(
