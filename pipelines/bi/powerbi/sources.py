@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from lakehouse.errors import UsageError
 from pipelines.bi.powerbi.m import m_list, m_text
-from pipelines.runtime.ports import MAX_PORT
+from pipelines.runtime.ports import MAX_PORT, is_loopback
 
 DEFAULT_SHARE, DEFAULT_SCHEMA = "clickstream", "gold"
 """What a sharing server calls the gold tables where the path does not say."""
@@ -105,7 +105,13 @@ def _adls(path: str) -> GoldSource:
 def _sharing(path: str) -> GoldSource:
     address, _, names = path.partition("#")
     share, _, schema = (names or f"{DEFAULT_SHARE}.{DEFAULT_SCHEMA}").partition(".")
-    if urlsplit(address).scheme not in {"http", "https"} or not (share and schema):
+    parts = urlsplit(address)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise UsageError(
+            f"{path} is in clear text: whoever is between reads the token that opens the share.",
+            "Give --path with https://.",
+        )
+    if parts.scheme not in {"http", "https"} or not (share and schema):
         raise UsageError(
             f"{path or 'Nothing'} is no address of a Delta Sharing server.",
             f"Give --path as in https://HOST/delta-sharing, or https://HOST/delta-sharing#{DEFAULT_SHARE}.{DEFAULT_SCHEMA}.",

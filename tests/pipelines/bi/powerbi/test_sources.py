@@ -66,6 +66,7 @@ def test_a_path_gives_the_parameter_and_the_function(kind, path, root, says):
         (SourceKind.adls, "https://shop.dfs.core.windows.net", "no place in Azure Data Lake Storage"),
         (SourceKind.adls, "abfss://shop.dfs.core.windows.net/gold", "no place in Azure Data Lake Storage"),
         (SourceKind.sharing, "ftp://host/x", "no address of a Delta Sharing server. Give --path"),
+        (SourceKind.sharing, "http://host/delta-sharing", "in clear text: whoever is between reads the token that"),
         (SourceKind.sharing, "https://host/delta-sharing#shop", "no address of a Delta Sharing server"),
         (SourceKind.sql, "localhost:99999999", "no address of a Spark Thrift Server"),
         (SourceKind.sql, "localhost:65536", "no address of a Spark Thrift Server"),
