@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,8 @@ def check_checkpoint(stream: Stream) -> None:
     """Raises CheckpointError where the stream's checkpoint is lost, damaged, or does not fit its source and tables."""
     binding, own = _binding(stream)
     _check_recovered(stream)
+    if problem := files_problem(stream.name, stream.checkpoint):
+        raise CheckpointError(problem)
     committed_offsets(stream.checkpoint)  # raises where it cannot be read
     if not has_planned_batch(stream.checkpoint):
         if completed_batches(stream.checkpoint):
@@ -109,14 +113,65 @@ def versions_problem(stream: str, checkpoint: Path, written: Mapping[str, Path],
     }
     for table, (folder, version) in known.items():
         if (newest := newest_version(folder)) < version:
+            now = f"is at version {newest}" if newest >= 0 else "has no commit"
             return (
-                f"{table} is at version {newest}, but the stream {stream} has seen version {version}: "
+                f"{table} {now}, but the stream {stream} has seen version {version}: "
                 "its newest commits are lost, or an older copy was put back."
             )
     for (table, folder), needed in zip(reads.items(), oldest_needed(checkpoint), strict=False):
         if not reaches_back(folder, needed):
             return f"The log of {table} was cleaned away: the stream {stream} needs it from version {needed} on."
     return ""
+
+
+def files_problem(stream: str, checkpoint: Path) -> str:
+    """Why Spark could not go on from the files of a checkpoint, in a sentence; empty where each of them is whole.
+
+    Spark asks for the newest offsets, those before, and those of the newest commit. Looked at are all that it keeps: as
+    lines, and by the checksums that Spark writes beside its files, so that a byte that was changed is seen as well.
+    """
+    planned, completed = (_batch_numbers(checkpoint / kind) for kind in ("offsets", "commits"))
+    newest = max(planned, default=0)
+    for number in {*([newest - 1] if newest else ()), *([max(completed)] if completed else ())} - {*planned}:
+        return f"The checkpoint of {stream} is damaged: {checkpoint / 'offsets' / str(number)} is missing."
+    for kind, fewest in (("offsets", 3), ("commits", 2)):
+        for number in sorted(_batch_numbers(checkpoint / kind)):
+            path = checkpoint / kind / str(number)
+            with suppress(FileNotFoundError):  # a stream that runs has just let go of it
+                if flaw := _flaw(path, fewest):
+                    return f"The checkpoint of {stream} is damaged: {path} {flaw}."
+    return ""
+
+
+def _flaw(path: Path, fewest: int) -> str:
+    """What is wrong with a file of a checkpoint's log: a version, and lines of JSON."""
+    content = path.read_bytes()
+    try:
+        _, *lines = content.decode().splitlines() or [""]
+        for line in lines:
+            if line != "-":  # a source without an offset
+                json.loads(line)
+    except ValueError:
+        return "cannot be read"
+    if 1 + len(lines) < fewest:
+        return "is cut short" if content else "is empty"
+    return "" if _fits_checksum(path, content) else "is not what Spark wrote: it does not fit its checksum"
+
+
+def _fits_checksum(path: Path, content: bytes) -> bool:
+    """Whether a file fits Hadoop's checksum of it, if there is one, which has each block's CRC-32.
+
+    A file of checksums without its head is passed over, as Hadoop does.
+    """
+    try:
+        sums = path.with_name(f".{path.name}.crc").read_bytes()
+    except FileNotFoundError:
+        return True
+    size = int.from_bytes(sums[4:8], "big")
+    if not sums.startswith(b"crc\0") or not size:
+        return True
+    blocks = (content[start : start + size] for start in range(0, len(content), size))
+    return sums[8:] == b"".join(zlib.crc32(block).to_bytes(4, "big") for block in blocks)
 
 
 def note_versions(stream: Stream) -> None:

@@ -36,7 +36,7 @@ from pipelines.runtime.console import call, say
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.stream_runner import report, run_streams
-from pipelines.runtime.table_damage import damaged_tables, note_versions, writing_noted
+from pipelines.runtime.table_damage import damaged_tables, note_versions, refuse_lost_lake, writing_noted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,6 +57,7 @@ def run_aggregate(
 
     ``scores`` is false where the caller scores afterwards. ``say`` takes a line about what was scored.
     """
+    refuse_lost_lake(job.settings)
     before = gold_builder.base_versions(job.settings)
     with stopping() as stop, writing_noted(job.settings, *(SCORES if scores else ())):
         follower = ChampionFollower(job.settings)

@@ -28,6 +28,7 @@ from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.settings import Settings
 from pipelines.runtime.stream_runner import report, run_streams
+from pipelines.runtime.table_damage import refuse_lost_lake
 from producers import kafka
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def run_ingest(job: Job, *, continuous: bool = False, accept_loss: bool = False)
     records, DeletedUnreadError where Kafka has deleted records that bronze has not read. With ``accept_loss`` these
     are noted, and bronze goes on after them.
     """
+    refuse_lost_lake(job.settings)
     made = streams(job)
     refuse_flawed_topics(job.settings)
     go_on_with_topics(job, made, accept_loss=accept_loss)

@@ -25,6 +25,7 @@ from pipelines.runtime.options import AsJson, Continuous
 from pipelines.runtime.pseudonym_version import mark_current_pseudonyms, require_current_pseudonyms
 from pipelines.runtime.shop_version import mark_current_shop, require_current_shop
 from pipelines.runtime.stream_runner import report, run_streams
+from pipelines.runtime.table_damage import refuse_lost_lake
 from pipelines.silver_writer import require_current_identities, write_silver_batch, write_silver_batch_in_process
 from producers.contract.event_type import EventType
 from producers.events import EVENTS
@@ -42,6 +43,7 @@ def refine(continuous: Continuous = False, as_json: AsJson = False) -> None:
 
 def run_refine(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     """Refine what bronze holds; continuously if ``continuous``."""
+    refuse_lost_lake(job.settings)
     return run_streams(job, "refine", streams(job), continuous=continuous)
 
 

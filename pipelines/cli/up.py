@@ -28,6 +28,7 @@ from pipelines.runtime.making_room import makes_room, room_is_wanted
 from pipelines.runtime.periodic import Periodic, Tasks, duration_seconds
 from pipelines.runtime.settings import Settings, load_settings
 from pipelines.runtime.stream_runner import keep_running
+from pipelines.runtime.table_damage import refuse_lost_lake
 from pipelines.train import run_train
 
 SHARED_FAIRLY = {
@@ -105,6 +106,7 @@ def run_up(
     def is_paused() -> bool:
         return room_is_wanted(settings)
 
+    refuse_lost_lake(settings)
     tasks.start()
     try:
         with makes_room(settings):

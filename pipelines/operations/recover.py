@@ -142,6 +142,8 @@ class _Recovery:
 
     def _table_remedy(self, name: str) -> str:
         (folder,) = folders(self._job.settings.lake_root, TABLES[name]).values()
+        if not folder.exists():
+            return "the table is created again"
         if not is_repairable(folder):
             return "the log cannot be repaired: the table is moved aside and created again"
         if not self.damaged[name].loses_rows:
@@ -165,7 +167,7 @@ class _Recovery:
             return (
                 "the checkpoint is moved aside; all of bronze is processed again, and rows that exist stay as they are"
             )
-        if name in self.damaged:
+        if name in self.damaged or not self._job.lake.exists(BRONZE[event]):
             return "the checkpoint is moved aside; records that bronze lacks are fetched from Kafka, and it continues"
         offsets = ingest.offsets_after(self._job, BRONZE[event], self._topic(event))
         at = ", ".join(f"partition {number} at {'the earliest' if at < 0 else at}" for number, at in offsets.items())

@@ -22,13 +22,14 @@ from pipelines.operations.offsets import silver_offset
 from pipelines.operations.silver_fitness import unfit_tables
 from pipelines.operations.stream_tables import stream_problem, stream_tables
 from pipelines.query.delta_reader import no_lake, open_tables
+from pipelines.runtime import topics
 from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.hints import RECOVER
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import Settings, load_settings
 from pipelines.runtime.stream_metrics import PendingMetrics, streams_with_metrics
-from pipelines.runtime.table_damage import damaged_tables
+from pipelines.runtime.table_damage import damaged_tables, lost_lake
 from producers import kafka
 from silver.events import SILVER
 
@@ -45,7 +46,8 @@ class StreamStatus:
     ``newest_arrived_at`` is when the newest record that its table tells of arrived in Kafka. ``error`` is empty
     once it is fixed. ``damage`` has a sentence for each thing that the files of its tables lack.
     ``event_ids_reused`` is how many events of silver share their event_id with another of the day, as
-    gold.data_quality has it. ``unfit`` says why the next refine would refuse a table of silver, and how to fix it.
+    gold.data_quality has it. ``unfit`` says why the next refine would refuse a table of silver, and how to fix it;
+    ``topic`` why ingest would refuse the topic of bronze, which is another one than it has read.
     """
 
     stream: str
@@ -61,6 +63,7 @@ class StreamStatus:
     event_ids_reused: int | None = None
     unknown: str = ""
     unfit: str = ""
+    topic: str = ""
 
 
 def status(
@@ -98,8 +101,8 @@ def status(
 
 
 def needs_person(found: list[StreamStatus]) -> bool:
-    """Whether a stream has failed and no run has succeeded since, or a table is damaged or of other settings."""
-    return any(one.error or one.damage or one.unfit for one in found)
+    """Whether a stream has failed and no run has succeeded since, or what it reads or writes is not as it was."""
+    return any(one.error or one.damage or one.unfit or one.topic for one in found)
 
 
 def as_rows(found: list[StreamStatus]) -> list[dict[str, Any]]:
@@ -149,6 +152,7 @@ def parts(found: list[StreamStatus]) -> list[Grid | Text]:
         for damage in dict.fromkeys(sentence for one in found for sentence in one.damage)
     ]
     lines += [Text.assemble(("refine would refuse it:", "bold red"), f" {one.unfit}") for one in found if one.unfit]
+    lines += [Text.assemble(("ingest would refuse it:", "bold red"), f" {one.topic}") for one in found if one.topic]
     lines += [Text(f"? {unknown}") for unknown in dict.fromkeys(one.unknown for one in found if one.unknown)]
     for one in found:
         if one.event_ids_reused:
@@ -186,23 +190,25 @@ def run_status(settings: Settings) -> list[StreamStatus]:
     tables = open_tables(settings, on_damage=lambda *_: None)
     damage = _damage(settings)
     known = streams_with_metrics(settings.metrics)
-    if not tables and not known and not any(damage.values()):
+    if not tables and (lost_lake(settings) or not (known or any(damage.values()))):
         raise no_lake(settings)
     ends, silent = _kafka_ends(settings)
+    others = _other_topics(settings) if ends else {}
     unfit = unfit_tables({name: table for name, table in tables.items() if not damage.get(name)})
     reused = {} if damage.get(gold_builder.STREAM) else _event_ids_reused(tables)
     usual = [*(table.name for table in (*BRONZE.values(), *SILVER.values())), gold_builder.STREAM]
     found = []
     for name in [*usual, *(one for one in known if one not in usual)]:
         standing = PendingMetrics(settings.metrics, name).state()
-        behind, unknown = _behind(settings, name, tables, ends)
+        behind, unknown = _behind(settings, name, tables, ends, damage)
+        topic = others.get(name, "")
         arrived = None if damage.get(name) else _newest_arrival(name, tables)
         failure = standing.failure or {}
         found.append(
             StreamStatus(
                 name,
                 standing.done,
-                behind,
+                None if topic else behind,
                 "offsets" if name.startswith("bronze.") else "commits",
                 arrived,
                 (datetime.now(UTC) - arrived).total_seconds() if arrived else None,
@@ -213,6 +219,7 @@ def run_status(settings: Settings) -> list[StreamStatus]:
                 reused.get(name),
                 silent if name.startswith("bronze.") and ends is None else unknown,
                 unfit.get(name, ""),
+                topic,
             )
         )
     return found
@@ -257,13 +264,27 @@ def _kafka_ends(settings: Settings) -> tuple[dict[tuple[str, int], tuple[int, in
         return None, f"What bronze has not read yet is known to Kafka alone. {error}"
 
 
+def _other_topics(settings: Settings) -> dict[str, str]:
+    """By bronze's streams, why the topic is another one than it has read, and the cure."""
+    try:
+        problems = topics.find_problems(settings, bootstrap_servers(settings))
+    except LakehouseError:  # Kafka has gone meanwhile, or a checkpoint is damaged, which is said already
+        return {}
+    return {
+        BRONZE[one.topic].name: f"{one.problem} {one.hint}"
+        for one in problems
+        if one.kind in ("created again", "other cluster")
+    }
+
+
 def _behind(
     settings: Settings,
     stream: str,
     tables: Mapping[str, DeltaTable],
     ends: Mapping[tuple[str, int], tuple[int, int]] | None,
+    damage: Mapping[str, tuple[str, ...]],
 ) -> tuple[int | None, str]:
-    """What a stream has not read yet of its source; None where that cannot be told, and why."""
+    """What a stream has not read yet of its source; None where that cannot be told, and why if ``damage`` does not."""
     layer, _, event = stream.partition(".")
     try:
         if layer == "bronze":
@@ -271,8 +292,10 @@ def _behind(
             return (None if ends is None else _offsets_behind(event, read, ends)), ""
         if layer == "silver":
             source = f"bronze.{event}"
-            count = _commits_behind(tables.get(source), silver_offset(settings, event))
-            return count, "" if count is not None else f"{source} cannot be read yet: `clickstream ingest` writes it."
+            is_damaged = bool(damage.get(source))
+            count = None if is_damaged else _commits_behind(tables.get(source), silver_offset(settings, event))
+            is_known = is_damaged or count is not None
+            return count, "" if is_known else f"{source} cannot be read yet: `clickstream ingest` writes it."
         if stream == gold_builder.STREAM:
             at, built = gold_builder.read_offsets(settings), gold_builder.base_versions(settings)
             each = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bronze.raw_events import BRONZE
-from lakehouse.checkpoints import is_recovering, versions_problem
+from lakehouse.checkpoints import files_problem, is_recovering, versions_problem
 from lakehouse.errors import CheckpointError, TableDamageError
 from lakehouse.table import Table
 from pipelines import gold_builder
@@ -47,18 +47,22 @@ def checkpoint_of(settings: Settings, stream: str) -> Path:
 def stream_problem(settings: Settings, stream: str, damaged: Mapping[str, TableDamageError]) -> str:
     """What the files say against a stream's start, in a sentence; empty where they say nothing.
 
-    Either a table of it is ``damaged``, or its tables do not have the versions that its checkpoint counts on.
+    A table of it is ``damaged``, or a file of its checkpoint, or its tables do not have the versions that the
+    checkpoint counts on.
     """
     tables = stream_tables()[stream]
     for table in (*tables.written, *tables.reads):
         if table.name in damaged:
             return damaged[table.name].message
-    if is_recovering(checkpoint_of(settings, stream)):
+    checkpoint = checkpoint_of(settings, stream)
+    if is_recovering(checkpoint):
         return f"The recovery of {stream} was interrupted."
+    if problem := files_problem(stream, checkpoint):
+        return problem
     try:
         return versions_problem(
             stream,
-            checkpoint_of(settings, stream),
+            checkpoint,
             folders(settings.lake_root, *tables.written),
             folders(settings.lake_root, *tables.reads),
         )

@@ -11,7 +11,7 @@ from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.table import Column, Table
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.settings import Settings
-from pipelines.runtime.table_damage import refuse_damaged
+from pipelines.runtime.table_damage import lost_lake, refuse_damaged
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,7 +132,7 @@ def empty_table(name: str, columns: Iterable[Column]) -> str:
 
 def no_lake(settings: Settings) -> OutsideError:
     """What to say where no table is."""
-    return OutsideError(
+    return lost_lake(settings) or OutsideError(
         f"There is no lake in {settings.lake_root}.",
         "Run `make demo` or `clickstream demo` for a small one; `clickstream run` fills it with what Kafka has, and "
         "CLICKSTREAM_LAKE names another one.",

@@ -156,7 +156,8 @@ def _no_table(name: str, sql: str, settings: Settings) -> LakehouseError:
     if opened(table, settings.lake_root) is not None:
         return UsageError(f"There is no table {name} in that layer.", f"Near it: {table.name}. {LISTS}")
     return OutsideError(
-        f"{table.name} is not in {settings.lake_root} yet.", "`clickstream run` runs the jobs that make the tables."
+        f"{table.name} is not in {settings.lake_root}.",
+        "`clickstream run` runs the jobs that make the tables; `clickstream status` says whether it was there before.",
     )
 
 

@@ -10,6 +10,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.session import java_is_gone
 from lakehouse.streams import Progress, Stream, run
 from lakehouse.supervision import Standing, Supervised, supervise
+from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import NowAndThen, out, print_json, spinner
 from pipelines.runtime.hints import command_hints, with_command_hint
 from pipelines.runtime.job import Job
@@ -35,6 +36,7 @@ def run_streams(
     """
     last_idle = time.monotonic()
     recorder, now_and_then = MetricsRecorder(job), NowAndThen()
+    by_name = {stream.name: stream for stream in streams}
     with spinner() as shown:
         task = shown.add_task(name)
 
@@ -57,7 +59,7 @@ def run_streams(
                 trigger_seconds=job.settings.stream.trigger_seconds if continuous else None,
                 stop_seconds=job.settings.stream.stop_seconds,
                 on_poll=on_poll,
-                explain=lambda stream, error: _explain(job, stream, error),
+                explain=lambda stream, error: _explain(job, by_name[stream], error),
                 listener=recorder,
             )
 
@@ -107,11 +109,12 @@ def _explain_one(job: Job, supervised: Supervised, error: BaseException) -> Lake
     return described
 
 
-def _explain(job: Job, stream: str, error: BaseException) -> LakehouseError:
-    """The error that ended a stream: a table that is damaged explains it better than what Spark says of it."""
-    for damaged in damaged_tables(job.settings).values():
+def _explain(job: Job, stream: Stream, error: BaseException) -> LakehouseError:
+    """The error that ended a stream: a table of it that is damaged explains it better than what Spark says of it."""
+    tables = [TABLES[name] for name in (*stream.written, *stream.reads) if name in TABLES]
+    for damaged in damaged_tables(job.settings, tables).values():
         return damaged
-    return explain(stream, error)
+    return explain(stream.name, error)
 
 
 def report(name: str, progress: dict[str, Progress], began: float, *, as_json: bool) -> None:

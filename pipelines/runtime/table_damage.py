@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lakehouse.atomic_files import write_json
 from lakehouse.delta_log import Damage, examine, newest_version
-from lakehouse.errors import TableDamageError
+from lakehouse.errors import OutsideError, TableDamageError
 from lakehouse.table import Table
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.settings import Settings
@@ -76,6 +76,30 @@ def _noted_version(settings: Settings, table: Table) -> int:
 
 def _note(settings: Settings, table: Table) -> Path:
     return settings.state_root / "versions" / f"{table.name}.json"
+
+
+def lost_lake(settings: Settings) -> OutsideError | None:
+    """What to say where no table is left of a lake that streams have written; None where one is, or none was written.
+
+    A disk that is not mounted leaves an empty folder, and a job that made its tables there would begin a second lake.
+    """
+    root = settings.lake_root
+    if "://" in root or any(Path(root).glob("*/*/_delta_log/*")):
+        return None
+    if not any(settings.checkpoints.glob("*/*/offsets/[0-9]*")):
+        return None
+    return OutsideError(
+        f"No table is in the lake {root}, and the streams of {settings.state_root} have written some: its disk may not "
+        "be mounted, or the setting `lake` name another folder.",
+        "Mount it, or set CLICKSTREAM_LAKE. If the lake is lost, `clickstream recover --apply` makes it again from "
+        "what Kafka still has.",
+    )
+
+
+def refuse_lost_lake(settings: Settings) -> None:
+    """Raises OutsideError where no table is left of a lake that streams have written."""
+    if lost := lost_lake(settings):
+        raise lost
 
 
 def refuse_damaged(root: str, table: Table, *, files: bool = True) -> None:

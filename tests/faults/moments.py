@@ -219,13 +219,13 @@ CASES = {
     "run": Case(("run",), "empty", (*_INGEST, *_REFINE, *_AGGREGATE), 2),
     "train": Case(("train", "--max-depth", "3"), "gold", tuple(STORE), 4),
     "score": Case(("score",), "model", tuple(_SCORE), 3),
-    "evaluate": Case(("evaluate",), "scored", (*made("gold.model_metrics"), *written("gold.model_metrics"))),
+    "evaluate": Case(("evaluate",), "judged", tuple(made("gold.model_metrics")), 1, own_broker=True),
     "rebuild silver": Case(("rebuild", "silver"), "scored", tuple(_REBUILT), 2),
     "rebuild gold": Case(
         ("rebuild", "gold"), "scored", tuple(moment for table in GOLD for moment in written(table)), 2
     ),
     "maintain": Case(
-        ("maintain",), "scored", tuple(moment for table in (*BRONZE, *SILVER, *GOLD) for moment in written(table)), 1
+        ("maintain",), "scattered", tuple(moment for table in (*BRONZE, *SILVER) for moment in written(table)), 1
     ),
     "quarantine replay": Case(
         ("quarantine", "replay"), "narrow", (*written("silver.interactions"), *written(QUARANTINE.name)), 2

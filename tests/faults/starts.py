@@ -56,12 +56,27 @@ BEFORE = {
     "bronze": "",
     "silver": "bronze",
     "narrow": "bronze",
+    "scattered": "bronze",
     "gold": "silver",
     "model": "gold",
     "scored": "model",
     "damaged": "scored",
+    "judged": "",
 }
 """What each stage is made from."""
+
+
+COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "bronze": (("ingest",),),
+    "silver": (("refine",),),
+    "narrow": (("refine",), ("aggregate",)),
+    "scattered": (("refine",), ("aggregate",)),
+    "gold": (("aggregate",),),
+    "model": (("train", "--max-depth", "3"), ("models", "promote", "1")),
+    "scored": (("score",),),
+    "judged": (("demo", "--sessions", "300"),),
+}
+"""What a person would run to make a stage from the one before."""
 
 
 @dataclass
@@ -313,26 +328,29 @@ class Starts:
         self._clear()
         if before:
             shutil.copytree(self._stages / before, self.folder, dirs_exist_ok=True)
-        few = {"CLICKSTREAM_STREAM__RECORDS_PER_BATCH": "300"}
-        commands: dict[str, list[tuple[str, ...]]] = {
-            "bronze": [("ingest",)],
-            "silver": [("refine",)],
-            "narrow": [("refine",), ("aggregate",)],
-            "gold": [("aggregate",)],
-            "model": [("train", "--max-depth", "3"), ("models", "promote", "1")],
-            "scored": [("score",)],
-        }
-        changed = self._narrow() if stage == "narrow" else {}
-        for command in commands.get(stage, []):
-            ended = self.installation.run(*command, **{**self._environment(case), **few, **changed})
+        for command in COMMANDS.get(stage, ()):
+            ended = self.installation.run(*command, limit=600, **self._environment(case), **self._small_batches(stage))
             assert ended.code == 0 or "live already" in ended.said, ended.said
+        self._spoil(stage)
+        for name in ("lake", "state"):
+            shutil.copytree(self.folder / name, self._stages / stage / name)
+        self._made.add(stage)
+
+    def _small_batches(self, stage: str) -> dict[str, str]:
+        """The settings by which a stage's commands have several batches, and what else they are told."""
+        told = {"CLICKSTREAM_STREAM__RECORDS_PER_BATCH": "300"}
+        if stage == "scattered":  # files that are worth compacting
+            told["CLICKSTREAM_STREAM__BYTES_PER_BATCH"] = "1b"
+        return {**told, **self._narrow()} if stage == "narrow" else told
+
+    def _spoil(self, stage: str) -> None:
+        """Takes away what the command of a stage has to make, or to find missing."""
+        if stage == "judged":
+            shutil.rmtree(self.installation.table("gold.model_metrics"))
         if stage == "damaged":
             for event in EVENTS:
                 for layer in ("bronze", "silver"):
                     (self.installation.checkpoint(f"{layer}.{event}") / "metadata").unlink()
-        for name in ("lake", "state"):
-            shutil.copytree(self.folder / name, self._stages / stage / name)
-        self._made.add(stage)
 
     def _narrow(self) -> dict[str, str]:
         patch = self.folder / "narrow"

@@ -12,7 +12,7 @@ from lakehouse.checkpoints import check_checkpoint
 from lakehouse.errors import OutsideError
 from pipelines import refine
 from pipelines.operations.recover import run_recover
-from pipelines.operations.stream_tables import stream_tables
+from pipelines.operations.stream_tables import stream_problem, stream_tables
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from silver.events import SILVER
@@ -40,8 +40,33 @@ def flip(checkpoint: Path) -> None:
     path.write_bytes(body)
 
 
+def change_a_figure(checkpoint: Path) -> None:
+    """The file stays JSON: its checksum alone tells."""
+    path = newest(checkpoint / "offsets")
+    path.write_bytes(path.read_bytes().replace(b'"reservoirVersion":', b'"reservoirVersion":1'))
+
+
+def earlier(folder: Path) -> Path:
+    """The file of the micro-batch before the newest, which Spark asks for too."""
+    return folder / str(int(newest(folder).name) - 1)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
 DAMAGES = {
     "truncated offsets": truncate,
+    "emptied offsets": lambda checkpoint: empty(newest(checkpoint / "offsets")),
+    "emptied offsets, no checksum": lambda checkpoint: (
+        empty(newest(checkpoint / "offsets")),
+        next((checkpoint / "offsets").glob(f".{newest(checkpoint / 'offsets').name}.crc")).unlink(),
+    ),
+    "earlier offsets emptied": lambda checkpoint: empty(earlier(checkpoint / "offsets")),
+    "earlier offsets cut to their head": lambda checkpoint: earlier(checkpoint / "offsets").write_bytes(b"v1\n{}\n"),
+    "earlier offsets deleted": lambda checkpoint: earlier(checkpoint / "offsets").unlink(),
+    "an emptied commit": lambda checkpoint: empty(newest(checkpoint / "commits")),
+    "another figure": change_a_figure,
     "a flipped byte": flip,
     "offsets deleted": lambda checkpoint: newest(checkpoint / "offsets").unlink(),
     "all offsets deleted": lambda checkpoint: shutil.rmtree(checkpoint / "offsets"),
@@ -54,6 +79,10 @@ DAMAGES = {
         shutil.copytree(checkpoint.with_name("clicks"), checkpoint),
     ),
 }
+
+
+UNSEEN = {"metadata deleted", "metadata emptied", "the mark deleted", "all deleted", "another stream's"}
+"""What needs the job to tell: the files are whole, or there are none."""
 
 
 def installation(spark, folder: Path) -> Job:
@@ -69,6 +98,8 @@ def made(spark, no_rows, tmp_path_factory):
     job = installation(spark, folder)
     for event in ("page_views", "clicks"):
         land(job.lake, event, [record(event, number, value(event, session_id=f"s{number}")) for number in range(3)])
+    refine.run_refine(job)
+    land(job.lake, "page_views", [record("page_views", 9, value("page_views", session_id="s9"))])
     refine.run_refine(job)
     land(job.lake, "page_views", [record("page_views", 3, value("page_views", session_id="s3"))])
     return folder
@@ -87,12 +118,13 @@ def lost(spark, made, tmp_path, monkeypatch):
 def test_recover_repairs_a_damaged_checkpoint(lost, damage):
     checkpoint = lost.settings.checkpoints / "silver" / "page_views"
     DAMAGES[damage](checkpoint)
+    assert stream_problem(lost.settings, SILVER[EVENT].name, {}) or damage in UNSEEN
     with pytest.raises(OutsideError, match=r"checkpoint.*clickstream recover"):
         refine_only(lost, EVENT)
     assert [finding.stream for finding in run_recover(lost, apply=True) if finding.problem] == ["silver.page_views"]
     check_checkpoint(*only(lost, EVENT))
     if damage in ("truncated offsets", "all deleted"):
-        assert refine_only(lost, EVENT) == [0, 1, 2, 3]
+        assert refine_only(lost, EVENT) == [0, 1, 2, 3, 9]
         assert not any(finding.problem for finding in run_recover(lost))
 
 
@@ -106,7 +138,7 @@ def test_what_a_killed_driver_leaves_needs_no_cure(lost, left):
         last.unlink()
     if left == "no commit":
         last.with_name(f".{last.name}.crc").unlink(missing_ok=True)
-    assert refine_only(lost, EVENT) == [0, 1, 2, 3]
+    assert refine_only(lost, EVENT) == [0, 1, 2, 3, 9]
 
 
 def test_a_driver_killed_before_its_first_batch_restarts(job, tables):
@@ -122,4 +154,4 @@ def test_a_deleted_table_with_a_live_checkpoint_stops_the_job(lost):
     with pytest.raises(OutsideError, match=r"silver.page_views.*a table that was deleted.*clickstream recover"):
         refine_only(lost, EVENT)
     run_recover(lost, apply=True)
-    assert refine_only(lost, EVENT) == [0, 1, 2, 3]
+    assert refine_only(lost, EVENT) == [0, 1, 2, 3, 9]

@@ -11,6 +11,7 @@ from bronze.raw_events import BRONZE
 from lakehouse.errors import OutsideError
 from pipelines.ingest import run_ingest
 from pipelines.operations.recover import run_recover
+from pipelines.operations.status import needs_person, run_status
 from pipelines.operations.verification.kafka import check_kafka
 from producers.kafka import Sender
 from tests.support.installation import installation
@@ -50,7 +51,13 @@ def test_a_recreated_topic_needs_recover_and_gets_its_own_id(spark, empty_topics
             empty_topics()
     with pytest.raises(OutsideError, match=r"deleted and created again.*clickstream recover"):
         run_ingest(job)
+    found = run_status(job.settings)
+    assert needs_person(found)
+    of_clicks = {one.stream: one for one in found}["bronze.clicks"]
+    assert "clicks was deleted and created again" in of_clicks.topic
+    assert of_clicks.behind is None
     run_recover(job, apply=True)
+    assert not any(one.topic for one in run_status(job.settings))
     run_ingest(job)
     ids = job.lake.read(BRONZE["clicks"]).groupBy("topic_id").count().collect()
     assert sorted(row["count"] for row in ids) == [2, 5]

@@ -263,6 +263,44 @@ def test_a_repeated_batch_changes_nothing(otto, tmp_path):
     assert {table.name: content_hash(job.lake.read(table)) for table in layers} == before
 
 
+def test_a_lake_that_is_not_there_is_not_begun_again(otto, tmp_path):
+    """As where its disk is not mounted: nothing is written into the folder that is there instead."""
+    job = copy(otto, tmp_path)
+    lake, away = tmp_path / "lake", tmp_path / "away"
+    lake.rename(away)
+    lake.mkdir()
+    for start in (run_ingest, run_refine, run_aggregate, lambda job: run_status(job.settings)):
+        with pytest.raises(OutsideError, match=r"No table is in the lake .* may not be mounted.*CLICKSTREAM_LAKE"):
+            start(job)
+    assert list(lake.rglob("*")) == []
+    lake.rmdir()
+    away.rename(lake)
+    run_jobs(job)
+    assert [check for check in run_verify(job, quick=True) if not check.ok] == []
+
+    shutil.rmtree(lake)
+    for table in TABLES.values():
+        job.lake.forget(table)
+    run_recover(job, apply=True)
+    run_jobs(job)
+    assert second_reader(job, BRONZE["clicks"], "SELECT count(*) FROM TABLE") == [(62,)]
+    assert [check for check in run_verify(job) if not check.ok] == []
+
+
+def test_a_damaged_table_of_another_layer_stops_no_ingest(otto, tmp_path):
+    job = copy(otto, tmp_path)
+    commits = Path(job.lake.path(SILVER["page_views"])) / "_delta_log"
+    max(commits.glob("*.json")).write_bytes(b"")
+    run_ingest(job)
+    offsets = job.settings.checkpoints / "bronze" / "clicks" / "offsets"
+    max(offsets.glob("[0-9]*"), key=lambda path: int(path.name)).write_bytes(b"")
+    with pytest.raises(OutsideError, match=r"checkpoint of bronze.clicks is damaged: .*offsets/\d+ is empty"):
+        run_ingest(job)
+    assert run_recover(job, apply=True)
+    run_jobs(job)
+    assert [check for check in run_verify(job) if not check.ok] == []
+
+
 def test_a_lost_checkpoint_is_recovered_exactly_once(otto, tmp_path):
     job = copy(otto, tmp_path)
     for name in ("bronze/clicks", "silver/clicks"):

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
+import zlib
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lakehouse.checkpoints import (
+    _fits_checksum,
     batch_times,
     bind_checkpoint,
     check_checkpoint,
@@ -130,6 +135,19 @@ def test_the_checksum_of_a_deleted_file_is_removed(stream):
     prepare_checkpoint(stream)
     assert kept.exists()
     assert not left.exists()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=1_200), place=st.integers(0, 1_199), block=st.sampled_from([512, 7, 1]))
+def test_a_checksum_tells_every_changed_byte(tmp_path, content, place, block):
+    file = tmp_path / "0"
+    sums = [zlib.crc32(content[start : start + block]) for start in range(0, len(content), block)]
+    file.with_name(".0.crc").write_bytes(struct.pack(f">4si{len(sums)}I", b"crc\0", block, *sums))
+    assert _fits_checksum(file, content)
+    if content:
+        place %= len(content)
+        assert not _fits_checksum(file, content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert not _fits_checksum(file, content[:place])
 
 
 def log_of(folder, *versions):
