@@ -1,4 +1,4 @@
-"""Many injuries of tables in a row, seeded: each is noticed, and what the message names brings all back.
+"""Many injuries of tables and checkpoints, seeded: each is noticed, and what the message names brings all back.
 
 Run: python -m tests.faults.injuries --rounds 100 --seed 1. It takes an hour; --resume goes on where one was stopped.
 """
@@ -31,7 +31,7 @@ from producers.kafka import ensure_topics
 from tests.faults.harness import Ledger, Shoppers
 from tests.faults.lab import JOBS, Lab
 from tests.support.gold_tables import with_upstream
-from tests.support.injuries import LOG_AND_FILES, clean_log, commits, put_back
+from tests.support.injuries import LOG_AND_FILES, OF_A_STREAM, clean_log, commits, put_back
 
 TABLES = [
     *(f"{layer}.{event}" for layer in ("bronze", "silver") for event in EVENTS),
@@ -75,24 +75,31 @@ class Campaign:
 
     def round(self) -> Injury | None:
         """One injury at a random moment, and its recovery; None where there was nothing to injure."""
-        kind = self.random.choice([*LOG_AND_FILES, PUT_BACK, CLEANED])
+        kind = self.random.choice([*LOG_AND_FILES, PUT_BACK, CLEANED, *OF_A_STREAM])
         table, moment = self.random.choice(TABLES), self.random.choice(MOMENTS)
         interrupted = self.random.random() < 0.25
         self._prepare(table, moment)
-        folder = self.lab.table(table)
-        injury = {**LOG_AND_FILES, PUT_BACK: put_back(self._older / table.replace(".", "/")), CLEANED: clean_log}[kind]
-        before = newest_version(folder)
-        if len(commits(folder)) < 3:
+        if kind in OF_A_STREAM:
+            table = stream_of(table, self.random)
+            self.lab.injure_stream(table, OF_A_STREAM[kind], self.random)
+        elif not self._injure(kind, table):
             return None
-        self.lab.injure(table, injury, self.random)
-        if kind == PUT_BACK and newest_version(folder) == before:
-            return None  # nothing had been written since
         name = f"{kind}, {table}, {moment}{', recovery interrupted' if interrupted else ''}"
         print(name, end=": ", flush=True)
         self.lab.send(EVENTS_A_ROUND)
         known = len(self.offences)
         outcome = self._recover(name, interrupted)
         return Injury(kind, name, outcome, self.offences[known:])
+
+    def _injure(self, kind: str, table: str) -> bool:
+        """Injures a table; whether there was something to injure."""
+        folder = self.lab.table(table)
+        injury = {**LOG_AND_FILES, PUT_BACK: put_back(self._older / table.replace(".", "/")), CLEANED: clean_log}[kind]
+        before = newest_version(folder)
+        if len(commits(folder)) < 3:
+            return False
+        self.lab.injure(table, injury, self.random)
+        return kind != PUT_BACK or newest_version(folder) != before  # something had been written since
 
     def _prepare(self, table: str, moment: str) -> None:
         shutil.rmtree(self._older, ignore_errors=True)
@@ -148,6 +155,13 @@ class Campaign:
 
     def _offend(self, when: str, found: list[str]) -> None:
         self.offences += [f"{when}: {offence}" for offence in found]
+
+
+def stream_of(table: str, random: Random) -> str:
+    """A stream that writes a table; one of three where all of them do."""
+    if table.startswith("gold."):
+        return "gold"
+    return table if table.partition(".")[2] in EVENTS else f"silver.{random.choice([*EVENTS])}"
 
 
 def table(done: list[Injury]) -> str:

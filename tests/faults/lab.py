@@ -14,6 +14,7 @@ from pipelines.aggregate import run_aggregate
 from pipelines.ingest import run_ingest
 from pipelines.operations.recover import Finding, run_recover
 from pipelines.operations.status import run_status
+from pipelines.operations.stream_tables import checkpoint_of
 from pipelines.operations.verification.result import Check
 from pipelines.operations.verify import find_problem, fixes, run_verify
 from pipelines.refine import run_refine
@@ -59,6 +60,11 @@ class Lab:
     def injure(self, table: str, injury: Injury, random: Random) -> None:
         """Injures a table, and lets Spark forget what it had read of it, as a new process would."""
         injury(self.table(table), random)
+        self.forget()
+
+    def injure_stream(self, stream: str, injury: Injury, random: Random) -> None:
+        """Injures a stream's checkpoint."""
+        injury(checkpoint_of(self.settings, stream), random)
         self.forget()
 
     def forget(self) -> None:

@@ -100,6 +100,20 @@ def test_damage_is_noticed_and_recovered(lab, kind, layer):
 
 
 @pytest.mark.parametrize(
+    ("kind", "layer"),
+    [
+        pytest.param(kind, layer, marks=() if (kind, layer) == ("offsets emptied", "bronze") else pytest.mark.long)
+        for kind in injuries.OF_A_STREAM
+        for layer in TABLES
+    ],
+)
+def test_a_damaged_checkpoint_is_noticed_and_recovered(lab, kind, layer):
+    stream = "gold" if layer == "gold" else TABLES[layer]
+    lab.injure_stream(stream, injuries.OF_A_STREAM[kind], Random(kind + layer))
+    is_noticed_and_fixed(lab, layer, stream)
+
+
+@pytest.mark.parametrize(
     "layer", [pytest.param(layer, marks=() if layer == "bronze" else pytest.mark.long) for layer in TABLES]
 )
 def test_an_older_folder_put_back_is_noticed_and_recovered(lab, made, layer):

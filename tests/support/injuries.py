@@ -120,6 +120,55 @@ LOG_AND_FILES: dict[str, Injury] = {
 """The injuries that a table's own files tell of."""
 
 
+def batches(checkpoint: Path, kind: str) -> list[Path]:
+    """The files of a stream's checkpoint for its micro-batches, oldest first."""
+    return sorted(
+        (path for path in (checkpoint / kind).iterdir() if path.name.isdigit()), key=lambda one: int(one.name)
+    )
+
+
+def empty_offsets(checkpoint: Path, _: Random) -> None:
+    """What the newest micro-batch reads: a rename that reached the disk before the data did."""
+    batches(checkpoint, "offsets")[-1].write_bytes(b"")
+
+
+def cut_offsets(checkpoint: Path, random: Random) -> None:
+    """A part of it, of one of the two micro-batches that Spark asks for."""
+    found = random.choice(batches(checkpoint, "offsets")[-2:])
+    content = found.read_bytes()
+    _overwrite(found, content[: random.randrange(1, len(content) - 2)])
+
+
+def delete_offsets(checkpoint: Path, _: Random) -> None:
+    """The newest ones are gone, and their micro-batch is noted as complete."""
+    lost = batches(checkpoint, "offsets")[-1]
+    lost.unlink()
+    lost.with_name(f".{lost.name}.crc").unlink(missing_ok=True)
+
+
+def empty_completion(checkpoint: Path, _: Random) -> None:
+    """The note that a micro-batch is complete has no content."""
+    batches(checkpoint, "commits")[-1].write_bytes(b"")
+
+
+def change_offsets(checkpoint: Path, random: Random) -> None:
+    """One bit of the newest ones is another one: a file that may still be JSON."""
+    newest = batches(checkpoint, "offsets")[-1]
+    content = bytearray(newest.read_bytes())
+    content[random.randrange(len(content))] ^= 1 << random.randrange(8)
+    newest.write_bytes(content)
+
+
+OF_A_STREAM: dict[str, Injury] = {
+    "offsets emptied": empty_offsets,
+    "offsets cut short": cut_offsets,
+    "offsets deleted": delete_offsets,
+    "completion emptied": empty_completion,
+    "offsets changed": change_offsets,
+}
+"""The injuries of a stream's checkpoint."""
+
+
 def files(folder: Path) -> Iterator[Path]:
     """All files of a folder."""
     for base, _, names in os.walk(folder):
