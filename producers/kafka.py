@@ -567,7 +567,7 @@ def _topics(client: Any, bootstrap: str, wait_seconds: float) -> dict[str, int]:
                     f"What answers at {bootstrap} does not speak as Kafka does: {_bare(odd)}.", _ODD_ANSWER
                 ) from error
             if (left := deadline - time.monotonic()) <= 0:
-                why = client.last_error.str() if client.last_error else _reason(error)
+                why = _bare(client.last_error) if client.last_error else _reason(error)
                 raise OutsideError(
                     f"No Kafka broker answers at {bootstrap} within {wait_seconds:g} seconds: {why}.",
                     "Start one with `clickstream broker start`, or fix the part [kafka] of the settings.",
