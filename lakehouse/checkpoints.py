@@ -32,10 +32,7 @@ def check_checkpoint(stream: Stream) -> None:
     _check_recovered(stream)
     if problem := files_problem(stream.name, stream.checkpoint):
         raise CheckpointError(problem)
-    committed_offsets(stream.checkpoint)  # raises where it cannot be read
     if not has_planned_batch(stream.checkpoint):
-        if completed_batches(stream.checkpoint):
-            raise CheckpointError(f"The checkpoint of {stream.name} is damaged: {binding.parent} has no offsets.")
         if stream.target_has_rows() and resumes_at(stream.checkpoint) is None:
             raise CheckpointError(f"The checkpoint of {stream.name} is lost ({stream.checkpoint}).")
         _check_versions(stream)
@@ -134,8 +131,8 @@ def files_problem(stream: str, checkpoint: Path) -> str:
     newest = max(planned, default=0)
     for number in {*([newest - 1] if newest else ()), *([max(completed)] if completed else ())} - {*planned}:
         return f"The checkpoint of {stream} is damaged: {checkpoint / 'offsets' / str(number)} is missing."
-    for kind, fewest in (("offsets", 3), ("commits", 2)):
-        for number in sorted(_batch_numbers(checkpoint / kind)):
+    for kind, fewest, numbers in (("offsets", 3, planned), ("commits", 2, completed)):
+        for number in sorted(numbers):
             path = checkpoint / kind / str(number)
             with suppress(FileNotFoundError):  # a stream that runs has just let go of it
                 if flaw := _flaw(path, fewest):

@@ -219,7 +219,7 @@ CASES = {
     "run": Case(("run",), "empty", (*_INGEST, *_REFINE, *_AGGREGATE), 2),
     "train": Case(("train", "--max-depth", "3"), "gold", tuple(STORE), 4),
     "score": Case(("score",), "model", tuple(_SCORE), 3),
-    "evaluate": Case(("evaluate",), "judged", tuple(made("gold.model_metrics")), 1, own_broker=True),
+    "evaluate": Case(("evaluate",), "demo", tuple(made("gold.model_metrics")), 1, own_broker=True),
     "rebuild silver": Case(("rebuild", "silver"), "scored", tuple(_REBUILT), 2),
     "rebuild gold": Case(
         ("rebuild", "gold"), "scored", tuple(moment for table in GOLD for moment in written(table)), 2

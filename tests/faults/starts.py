@@ -61,7 +61,7 @@ BEFORE = {
     "model": "gold",
     "scored": "model",
     "damaged": "scored",
-    "judged": "",
+    "demo": "",
 }
 """What each stage is made from."""
 
@@ -74,7 +74,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "gold": (("aggregate",),),
     "model": (("train", "--max-depth", "3"), ("models", "promote", "1")),
     "scored": (("score",),),
-    "judged": (("demo", "--sessions", "300"),),
+    "demo": (("demo", "--sessions", "300"),),
 }
 """What a person would run to make a stage from the one before."""
 
@@ -345,7 +345,7 @@ class Starts:
 
     def _spoil(self, stage: str) -> None:
         """Takes away what the command of a stage has to make, or to find missing."""
-        if stage == "judged":
+        if stage == "demo":
             shutil.rmtree(self.installation.table("gold.model_metrics"))
         if stage == "damaged":
             for event in EVENTS:
