@@ -107,9 +107,13 @@ def is_locked(error: BaseException) -> bool:
     return "database is locked" in str(error) or "database table is locked" in str(error)
 
 
-def locked(settings: Settings) -> OutsideError:
+class LockedStoreError(OutsideError):
+    """Another program holds the store, for example a training that writes it."""
+
+
+def locked(settings: Settings) -> LockedStoreError:
     """The error for a store that another program holds."""
-    return OutsideError(
+    return LockedStoreError(
         f"The MLflow store {store_file(settings)} is locked: another program is writing it.",
         "Let it finish, or end what has the file open, for example a database browser; then run this again.",
     )

@@ -18,6 +18,7 @@ from lakehouse.checkpoints import committed_offsets
 from lakehouse.engines.opened_table import newest, relation
 from lakehouse.errors import CheckpointError, LakehouseError, OutsideError
 from pipelines import gold_builder
+from pipelines.ml import store
 from pipelines.operations.offsets import silver_offset
 from pipelines.operations.silver_fitness import unfit_tables
 from pipelines.operations.stream_tables import stream_problem, stream_tables
@@ -47,7 +48,8 @@ class StreamStatus:
     once it is fixed. ``damage`` has a sentence for each thing that the files of its tables lack.
     ``event_ids_reused`` is how many events of silver share their event_id with another of the day, as
     gold.data_quality has it. ``unfit`` says why the next refine would refuse a table of silver, and how to fix it;
-    ``topic`` why ingest would refuse the topic of bronze, which is another one than it has read.
+    ``topic`` why ingest would refuse the topic of bronze, which is another one than it has read; ``models`` why gold
+    cannot be scored by a newer model than the one in memory, for the MLflow store cannot be read.
     """
 
     stream: str
@@ -64,6 +66,7 @@ class StreamStatus:
     unknown: str = ""
     unfit: str = ""
     topic: str = ""
+    models: str = ""
 
 
 def status(
@@ -102,7 +105,7 @@ def status(
 
 def needs_person(found: list[StreamStatus]) -> bool:
     """Whether a stream has failed and no run has succeeded since, or what it reads or writes is not as it was."""
-    return any(one.error or one.damage or one.unfit or one.topic for one in found)
+    return any(one.error or one.damage or one.unfit or one.topic or one.models for one in found)
 
 
 def as_rows(found: list[StreamStatus]) -> list[dict[str, Any]]:
@@ -151,8 +154,12 @@ def parts(found: list[StreamStatus]) -> list[Grid | Text]:
         Text.assemble(("damaged:", "bold red"), f" {damage} {RECOVER}")
         for damage in dict.fromkeys(sentence for one in found for sentence in one.damage)
     ]
-    lines += [Text.assemble(("refine would refuse it:", "bold red"), f" {one.unfit}") for one in found if one.unfit]
-    lines += [Text.assemble(("ingest would refuse it:", "bold red"), f" {one.topic}") for one in found if one.topic]
+    for says, problems in (
+        ("refine would refuse it:", [one.unfit for one in found]),
+        ("ingest would refuse it:", [one.topic for one in found]),
+        ("the models cannot be read:", [one.models for one in found]),
+    ):
+        lines += [Text.assemble((says, "bold red"), f" {problem}") for problem in problems if problem]
     lines += [Text(f"? {unknown}") for unknown in dict.fromkeys(one.unknown for one in found if one.unknown)]
     for one in found:
         if one.event_ids_reused:
@@ -193,7 +200,8 @@ def run_status(settings: Settings) -> list[StreamStatus]:
     if not tables and (lost_lake(settings) or not (known or any(damage.values()))):
         raise no_lake(settings)
     ends, silent = _kafka_ends(settings)
-    others = _other_topics(settings) if ends else {}
+    others = _other_topics(settings, ends) if ends else {}
+    models = _store_problem(settings)
     unfit = unfit_tables({name: table for name, table in tables.items() if not damage.get(name)})
     reused = {} if damage.get(gold_builder.STREAM) else _event_ids_reused(tables)
     usual = [*(table.name for table in (*BRONZE.values(), *SILVER.values())), gold_builder.STREAM]
@@ -220,9 +228,16 @@ def run_status(settings: Settings) -> list[StreamStatus]:
                 silent if name.startswith("bronze.") and ends is None else unknown,
                 unfit.get(name, ""),
                 topic,
+                models if name == gold_builder.STREAM else "",
             )
         )
     return found
+
+
+def _store_problem(settings: Settings) -> str:
+    """Why the MLflow store cannot be read, and the cure; a training that writes it is no reason."""
+    problem = store.find_problem(settings, seconds=0)
+    return "" if problem is None or isinstance(problem, store.LockedStoreError) else str(problem)
 
 
 def _event_ids_reused(tables: Mapping[str, DeltaTable]) -> dict[str, int]:
@@ -264,10 +279,10 @@ def _kafka_ends(settings: Settings) -> tuple[dict[tuple[str, int], tuple[int, in
         return None, f"What bronze has not read yet is known to Kafka alone. {error}"
 
 
-def _other_topics(settings: Settings) -> dict[str, str]:
+def _other_topics(settings: Settings, ends: Mapping[tuple[str, int], tuple[int, int]]) -> dict[str, str]:
     """By bronze's streams, why the topic is another one than it has read, and the cure."""
     try:
-        problems = topics.find_problems(settings, bootstrap_servers(settings))
+        problems = topics.find_problems(settings, bootstrap_servers(settings), ends=ends)
     except LakehouseError:  # Kafka has gone meanwhile, or a checkpoint is damaged, which is said already
         return {}
     return {

@@ -67,16 +67,19 @@ def find_problems(
     held: Mapping[str, Mapping[int, int]] | None = None,
     *,
     among: Iterable[str] = BRONZE,
+    ends: Mapping[tuple[str, int], tuple[int, int]] | None = None,
 ) -> list[TopicProblem]:
     """What is wrong with the topics that bronze has read from, in their order; only ``among`` these.
 
-    ``held`` has by topic the next offset of each partition by bronze's rows, where that is known. They
+    ``ends`` are each partition's earliest and next offset, where they are known already. ``held`` has by topic the
+    next offset of each partition by bronze's rows, where that is known. They
     are ahead of the checkpoint where a driver died between the table's commit and the checkpoint's.
     """
     client = settings.kafka.client
     names = kafka.topics_there(servers, [name for name in among if _bound_topic(settings, name)], client)
     infos = kafka.topic_ids(servers, names, client) if names else {}
-    ends = kafka.offsets(servers, names, client) if names else {}
+    if ends is None:
+        ends = kafka.offsets(servers, names, client) if names else {}
     cluster = kafka.cluster_id(servers, client)
     known = known_cluster(settings)
     found = []

@@ -15,7 +15,7 @@ from tests.faults.harness import Ledger
 from tests.support.polling import until
 from tests.support.spark_cluster import SPARK, SparkCluster
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.spark, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,7 +46,6 @@ def wheel(tmp_path_factory):
         pytest.param(
             [("ingest",), ("refine",), ("aggregate",), ("train", "--json"), ("score",)],
             id="each",
-            marks=pytest.mark.long,
         ),
     ],
 )

@@ -34,7 +34,9 @@ def kill(starts: Starts, case: str, aims: list[tuple[str, str]]) -> Chain:
     return starts.kill(case, [(by_name[name], victim) for name, victim in aims], random.Random(5))
 
 
-@pytest.mark.parametrize("case", TELLING)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.long if case == "train" else ()) for case in TELLING]
+)
 def test_killed_while_it_creates_what_it_needs(starts, case):
     chain = kill(starts, case, TELLING[case])
     assert chain.offences == []

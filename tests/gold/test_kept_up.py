@@ -74,7 +74,7 @@ def power_is_cut(lake, table):
     ("seed", "few", "rows"),
     [
         pytest.param(1, incremental.MAX_DRIVER_ROWS, 10_000, id="in process"),
-        pytest.param(2, incremental.MAX_DRIVER_ROWS, 0, id="by Spark"),
+        pytest.param(2, incremental.MAX_DRIVER_ROWS, 0, id="by Spark", marks=pytest.mark.long),
         pytest.param(3, 3, 0, id="by Spark, not collected", marks=pytest.mark.long),
     ],
 )

@@ -50,7 +50,7 @@ def _settings(home):
     return conf
 
 
-@pytest.mark.parametrize("how", ["environment", "file"])
+@pytest.mark.parametrize("how", [pytest.param("environment", marks=pytest.mark.long), "file"])
 def test_no_secret_is_written_said_or_on_a_command_line(secure, tmp_path, how):
     home = tmp_path / "files"
     home.mkdir()

@@ -158,7 +158,7 @@ def test_a_batch_again_finishes_what_a_crash_before_a_write_left(silver, before,
 
 
 @pytest.mark.parametrize(
-    ("silver", "seed"), [("spark", 0), ("spark", 1), *(("in process", seed) for seed in range(8))], indirect=["silver"]
+    ("silver", "seed"), [("spark", 0), *(("in process", seed) for seed in range(8))], indirect=["silver"]
 )
 def test_any_batching_gives_what_the_declarations_build(silver, seed):
     chance = random.Random(seed)
@@ -225,7 +225,7 @@ def test_silver_by_other_settings_is_refused_until_rebuilt(job, tables, monkeypa
     assert refine_only(job, "clicks") == [0, 1]
 
 
-@pytest.mark.parametrize("rows_in_process", [0, 1])
+@pytest.mark.parametrize("rows_in_process", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_pseudonyms_are_refused_until_silver_is_rebuilt(
     spark, settings, no_rows, monkeypatch, tmp_path, rows_in_process
 ):

@@ -36,7 +36,7 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("how", ["environment", "file"])
+@pytest.mark.parametrize("how", [pytest.param("environment", marks=pytest.mark.long), "file"])
 def test_no_secret_is_written_said_or_on_a_command_line(tmp_path, tmp_path_factory, monkeypatch, how):
     pseudonymise(monkeypatch, tmp_path, CANARIES["pseudonyms"])
     monkeypatch.delenv(KEY)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from gold.pipeline_metrics import TABLE as METRICS
 from lakehouse.errors import OutsideError
+from pipelines.ml import store
 from pipelines.operations import five_vs, status
 from pipelines.operations.five_vs import Measure, late, per_unit, run_five_vs, text
 from pipelines.operations.status import duration, run_status
@@ -122,6 +125,31 @@ def test_a_damaged_table_is_named_beside_the_others(installation, capsys):
     shown = capsys.readouterr().out
     assert shown.count(sentence) == 1
     assert "clickstream recover" in shown
+
+
+@pytest.mark.parametrize("state", ["damaged", "newer", "whole", "locked"])
+def test_models_that_cannot_be_read_need_a_person(installation, capsys, state):
+    write(installation, "gold.sessions", last_arrived_at=[AT])
+    file = store.store_file(installation)
+    file.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(file)) as held:
+        held.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        revision = "ffffffffffff" if state == "newer" else store.newest_revision()
+        held.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+        held.commit()
+        if state == "locked":
+            held.execute("BEGIN EXCLUSIVE")
+        if state == "damaged":
+            file.write_bytes(b"no database of any kind" * 99)
+        found = run_status(installation)
+    says = {"damaged": "is damaged: file is not a database. Restore it", "newer": "Install that newer MLflow."}.get(
+        state
+    )
+    assert status.needs_person(found) is bool(says)
+    status.show(found)
+    shown = capsys.readouterr().out
+    assert shown.count("the models cannot be read: ") == bool(says)
+    assert (says or "gold") in shown
 
 
 def fits() -> dict[str, str]:

@@ -114,7 +114,7 @@ HARMLESS = (_by_synchronous, _by_asynchronous, _by_impyla, _by_sqlalchemy, _by_b
 CLIENTS = {one.__name__: one for one in (*HARMLESS, _cut_off)}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_clients_come_and_go_in_any_order_and_harm_nobody(served, connect, seed):
     chance = random.Random(seed)
     for _ in range(25):
