@@ -233,3 +233,10 @@ def test_no_room_stays_empty_beside_a_table_that_is_cut(tab, file):
             "Math.abs(one.clientHeight - one.nextElementSibling.clientHeight) > 1).length"
         )
         assert tab.value(ragged) == 0, width
+        short = (
+            "[...document.querySelectorAll('.figures > div')].filter(one => {const box = one.getBoundingClientRect(); "
+            "const after = one.nextElementSibling; const isLast = !after || "
+            "after.getBoundingClientRect().top > box.top + 1; return isLast && "
+            "box.right < one.parentElement.getBoundingClientRect().right - 1}).length"
+        )
+        assert tab.value(short) == 0, width
