@@ -174,6 +174,8 @@ class GoldStream:
 
     def write_batch(self, changes: DataFrame, batch: int) -> None:
         """Refreshes what a micro-batch of changed silver rows touches, and closes sessions that are due. Idempotent."""
+        if self._in_process:  # of few rows: a shuffle would take longer than the task that it saves
+            changes = changes.coalesce(1)
         changes = changes.distinct().persist()
         try:
             most = self._job.settings.engines.in_process_rows

@@ -6,6 +6,7 @@ of one that changed is its files without the rows that changed, and those as the
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -128,6 +129,7 @@ class _Refresh:
         self._turn = Condition()
         self._writers = ThreadPoolExecutor(WRITERS)
         self._writing: list[Future[None]] = []
+        self._to_write: list[tuple[int, int, Callable[[], None]]] = []
 
     def run(self, changes: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
         """Computes and writes; gives the changed rows by table."""
@@ -151,11 +153,18 @@ class _Refresh:
             for name, relations in self.changed.items()
         }
 
-    def write(self, write: Callable[[], None]) -> None:
-        """Has a writer do this."""
+    def write(self, write: Callable[[], None], rows: int) -> None:
+        """Has a writer do this: of what waits, what has most rows comes first, so that it is not what is left last."""
         # The journal has the versions of all tables before the first of them is written.
         self.journal.begin(self.lake.version)
-        self._writing.append(self._writers.submit(write))
+        with self._turn:
+            heapq.heappush(self._to_write, (-rows, len(self._writing), write))
+            self._writing.append(self._writers.submit(self._write_next))
+
+    def _write_next(self) -> None:
+        with self._turn:
+            *_, write = heapq.heappop(self._to_write)
+        write()
 
     def _run_lane(self, database: DuckDBPyConnection) -> None:
         lane = _Lane(self, database, self._sources)
@@ -248,10 +257,10 @@ class _Lane:
         current = f"FROM ({current}) AS input {self._within_scopes(table, touched, own)}"
         found = differences(self._database, table, current, f"FROM {made}", f"changed_{table.short_name}")
         self._database.execute(f"DROP TABLE {made}")
-        if self._count(found):
+        if rows := self._count(found):
             self._changed[table.name].append(found)
             self._refresh.pending[table.name] = found
-            self._refresh.write(self._write_of(table))
+            self._refresh.write(self._write_of(table), rows)
 
     def _touched_scopes(self, table: Table) -> str | None:
         """The relation of the scopes of a table that some change touches; None where none does."""

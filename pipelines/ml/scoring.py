@@ -80,28 +80,41 @@ class Scored:
 
 def score_all(lake: ScoredLake, live: LiveModel, now: Now = utc_now) -> Iterator[Scored]:
     """Scores every session that has no score by the version on the features of today, some at a time."""
-    table = NEWEST_SCORES[live.target.name]
     for started in _parts(lake.read(EXAMPLES, ["started_at"])["started_at"]):
-        where: Where = {"started_at": started}
-        # The features are read of those sessions alone that may need a score: of most there is one already.
-        newest = _asked(_newest(lake.read(EXAMPLES, [*_KNOWN, "started_at"], where)), live.target)
-        wanted = newest.filter(pc.invert(_is_settled(newest, lake.read(table, _SCORED), live)))
-        if wanted.num_rows:
-            examples = lake.read(EXAMPLES, _columns(), {"started_at": _values(wanted["started_at"])})
-            yield _score(lake, live, _of_sessions(examples, wanted), None, now)
+        known = lake.read(EXAMPLES, [*_KNOWN, "started_at"], {"started_at": started})
+        yield _score_wanted(lake, live, known, None, now)
 
 
 def score_changes(lake: ScoredLake, live: LiveModel, changes: pa.Table, now: Now = utc_now) -> Scored:
     """Scores the sessions of changed rows of gold.training_examples, where they need it. It is idempotent.
 
     ``changes`` are those rows as they were and as they are; of their columns it takes SESSION, started_on and
-    started_at.
+    started_at. Where ``_is_new`` tells which are as they are, the others are not read again to see who needs a score.
     """
     if not changes.num_rows:
         return Scored()
-    # All rows of a session have the same started_at. Where that changed, all of them changed.
-    examples = lake.read(EXAMPLES, _columns(), {"started_at": _values(changes["started_at"])})
-    return _score(lake, live, _of_sessions(examples, changes), {"started_on": _values(changes["started_on"])}, now)
+    within: Where = {"started_on": _values(changes["started_on"])}
+    if "_is_new" in changes.column_names:
+        known = changes.filter(changes["_is_new"])
+    else:
+        # All rows of a session have the same started_at. Where that changed, all of them changed.
+        known = lake.read(EXAMPLES, [*_KNOWN, "started_at"], {"started_at": _values(changes["started_at"])})
+        known = _of_sessions(known, changes)
+    return _score_wanted(lake, live, known, within, now)
+
+
+def _score_wanted(lake: ScoredLake, live: LiveModel, known: pa.Table, within: Where | None, now: Now) -> Scored:
+    """Scores those sessions that may need it, of some whose rows are ``known``: of most there is a score already.
+
+    It reads the features of those alone. Scores lie ``within``.
+    """
+    newest = _asked(_newest(known), live.target)
+    scored = lake.read(NEWEST_SCORES[live.target.name], _SCORED, within)
+    wanted = newest.filter(pc.invert(_is_settled(newest, scored, live)))
+    if not wanted.num_rows:
+        return Scored()
+    examples = lake.read(EXAMPLES, _columns(), {"started_at": _values(wanted["started_at"])})
+    return _score(lake, live, _of_sessions(examples, wanted), within, now)
 
 
 def _score(lake: ScoredLake, live: LiveModel, examples: pa.Table, within: Where | None, now: Now) -> Scored:
