@@ -130,13 +130,13 @@ class ModelSettings(_Section):
     """How a model is trained, where the command line does not say."""
 
     seed: int = 7
-    max_depth: Annotated[int, Field(ge=1, le=30)] = 14
+    max_depth: Annotated[int, Field(ge=1, le=30)] = 18
     rows_per_leaf: Annotated[int, Field(ge=1)] = 15
     impurity: Literal["gini", "entropy"] = "gini"
     max_categories: Annotated[int, Field(ge=1, le=30)] = 20
     rows_per_category: Annotated[int, Field(ge=1)] = 20
     logistic_regularization: Annotated[float, Field(ge=0)] = 0.001
-    search_depths: tuple[Annotated[int, Field(ge=1, le=30)], ...] = (8, 11, 14)
+    search_depths: tuple[Annotated[int, Field(ge=1, le=30)], ...] = (8, 12, 18)
     search_rows_per_leaf: tuple[Annotated[int, Field(ge=1)], ...] = (15, 50)
     search_impurities: tuple[Literal["gini", "entropy"], ...] = ("gini", "entropy")
     search_folds: Annotated[int, Field(ge=2)] = 3

@@ -82,7 +82,7 @@ def test_json_has_the_promised_keys_and_the_trained_figures(trained, monkeypatch
     assert document["job"] == "train"
     assert (document["model_name"], document["model_version"]) == ("purchase_in_session", "1")
     assert (document["promoted"], document["champion_version"]) == (True, None)
-    assert document["shape"] == {"max_depth": 14, "rows_per_leaf": 15, "impurity": "gini"}
+    assert document["shape"] == {"max_depth": 18, "rows_per_leaf": 15, "impurity": "gini"}
     assert set(document["sessions"]) == {"train", "validation", "test"}
     assert document["metrics"] == pytest.approx(evaluation.metrics)
     assert document["intervals"] == {name: list(pair) for name, pair in evaluation.intervals.items()}
