@@ -160,6 +160,27 @@ def test_many_sessions_are_scored_in_parts(lake, monkeypatch):
     assert run(lake) == Scored()
 
 
+def test_features_are_read_of_those_alone_who_need_a_score(lake, monkeypatch):
+    over, still_open = example(1, 1, keen=True, over=True), example(2, 1, keen=True, hours=48)
+    fill(lake, over, still_open)
+    run(lake)
+    asked = []
+    read = lake.read
+
+    def noted(table, columns=None, where=None):
+        rows = read(table, columns, where)
+        if table is EXAMPLES and "price_last" in (columns or EXAMPLES.column_names):
+            asked.append(rows.num_rows)
+        return rows
+
+    monkeypatch.setattr(lake, "read", noted)
+    assert score_changes(lake, FIRST, as_a_refresh_says([], [over])) == Scored()
+    assert score_changes(lake, FIRST, rows_of(over)) == Scored()
+    assert asked == []
+    assert score_changes(lake, SECOND, as_a_refresh_says([], [over, still_open])) == Scored(1, 1)
+    assert asked == [1]
+
+
 CHANGES = st.lists(
     st.tuples(
         st.integers(0, 3),
@@ -174,9 +195,15 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=25)
-@given(batches=st.lists(CHANGES, min_size=1, max_size=4))
-def test_scoring_what_changed_is_scoring_everything(tmp_path_factory, batches):
+def as_a_refresh_says(before, after):
+    """The rows that differ, each with whether it is as it is now."""
+    gone, new = ([row for row in rows if row not in others] for rows, others in ((before, after), (after, before)))
+    return rows_of(*gone, *new).append_column("_is_new", pa.array([False] * len(gone) + [True] * len(new), pa.bool_()))
+
+
+@settings(max_examples=40)
+@given(batches=st.lists(CHANGES, min_size=1, max_size=4), by_refresh=st.booleans())
+def test_scoring_what_changed_is_scoring_everything(tmp_path_factory, batches, by_refresh):
     one, other = (make_tables(tmp_path_factory.mktemp(name), EXAMPLES, *SCORES) for name in ("one", "other"))
     sessions = {}
     for batch in batches:
@@ -190,7 +217,9 @@ def test_scoring_what_changed_is_scoring_everything(tmp_path_factory, batches):
         for lake in (one, other):
             fill(lake, *(row for rows in sessions.values() for row in rows))
         run(one)
-        score_changes(other, FIRST, rows_of(*before, *(row for user in touched for row in sessions[user])))
+        after = [row for user in touched for row in sessions[user]]
+        changes = as_a_refresh_says(before, after) if by_refresh else rows_of(*before, *after)
+        score_changes(other, FIRST, changes)
         scores = [[{**row, "scored_at": None} for row in stored(lake)] for lake in (one, other)]
         assert scores[0] == scores[1]
         keys = [tuple(row[name] for name in LOG.key) for row in stored(other, LOG)]
