@@ -20,6 +20,7 @@ from lakehouse.table import Table
 from pipelines import gold_builder
 from pipelines.operations.maintain_preview import Gain, preview
 from pipelines.operations.offsets import silver_offset
+from pipelines.operations.retention import delete_old_rows
 from pipelines.operations.stream_tables import checkpoint_of, stream_tables
 from pipelines.runtime.catalog import TABLES, table_named
 from pipelines.runtime.completion import complete_table
@@ -40,12 +41,13 @@ LOG_DAYS = 30
 
 @dataclass(frozen=True)
 class Maintained:
-    """One table's data files before and after, and why old files were kept, if they were."""
+    """One table's data files before and after, why old ones were kept, if they were, and how many rows were too old."""
 
     table: str
     files_before: int
     files_after: int
     kept: str = ""
+    rows_deleted: int = 0
 
 
 def maintain(
@@ -66,7 +68,7 @@ def maintain(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compact small files, and remove those that nothing needs any more; the streams may run meanwhile."""
+    """Compact small files, remove those that nothing needs any more, and rows past their retention; streams may run."""
     check_hours(retain_hours, force=force)
     tables = [table_named(name)] if name else list(TABLES.values())
     if dry_run:
@@ -80,6 +82,9 @@ def maintain(
     for one in done:
         grid.add_row(one.table, f"{one.files_before:,}", f"{one.files_after:,}", one.kept)
     out.print(grid)
+    for one in done:
+        if one.rows_deleted:
+            out.print(f"{one.table}: {one.rows_deleted:,} rows were older than its retention, and are deleted.")
 
 
 def _show_gain(found: list[Gain], *, as_json: bool) -> None:
@@ -92,6 +97,9 @@ def _show_gain(found: list[Gain], *, as_json: bool) -> None:
         counts = (f"{count:,}" for count in (one.files_to_compact, one.files_to_remove))
         grid.add_row(one.table, f"{one.files:,}", next(counts), next(sizes), next(counts), next(sizes), one.kept)
     out.print(grid)
+    for one in found:
+        if one.rows_to_delete:
+            out.print(f"{one.table}: {one.rows_to_delete:,} rows are older than its retention, and would be deleted.")
     out.print(
         f"{sum(one.files_to_compact for one in found):,} files would be written together, "
         f"{sum(one.files_to_remove for one in found):,} removed, which frees "
@@ -134,8 +142,9 @@ def run_maintain(
 
 def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
     lake = job.lake
+    before = lake.files(table)
+    deleted = delete_old_rows(job.settings, table)
     with lake.writing(table):
-        before = lake.files(table)
         _compact(job, table)
         after = lake.files(table)
         shorten_log(job.settings, table)
@@ -144,7 +153,7 @@ def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
         # No file that a writer has in hand is as old as the safe hours; a forced run must keep writers away.
         with lake.writing(table) if retain_hours < SAFE_HOURS else nullcontext():
             lake.vacuum(table, retain_hours)
-    return Maintained(table.name, before, after, kept)
+    return Maintained(table.name, before, after, kept, deleted)
 
 
 def _compact(job: Job, table: Table) -> None:

@@ -11,13 +11,17 @@ from typing import Any
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import UsageError
 from lakehouse.table import Table
+from pipelines.operations.retention import count_old_rows
 from pipelines.runtime.settings import Settings
 from pipelines.runtime.table_damage import folders, refuse_damaged
 
 
 @dataclass(frozen=True)
 class Gain:
-    """What a table would gain: files that are written together, and files that are removed, with their bytes."""
+    """What a table would gain: files that are written together, and files that are removed, with their bytes.
+
+    ``rows_to_delete`` are older than its retention.
+    """
 
     table: str
     files: int
@@ -26,6 +30,7 @@ class Gain:
     files_to_remove: int
     bytes_to_remove: int
     kept: str = ""
+    rows_to_delete: int = 0
 
 
 NextVersion = Callable[[Settings, Table], tuple[str, dict[str, Any] | None]]
@@ -60,6 +65,7 @@ def _gain(settings: Settings, lake: LocalLake, table: Table, hours: float, reade
         len(sizes),
         sum(sizes),
         kept,
+        count_old_rows(settings, table),
     )
 
 

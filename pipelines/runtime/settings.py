@@ -119,6 +119,12 @@ class QualitySettings(_Section):
     fail: Annotated[float, Field(ge=0, le=1)] = 0.25
 
 
+class RetentionSettings(_Section):
+    """How long ``maintain`` lets rows stay; 0 keeps them."""
+
+    prediction_log_days: Annotated[int, Field(ge=0)] = 0
+
+
 class ErasureSettings(_Section):
     """The key by which erased people are known without their ids; one is made where none is given."""
 
@@ -164,6 +170,7 @@ class Settings(BaseSettings):
     sessions: SessionSettings = SessionSettings()
     scores: ScoreSettings = ScoreSettings()
     quality: QualitySettings = QualitySettings()
+    retention: RetentionSettings = RetentionSettings()
     erasure: ErasureSettings = ErasureSettings()
     model: ModelSettings = ModelSettings()
 

@@ -21,7 +21,9 @@ def score_lake(root: Path) -> LocalLake:
     return make_tables(root, EXAMPLES, LOG, PREDICTIONS)
 
 
-def scores(*sessions: tuple[str, str], cut: int = 1, probability: float = 0.25, at: datetime = AT) -> pa.Table:
+def scores(
+    *sessions: tuple[str, str], cut: int = 1, probability: float = 0.25, at: datetime = AT, began: datetime = AT
+) -> pa.Table:
     """One score of each session, by version 1."""
     values = {
         "cut": cut,
@@ -33,8 +35,8 @@ def scores(*sessions: tuple[str, str], cut: int = 1, probability: float = 0.25, 
         "path": "product views 3",
         "threshold": 0.5,
         "prediction": probability >= 0.5,
-        "started_on": AT.date(),
-        "cut_at": AT + timedelta(seconds=cut),
+        "started_on": began.date(),
+        "cut_at": began + timedelta(seconds=cut),
         "scored_at": at,
     }
     schema = arrow_schema(LOG)
