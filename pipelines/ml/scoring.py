@@ -95,7 +95,9 @@ def score_changes(lake: ScoredLake, live: LiveModel, changes: pa.Table, now: Now
         return Scored()
     within: Where = {"started_on": _values(changes["started_on"])}
     if "_is_new" in changes.column_names:
-        known = changes.filter(changes["_is_new"])
+        new, gone = changes.filter(changes["_is_new"]), changes.filter(pc.invert(changes["_is_new"]))
+        # What is asked of a session is the same in all of its rows: had it changed, each of them would be new.
+        known = pa.concat_tables([new, gone.filter(pc.is_null(_places(gone, new, SESSION)))])
     else:
         # All rows of a session have the same started_at. Where that changed, all of them changed.
         known = lake.read(EXAMPLES, [*_KNOWN, "started_at"], {"started_at": _values(changes["started_at"])})

@@ -181,6 +181,16 @@ def test_features_are_read_of_those_alone_who_need_a_score(lake, monkeypatch):
     assert asked == [1]
 
 
+def test_a_session_that_only_lost_its_last_cutoff_is_scored_again(lake):
+    before = [example(1, 1, keen=False), example(1, 2, keen=True)]
+    fill(lake, *before)
+    assert run(lake) == Scored(1, 1)
+    fill(lake, before[0])
+    assert score_changes(lake, FIRST, as_a_refresh_says(before, before[:1])) == Scored(1, 0)
+    fill(lake)
+    assert score_changes(lake, FIRST, as_a_refresh_says(before[:1], [])) == Scored()
+
+
 CHANGES = st.lists(
     st.tuples(
         st.integers(0, 3),
