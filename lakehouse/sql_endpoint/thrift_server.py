@@ -42,6 +42,32 @@ def endpoint_settings(host: str, port: int, folder: Path, authentication: str) -
     }
 
 
+QUERIES_LEFT = 16
+"""So many queries that heed no end leave each core of this machine to the others."""
+
+ROWS_UNHEEDED = 256
+"""A task looks whether it is to end after so many rows of a file."""
+
+
+def settings_against_deaf_queries(master: str) -> dict[str, str]:
+    """Spark's settings so that a query whose client has gone keeps nobody waiting.
+
+    Spark asks its tasks to end. One within a join of all rows with all does not hear that until it reads its next rows,
+    which may take for ever, and keeps its slot till then. So on this machine there are more slots than cores, and a
+    query is cut into as many tasks as there are cores. A cluster ends the executor instead.
+    """
+    heeding = {"spark.sql.parquet.columnarReaderBatchSize": str(ROWS_UNHEEDED)}
+    if not master.startswith("local"):
+        return {**heeding, "spark.task.reaper.enabled": "true"}
+    cores = os.cpu_count() or 1
+    return {
+        **heeding,
+        "spark.master": f"local[{cores * QUERIES_LEFT}]",
+        "spark.default.parallelism": str(cores),
+        "spark.sql.leafNodeDefaultParallelism": str(cores),
+    }
+
+
 def java_options(folder: Path) -> str:
     """Java's options to keep the scratch files and the log of its libraries in ``folder``."""
     # Not Derby's home as well: its database in memory, which Hive's code opens in passing, would not start with one.

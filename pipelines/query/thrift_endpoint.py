@@ -19,7 +19,13 @@ from lakehouse.session import end_session, read_defaults
 from lakehouse.signals import Stop, stopping
 from lakehouse.spark_jars import PACKAGES, keep_jars, resolve_packages, with_kept_jars
 from lakehouse.sql_endpoint.read_only import make_read_only
-from lakehouse.sql_endpoint.thrift_server import endpoint_settings, forget_environment, java_options, serving
+from lakehouse.sql_endpoint.thrift_server import (
+    endpoint_settings,
+    forget_environment,
+    java_options,
+    serving,
+    settings_against_deaf_queries,
+)
 from lakehouse.table import Table
 from pipelines.query.delta_reader import no_lake, open_tables
 from pipelines.runtime.catalog import GOLD
@@ -126,7 +132,10 @@ def open_endpoint(settings: Settings, host: str, port: int, folder: Path, authen
         "sql",
         settings,
         java_options=f"{shared_archive_options(CLASS_ARCHIVE)} {java_options(folder)}",
-        more=endpoint_settings(host, port, folder, authentication),
+        more={
+            **endpoint_settings(host, port, folder, authentication),
+            **settings_against_deaf_queries(settings.spark.master),
+        },
     )
 
 

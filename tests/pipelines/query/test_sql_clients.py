@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import socket
@@ -17,7 +18,7 @@ from impala import dbapi as impala
 from pyhive import hive
 from TCLIService.ttypes import TOperationState
 
-from tests.support.polling import until
+from tests.support.polling import pass_time, until
 from tests.support.sql_endpoint import GIVEN, ask
 
 pytestmark = pytest.mark.spark
@@ -73,11 +74,11 @@ def _by_sqlalchemy(port, query):
         engine.dispose()
 
 
-def _cut_off(port, _):
+def _cut_off(port, _, query=ENDLESS):
     """A client that is gone amid a query, without a word, as one whose process was killed."""
     connection = _pyhive(port)
     cursor = connection.cursor()
-    cursor.execute(ENDLESS, async_=True)
+    cursor.execute(query, async_=True)
     connection._transport._trans.handle.shutdown(socket.SHUT_RDWR)
     with suppress(Exception):
         connection.close()
@@ -122,6 +123,22 @@ def test_clients_come_and_go_in_any_order_and_harm_nobody(served, connect, seed)
         query = chance.choice(["SELECT 1", "SELECT count(*) FROM gold.sessions"])
         answer = client(served.port, query)
         assert answer is None or int(answer[0][0]) >= 1, client.__name__
+    assert_all_tables_answer(connect, served)
+
+
+def test_queries_that_heed_no_end_do_not_keep_others_waiting(served, connect):
+    """Spark asks a task to end, and one within a join of all with all does not hear it."""
+    joined = " CROSS JOIN ".join(f"gold.sessions AS s{number}" for number in range(6))
+    hashed = ", ".join(f"s{number}.session_id" for number in range(6))
+    deaf = f"SELECT count(*), sum(hash({hashed})) FROM {joined}"  # noqa: S608 - our own
+    for _ in range(2 * (os.cpu_count() or 1)):
+        with closing(_pyhive(served.port)) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(deaf, async_=True)
+            until(lambda ask=cursor: ask.poll().operationState == RUNNING, "the query")
+            pass_time(2)
+            cursor.cancel()
+    _cut_off(served.port, None, deaf)
+    assert int(_by_synchronous(served.port, "SELECT count(*) FROM gold.sessions")[0][0]) >= 60
     assert_all_tables_answer(connect, served)
 
 
