@@ -53,12 +53,17 @@ _RECORD = """
 
 def list_(event: Event = "", rule: Rule = "", since: Since = "", as_json: AsJson = False) -> None:
     """What waits, grouped by the rule it breaks, with counts and an example."""
-    groups = waiting_groups(load_settings(), event, rule, since)
+    settings = load_settings()
+    groups = waiting_groups(settings, event, rule, since)
     if as_json:
         print_json(groups)
         return
     if not groups:
-        out.print("Nothing waits in quarantine.")
+        others = waiting_groups(settings) if event or rule or since else []
+        waits = ", ".join(f"{one['records']:,} of {one['event']} for {one['rule']}" for one in others)
+        out.print(
+            f"Nothing that waits matches. These records do: {waits}." if waits else "Nothing waits in quarantine."
+        )
         return
     titles = ("event", "rule", "records", "first arrived", "last arrived", "example at", "what is wrong with it")
     grid = Grid(*titles, box=None, padding=(0, 2))

@@ -90,7 +90,7 @@ def lost_lake(settings: Settings) -> OutsideError | None:
         return None
     return OutsideError(
         f"No table is in the lake {root}, and the streams of {settings.state_root} have written some: its disk may not "
-        "be mounted, or the setting `lake` name another folder.",
+        "be mounted, or the setting `lake` names another folder.",
         "Mount it, or set CLICKSTREAM_LAKE. If the lake is lost, `clickstream recover --apply` makes it again from "
         "what Kafka still has.",
     )

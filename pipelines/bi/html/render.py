@@ -36,7 +36,8 @@ _SCORED = "`clickstream train` and then `clickstream score`"
 
 _FIXES = {
     "session_predictions": _SCORED,
-    "next_session_predictions": "`clickstream train --target next_session` and then `clickstream score`",
+    "next_session_predictions": "`clickstream models list --target next_session`, which says why no version that was "
+    "trained is live; without one, `clickstream train --target next_session` and then `clickstream score`",
     "prediction_log": _SCORED,
     "model_metrics": "`clickstream evaluate`",
 }

@@ -25,7 +25,8 @@ def powerbi(
         typer.Option(
             help="Where gold is, as Power BI reaches it: C:\\lake\\gold, \\\\server\\share\\gold, "
             "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/lake/gold, https://HOST/delta-sharing, "
-            "http://HOST:10000/cliservice. Without it, this installation's own folder.",
+            "HOST:10000 of `clickstream serve sql`, or http://HOST:10000/cliservice of another Thrift Server. "
+            "Without it, this installation's own folder.",
         ),
     ] = None,
     incremental: Annotated[

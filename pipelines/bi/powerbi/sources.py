@@ -137,7 +137,7 @@ def _sql(path: str) -> GoldSource:
         raise UsageError(
             f"{path or 'Nothing'} is no address of a Spark Thrift Server.",
             "Give --path as in localhost:10000, where `clickstream serve sql` runs, or http://HOST:10000/cliservice "
-            "for a server that speaks HTTP.",
+            "for another Thrift Server that speaks HTTP.",
         )
     protocol = 2 if path.startswith("http") else 0
     return GoldSource(

@@ -125,6 +125,14 @@ def test_a_record_in_json_has_every_column():
 
 
 @pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize("options", [["--rule", "jsn_invalid"], ["--since", "2027-01-01"], ["--event", "interactions"]])
+def test_what_waits_is_said_where_nothing_matches(options):
+    said = CliRunner().invoke(app, ["list", *options]).output
+    assert "Nothing that waits matches. These records do: " in " ".join(said.split())
+    assert "1 of page_views for json_invalid" in " ".join(said.split())
+
+
+@pytest.mark.usefixtures("lake")
 def test_a_record_that_is_not_there_is_an_error():
     error = CliRunner().invoke(app, ["show", "clicks", "0", "99"]).exception
     assert isinstance(error, DataError)
