@@ -13,6 +13,7 @@ ON_THE_DEMO = (
     "clickstream status",
     "clickstream status --five-vs",
     "clickstream models list",
+    "clickstream models list --target next_session",
     'clickstream sql "SELECT referrer_kind, count(*) AS sessions, sum(revenue) FROM sessions GROUP BY 1"',
     'clickstream sql "SELECT page_kind, count(*) FROM silver.page_views GROUP BY ALL ORDER BY 2 DESC"',
     'clickstream sql "SELECT referrer_kind, count(*), sum(purchases) FROM sessions GROUP BY ALL ORDER BY 2 DESC"',

@@ -181,7 +181,7 @@ def test_features_are_read_of_those_alone_who_need_a_score(lake, monkeypatch):
     assert asked == [1]
 
 
-def test_a_session_that_only_lost_its_last_cutoff_is_scored_again(lake):
+def test_a_session_that_only_lost_a_cutoff_is_scored_again(lake):
     before = [example(1, 1, keen=False), example(1, 2, keen=True)]
     fill(lake, *before)
     assert run(lake) == Scored(1, 1)
