@@ -113,7 +113,8 @@ def _about_to_buy(predictions: ModelTable) -> Page:
     return page(
         "about_to_buy",
         "Who is about to buy",
-        "Sessions that are open and have not bought. Where every session is closed, nothing is listed.",
+        "Sessions that were open and had not bought as of the newest event in gold; hours after it, they are over. "
+        "Where every session is closed, nothing is listed.",
         (between(DAY), choice(KIND)),
         ("Predicted buyers, still open", "Expected purchases, still open", "Scored sessions", "Newest score"),
         (
