@@ -74,7 +74,7 @@ COMMANDS = {
     ),
     "maintain": Lazy(
         "pipelines.operations.maintain:maintain",
-        "Compact small files, and remove those that nothing needs any more; the streams may run meanwhile.",
+        "Compact small files, remove those that nothing needs any more, and rows past retention; streams may run.",
     ),
     "erase": Lazy(
         "pipelines.operations.erasure.command:erase",

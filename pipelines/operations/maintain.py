@@ -68,7 +68,7 @@ def maintain(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compact small files, remove those that nothing needs any more, and rows past their retention; streams may run."""
+    """Compact small files, remove those that nothing needs any more, and rows past retention; streams may run."""
     check_hours(retain_hours, force=force)
     tables = [table_named(name)] if name else list(TABLES.values())
     if dry_run:
