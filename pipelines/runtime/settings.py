@@ -122,7 +122,7 @@ class QualitySettings(_Section):
 class RetentionSettings(_Section):
     """How long ``maintain`` lets rows stay; 0 keeps them."""
 
-    prediction_log_days: Annotated[int, Field(ge=0)] = 0
+    prediction_log_days: Annotated[int, Field(ge=0, le=36_500)] = 0
 
 
 class ErasureSettings(_Section):
