@@ -63,7 +63,7 @@ test: setup lint ## lint, and run the tests, with real Spark and real Kafka
 	}
 
 test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
-	@.venv/bin/python -m pytest -m "not spark and not kafka and not faults" -q --no-header -n $(WORKERS)
+	@.venv/bin/python -m pytest -m "not spark and not kafka and not faults and not long" -q --no-header -n $(WORKERS)
 
 test-faults: $(STAMP) ## kill the jobs ROUNDS times, seeded by SEED, and audit the tables (100 take an hour or more); RESUME=1 goes on
 	@$(if $(RESUME),,.venv/bin/python -m pytest -m long)
