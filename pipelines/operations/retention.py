@@ -22,11 +22,8 @@ def oldest_kept_day(settings: Settings, table: Table) -> date | None:
 
 def count_old_rows(settings: Settings, table: Table) -> int:
     """How many rows of a table that exists are older than its retention."""
-    if (oldest := oldest_kept_day(settings, table)) is None:
-        return 0
-    (day,) = table.sort_by
-    days = _lake(settings, table).read(table, [day], {day: (date.min, oldest)})[day]
-    return int(pc.sum(pc.less(days, oldest)).as_py() or 0)
+    oldest = oldest_kept_day(settings, table)
+    return 0 if oldest is None else _count(_lake(settings, table), table, oldest)
 
 
 def delete_old_rows(settings: Settings, table: Table) -> int:
@@ -40,9 +37,15 @@ def delete_old_rows(settings: Settings, table: Table) -> int:
         return 0
     (day,) = table.sort_by
     lake = _lake(settings, table)
-    if found := count_old_rows(settings, table):
+    if found := _count(lake, table, oldest):
         lake.delete(table, [day], lambda rows: pc.less(rows[day], oldest))
     return found
+
+
+def _count(lake: LocalLake, table: Table, oldest: date) -> int:
+    (day,) = table.sort_by
+    days = lake.read(table, [day], {day: (date.min, oldest)})[day]
+    return int(pc.sum(pc.less(days, oldest)).as_py() or 0)
 
 
 def _lake(settings: Settings, table: Table) -> ErasingLake:

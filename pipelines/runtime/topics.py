@@ -72,8 +72,8 @@ def find_problems(
     """What is wrong with the topics that bronze has read from, in their order; only ``among`` these.
 
     ``ends`` are each partition's earliest and next offset, where they are known already. ``held`` has by topic the
-    next offset of each partition by bronze's rows, where that is known. They
-    are ahead of the checkpoint where a driver died between the table's commit and the checkpoint's.
+    next offset of each partition by bronze's rows, where that is known. They are ahead of the checkpoint where a driver
+    died between the table's commit and the checkpoint's.
     """
     client = settings.kafka.client
     names = kafka.topics_there(servers, [name for name in among if _bound_topic(settings, name)], client)
