@@ -159,6 +159,26 @@ def same_rows_until(folder: Path, version: int) -> int:
     return version
 
 
+def transactions(folder: Path) -> dict[str, int]:
+    """What a table's commits have noted by application, each with its newest number; a checkpoint keeps it for good."""
+    commits, _ = _versions(folder)
+    base = max(_whole_checkpoints(folder), default=-1)
+    noted = [one for path in _checkpoint_files(folder) if _number(path) == base for one in _noted_in(path)]
+    for version in sorted(version for version in commits if version > base):
+        with suppress(FileNotFoundError):  # cleaned meanwhile: an older checkpoint was the newest
+            lines = commits[version].read_bytes().splitlines()
+            noted += [json.loads(line)["txn"] for line in lines if line.startswith(b'{"txn":')]
+    return {str(one["appId"]): int(one["version"]) for one in noted}
+
+
+def _noted_in(checkpoint: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq  # which commands that only read commits do without
+
+    if checkpoint.suffix != ".parquet" or "txn" not in pq.read_schema(checkpoint).names:
+        return []
+    return pq.read_table(checkpoint, columns=["txn"])["txn"].drop_null().to_pylist()  # type: ignore[no-any-return]
+
+
 def _changes_rows(commit: Path) -> bool:
     actions = (json.loads(line) for line in commit.read_bytes().splitlines() if line.strip())
     each = ((name, found) for action in actions for name, found in action.items())

@@ -26,6 +26,7 @@ from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.kafka_client import java_settings
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.options import AsJson, Continuous
+from pipelines.runtime.past_retention import first_kept
 from pipelines.runtime.settings import Settings
 from pipelines.runtime.stream_runner import report, run_streams
 from pipelines.runtime.table_damage import refuse_lost_lake
@@ -163,11 +164,13 @@ def move_aside(checkpoint: Path) -> None:
 
 
 def next_offsets(job: Job, table: Table, topic_id: str) -> dict[int, int]:
-    """The offset after the highest one in bronze, for each partition that bronze has a record of."""
+    """The offset after the highest one in bronze, for each partition that bronze has, or had, a record of."""
     from pyspark.sql import functions as F
 
     rows = job.lake.read(table).where(F.col("topic_id") == topic_id)
-    return {row[0]: row[1] + 1 for row in rows.groupBy("partition").agg(F.max("offset")).collect()}
+    held = {row[0]: row[1] + 1 for row in rows.groupBy("partition").agg(F.max("offset")).collect()}
+    left = first_kept(job.settings, table, topic_id)
+    return {partition: max(held.get(partition, 0), left.get(partition, 0)) for partition in {**held, **left}}
 
 
 def offsets_after(job: Job, table: Table, topic: kafka.TopicInfo) -> dict[str, int]:

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from bronze.raw_events import BRONZE, COORDINATE_NAMES
 from lakehouse.checkpoints import bind_checkpoint
 from lakehouse.dataframes import union
+from lakehouse.errors import UsageError
 from lakehouse.locks import WriterLock
 from lakehouse.table import Table
 from pipelines import aggregate, gold_builder, refine
@@ -22,7 +23,9 @@ from pipelines.runtime.console import call, out, print_json
 from pipelines.runtime.erased_records import ERASED, drop_erased_again
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
+from pipelines.runtime.past_retention import SENTENCE, gone_from
 from pipelines.runtime.pseudonym_version import mark_current_pseudonyms, rename_users
+from pipelines.runtime.settings import Settings
 from pipelines.runtime.shop_version import mark_current_shop
 from pipelines.silver_writer import mark_current_identities
 from silver.duplicates import DUPLICATES
@@ -57,8 +60,10 @@ def run_rebuild(job: Job, layer: Layer) -> dict[str, tuple[int, str]]:
     It is idempotent: each table is replaced in one commit, so readers never see half of it, and an
     interrupted rebuild is completed by the next. The layer's streams must not run meanwhile.
 
-    Raises OutsideError where one of them does.
+    Raises OutsideError where one of them does, UsageError where a rebuild of silver would lose events.
     """
+    if layer is Layer.silver:
+        refuse_after_retention(job.settings)
     streams = refine.streams(job) if layer is Layer.silver else aggregate.streams(job)
     with ExitStack() as held:
         for stream in streams:
@@ -74,6 +79,18 @@ def run_rebuild(job: Job, layer: Layer) -> dict[str, tuple[int, str]]:
             # A stream whose checkpoint is still there goes on with the rebuilt table.
             bind_checkpoint(stream)
     return {table.name: content_hash(job.lake.read(table)) for table in tables}
+
+
+def refuse_after_retention(settings: Settings) -> None:
+    """Raises UsageError where records have left bronze by their age: silver alone has their events."""
+    gone = {table.name: sum(one.records for one in gone_from(settings, table).values()) for table in BRONZE.values()}
+    if any(gone.values()):
+        counts = ", ".join(f"{count:,} of {name}" for name, count in gone.items() if count)
+        raise UsageError(
+            f"Silver cannot be rebuilt: of its records, {counts} are past retention, and a rebuild would lose them.",
+            "Leave silver as it is, and set conf/shop.toml back where a change of it asks for the rebuild; damaged "
+            "tables come from a backup. `clickstream rebuild gold` works as ever.",
+        )
 
 
 def remove_checkpoint(checkpoint: Path) -> None:
@@ -121,15 +138,19 @@ def _quarantine(bad: DataFrame, before: DataFrame) -> DataFrame:
     names = ("status", "discard_reason", "first_judged_at", "rules", "sentences")
     decided = before.select(*COORDINATE_NAMES, *(F.col(name).alias(f"_{name}") for name in names))
     now = F.current_timestamp()
+    lost_its_bytes = F.expr(f"_status = 'discarded' AND array_contains(_sentences, '{SENTENCE}')")
     still = bad.join(decided, COORDINATE_NAMES, "left").withColumns(
         {
             "status": F.when(F.col("_status") == "discarded", "discarded").otherwise("open"),
             "discard_reason": F.col("_discard_reason"),
             # Without its bytes, nothing else says why the record of an erased person is here.
             **{
-                name: F.when(F.col("_discard_reason") == ERASED, F.col(f"_{name}")).otherwise(F.col(name))
+                name: F.when(F.col("_discard_reason") == ERASED, F.col(f"_{name}"))
+                .when(lost_its_bytes, F.col(f"_{name}"))
+                .otherwise(F.col(name))
                 for name in ("rules", "sentences")
             },
+            "value": F.when(lost_its_bytes, F.lit(None)).otherwise(F.col("value")),
             "first_judged_at": F.coalesce("_first_judged_at", now),
             "last_judged_at": now,
         }

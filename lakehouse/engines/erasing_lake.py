@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.engines.data_files import read_file
-from lakehouse.engines.delta_commit import StoredFile, add, remove
+from lakehouse.engines.delta_commit import Action, StoredFile, add, remove
+from lakehouse.engines.file_skipping import Where
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.engines.snapshot import in_words
 from lakehouse.table import Table
@@ -26,6 +27,9 @@ class ErasingLake(LocalLake):
         columns: Sequence[str],
         concerned: Callable[[pa.Table], pa.Array],
         change: Callable[[pa.Table, pa.Array], pa.Table],
+        *,
+        within: Where | None = None,
+        noting: Sequence[Action] = (),
     ) -> None:
         """Writes those files again of whose rows some are ``concerned``, by ``columns``, as ``change`` makes them.
 
@@ -37,20 +41,36 @@ class ErasingLake(LocalLake):
             few = pa.schema([schema.field(name) for name in columns])
             for version in self._attempts(table):
                 old, new = list[StoredFile](), list[StoredFile]()
-                for file in self._files(table, {}):
+                for file in self._files(table, within or {}):
                     found = concerned(read_file(folder / file.path, few))
                     if pc.any(found).as_py():
                         old.append(file)
                         rows = change(read_file(folder / file.path, schema), found)
                         new += self._write(table, rows) if rows.num_rows else []
-                actions = [*(remove(one, is_change=False) for one in old), *(add(one, is_change=False) for one in new)]
+                actions = [*noting, *(remove(one, is_change=False) for one in old)]
+                actions += [add(one, is_change=False) for one in new]
                 metrics = {"numAddedFiles": len(new), "numRemovedFiles": len(old)}
                 if not old or self._try_commit(table, version, ERASE, actions, metrics):
                     return
 
-    def delete(self, table: Table, columns: Sequence[str], concerned: Callable[[pa.Table], pa.Array]) -> None:
-        """Takes out the rows that are ``concerned``, by these columns."""
-        self.rewrite(table, columns, concerned, lambda rows, found: rows.filter(pc.invert(found)))
+    def delete(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        concerned: Callable[[pa.Table], pa.Array],
+        *,
+        within: Where | None = None,
+        noting: Sequence[Action] = (),
+    ) -> None:
+        """Takes out the rows that are ``concerned``, by these columns.
+
+        ``within`` is known to hold for all of them: other files are not opened. ``noting`` is said in the same commit.
+        """
+
+        def left(rows: pa.Table, found: pa.Array) -> pa.Table:
+            return rows.filter(pc.invert(found))
+
+        self.rewrite(table, columns, concerned, left, within=within, noting=noting)
 
     def add_unnoticed(self, table: Table, rows: pa.Table) -> None:
         """Adds rows that no stream reads, for who has told already those who depend on them; as of a compaction."""

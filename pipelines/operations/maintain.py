@@ -20,7 +20,7 @@ from lakehouse.table import Table
 from pipelines import gold_builder
 from pipelines.operations.maintain_preview import Gain, preview
 from pipelines.operations.offsets import silver_offset
-from pipelines.operations.retention import delete_old_rows
+from pipelines.operations.retention import delete_old_rows, old_rows_in_words
 from pipelines.operations.stream_tables import checkpoint_of, stream_tables
 from pipelines.runtime.catalog import TABLES, table_named
 from pipelines.runtime.completion import complete_table
@@ -41,13 +41,17 @@ LOG_DAYS = 30
 
 @dataclass(frozen=True)
 class Maintained:
-    """One table's data files before and after, why old ones were kept, if they were, and how many rows were too old."""
+    """One table's data files before and after, why old ones were kept, if they were, and how many rows were too old.
+
+    ``rows_kept`` says why rows stay that are as old.
+    """
 
     table: str
     files_before: int
     files_after: int
     kept: str = ""
     rows_deleted: int = 0
+    rows_kept: str = ""
 
 
 def maintain(
@@ -83,8 +87,14 @@ def maintain(
         grid.add_row(one.table, f"{one.files_before:,}", f"{one.files_after:,}", one.kept)
     out.print(grid)
     for one in done:
-        if one.rows_deleted:
-            out.print(f"{one.table}: {one.rows_deleted:,} rows were older than its retention, and are deleted.")
+        _say_old_rows(one.table, one.rows_deleted, one.rows_kept, done=True)
+
+
+def _say_old_rows(table: str, rows: int, stay: str, *, done: bool) -> None:
+    if rows:
+        out.print(old_rows_in_words(table, rows, done=done))
+    if stay:
+        out.print(f"{table}: {stay}.")
 
 
 def _show_gain(found: list[Gain], *, as_json: bool) -> None:
@@ -98,8 +108,7 @@ def _show_gain(found: list[Gain], *, as_json: bool) -> None:
         grid.add_row(one.table, f"{one.files:,}", next(counts), next(sizes), next(counts), next(sizes), one.kept)
     out.print(grid)
     for one in found:
-        if one.rows_to_delete:
-            out.print(f"{one.table}: {one.rows_to_delete:,} rows are older than its retention, and would be deleted.")
+        _say_old_rows(one.table, one.rows_to_delete, one.rows_kept, done=False)
     out.print(
         f"{sum(one.files_to_compact for one in found):,} files would be written together, "
         f"{sum(one.files_to_remove for one in found):,} removed, which frees "
@@ -143,7 +152,7 @@ def run_maintain(
 def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
     lake = job.lake
     before = lake.files(table)
-    deleted = delete_old_rows(job.settings, table)
+    old = delete_old_rows(job.settings, table)
     with lake.writing(table):
         _compact(job, table)
         after = lake.files(table)
@@ -153,7 +162,7 @@ def _maintain(job: Job, table: Table, retain_hours: float) -> Maintained:
         # No file that a writer has in hand is as old as the safe hours; a forced run must keep writers away.
         with lake.writing(table) if retain_hours < SAFE_HOURS else nullcontext():
             lake.vacuum(table, retain_hours)
-    return Maintained(table.name, before, after, kept, deleted)
+    return Maintained(table.name, before, after, kept, old.rows, old.stay)
 
 
 def _compact(job: Job, table: Table) -> None:

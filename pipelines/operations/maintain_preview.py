@@ -11,7 +11,7 @@ from typing import Any
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import UsageError
 from lakehouse.table import Table
-from pipelines.operations.retention import count_old_rows
+from pipelines.operations.retention import find_old_rows
 from pipelines.runtime.settings import Settings
 from pipelines.runtime.table_damage import folders, refuse_damaged
 
@@ -20,7 +20,7 @@ from pipelines.runtime.table_damage import folders, refuse_damaged
 class Gain:
     """What a table would gain: files that are written together, and files that are removed, with their bytes.
 
-    ``rows_to_delete`` are older than its retention.
+    ``rows_to_delete`` are older than its retention; ``rows_kept`` says why rows stay that are as old.
     """
 
     table: str
@@ -31,6 +31,7 @@ class Gain:
     bytes_to_remove: int
     kept: str = ""
     rows_to_delete: int = 0
+    rows_kept: str = ""
 
 
 NextVersion = Callable[[Settings, Table], tuple[str, dict[str, Any] | None]]
@@ -53,7 +54,7 @@ def _gain(settings: Settings, lake: LocalLake, table: Table, hours: float, reade
     (folder,) = folders(settings.lake_root, table).values()
     compactable = lake.compactable(table) if lake.is_writable(table) else []
     kept = _waits(folder, *reader(settings, table), hours)
-    opened = lake.open(table)
+    opened, old = lake.open(table), find_old_rows(settings, table)
     # Where it is allowed to say what less than the safe hours would remove: nothing is removed here.
     removable = [] if kept else opened.vacuum(int(hours), dry_run=True, enforce_retention_duration=False)
     sizes = [path.stat().st_size for path in map(folder.joinpath, removable) if path.exists()]
@@ -65,7 +66,8 @@ def _gain(settings: Settings, lake: LocalLake, table: Table, hours: float, reade
         len(sizes),
         sum(sizes),
         kept,
-        count_old_rows(settings, table),
+        old.rows,
+        old.stay,
     )
 
 

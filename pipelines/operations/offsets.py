@@ -23,8 +23,8 @@ def silver_offset(settings: Settings, event: str) -> dict[str, Any] | None:
     return offsets[0] if offsets else None
 
 
-def offset_gaps(rows: DataFrame, end: int) -> list[tuple[int, int]]:
-    """The spans of offsets below ``end`` that the rows of one partition lack, both ends included."""
+def offset_gaps(rows: DataFrame, end: int, start: int = 0) -> list[tuple[int, int]]:
+    """The spans of offsets from ``start`` to below ``end`` that the rows of one partition lack, both ends included."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
@@ -32,15 +32,15 @@ def offset_gaps(rows: DataFrame, end: int) -> list[tuple[int, int]]:
     spans = (
         rows.select("offset")
         .distinct()
-        .where(F.col("offset") < end)
+        .where((F.col("offset") >= start) & (F.col("offset") < end))
         .select("offset", after.alias("next"))
         .where("next > offset + 1")
         .select(F.expr("offset + 1").alias("low"), F.expr("next - 1").alias("high"))
     )
     gaps = [(row["low"], row["high"]) for row in spans.collect()]
-    first = rows.agg(F.min("offset")).first()
-    start = first[0] if first and first[0] is not None else end
-    return ([(0, start - 1)] if start > 0 else []) + gaps
+    first = rows.where(F.col("offset") >= start).agg(F.min("offset")).first()
+    there = min(first[0], end) if first and first[0] is not None else end
+    return ([(start, there - 1)] if there > start else []) + gaps
 
 
 def rows_read(job: Job, table: Table, offset: Mapping[str, Any]) -> DataFrame:

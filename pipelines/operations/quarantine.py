@@ -18,6 +18,7 @@ from pipelines.runtime.console import out, print_json
 from pipelines.runtime.erased_records import drop_erased_waiting
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
+from pipelines.runtime.past_retention import PAST_RETENTION
 from pipelines.runtime.pseudonym_version import mark_current_pseudonyms, require_current_pseudonyms
 from pipelines.silver_writer import require_current_identities, write_silver_batch
 from producers.contract.event_type import EventType
@@ -135,13 +136,15 @@ def _update_quarantine(job: Job, event: EventType, validated: DataFrame) -> None
     with job.lake.writing(QUARANTINE):
         rows = (
             job.lake.read(QUARANTINE)
-            .where("status = 'open'")
             .join(updates, COORDINATE_NAMES)
+            # One that lost its bytes meanwhile, by its age, is in silver all the same.
+            .where(f"status = 'open' OR (discard_reason = '{PAST_RETENTION}' AND _status = 'replayed')")
             .withColumns(
                 {
                     "rules": F.coalesce("_rules", "rules"),
                     "sentences": F.coalesce("_sentences", "sentences"),
                     "status": F.col("_status"),
+                    "discard_reason": F.lit(None).cast("STRING"),
                     "contract_version": F.lit(event.version),
                     "last_judged_at": now,
                 }

@@ -16,6 +16,7 @@ from pipelines import ingest
 from pipelines.operations.offsets import offset_gaps
 from pipelines.runtime.job import Job
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
+from pipelines.runtime.past_retention import first_kept
 from producers import kafka
 
 _NAMED = 5
@@ -44,11 +45,13 @@ def find_holes(job: Job, table: Table, topic: kafka.TopicInfo) -> list[Hole]:
     name = table.short_name
     ends = kafka.offsets(bootstrap_servers(job.settings), [name], client=job.settings.kafka.client)
     read, held = _offsets_read(job, table, topic), ingest.next_offsets(job, table, topic.topic_id)
+    left = first_kept(job.settings, table, topic.topic_id)  # what left by its age is not lacking
     rows = job.lake.read(table).where(F.col("topic_id") == topic.topic_id)
     found = []
     for (_, partition), (earliest, end) in ends.items():
         come_to = min(max(read.get(partition, 0), held.get(partition, 0)), end)
-        for low, high in offset_gaps(rows.where(F.col("partition") == partition), come_to) if come_to else ():
+        of_partition, start = rows.where(F.col("partition") == partition), left.get(partition, 0)
+        for low, high in offset_gaps(of_partition, come_to, start) if come_to else ():
             if low < earliest:
                 found.append(Hole(partition, low, min(high, earliest - 1), in_kafka=False))
             if high >= earliest:

@@ -23,7 +23,7 @@ from pipelines.operations.verification.checkpoints import check_checkpoints
 from pipelines.operations.verification.files import check_files
 from pipelines.operations.verification.gold import check_gold
 from pipelines.operations.verification.kafka import check_kafka, why_kafka_cannot_answer
-from pipelines.operations.verification.records import check_record_sums, check_records
+from pipelines.operations.verification.records import check_past_retention, check_record_sums, check_records
 from pipelines.operations.verification.result import RECOVER, Check, tried
 from pipelines.operations.verification.tables import check_tables
 from pipelines.operations.verification.topics import check_topics
@@ -148,6 +148,7 @@ def _check_topics_records(job: Job, without_kafka: str, *, quick: bool) -> list[
         checks = list(tried(f"{name}: nothing of Kafka is missing", partial(_kafka, job, name, without_kafka)))
         if quick:
             checks += tried(f"{name}: outcomes add up", partial(_sums, job, name))
+            checks += check_past_retention(job, name)
         else:
             checks += check_records(job, name)
         found[name] = checks

@@ -49,6 +49,9 @@ SparkBytes = Annotated[str, _amount(r"[1-9]\d*([kmgtp]?b|[kmgtp])?", "512m")]
 DuckMemory = Annotated[str, _amount(r"\d+(\.\d+)? ?([kmgt](i?b)?|b|%)", "2GB or 80%")]
 
 
+Days = Annotated[int, Field(ge=0, le=36_500)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -122,7 +125,9 @@ class QualitySettings(_Section):
 class RetentionSettings(_Section):
     """How long ``maintain`` lets rows stay; 0 keeps them."""
 
-    prediction_log_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    prediction_log_days: Days = 0
+    bronze_days: Days = 0
+    quarantine_days: Days = 0
 
 
 class ErasureSettings(_Section):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +16,8 @@ from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.engines.erasing_lake import ErasingLake
 from lakehouse.table import Table
 from pipelines.runtime.catalog import GOLD
-from pipelines.runtime.erased_records import are_among, bronze_rows_of, texts_of
+from pipelines.runtime.erased_records import READ, are_among, bronze_rows_of, records_of, texts_of
+from producers.contract.event_type import EventType
 from producers.contract.pseudonyms import PLAIN, Pseudonyms
 from producers.events import EVENTS
 from silver.duplicates import DUPLICATES
@@ -117,6 +119,9 @@ def find(lake: ErasingLake, person: Person) -> Held:
         if lake.exists(SILVER[name]):
             mine = rows[SILVER[name].name] = lake.rows_where(SILVER[name], ["user_id"], person.by_id)
             found.append(mine.select(_NONE.names))
+            found.append(_their_duplicates(lake, mine))
+        if lake.exists(QUARANTINE):
+            found.append(_waiting_without_bronze(lake, event, seen, texts))
         all_of = pa.concat_tables([one.cast(_NONE) for one in found])
         records[name] = all_of.group_by(_NONE.names).aggregate([])
     of_records = of_any(records)
@@ -133,6 +138,30 @@ def find(lake: ErasingLake, person: Person) -> Held:
     seen.look_into(rows)
     counts = {name: count for name, count in counts.items() if count}
     return Held(rows, records, _sessions(rows), _span(rows), frozenset(seen.ids), counts)
+
+
+def _their_duplicates(lake: ErasingLake, events: pa.Table) -> pa.Table:
+    """The later arrivals of these events; where retention took them out of bronze, nothing else says whose they are."""
+    if not (events.num_rows and lake.exists(DUPLICATES)):
+        return _NONE.empty_table()
+    kept = [f"kept_{name}" for name in COORDINATE_NAMES]
+    are_kept = are_among(events)
+    found = lake.rows_where(DUPLICATES, kept, lambda rows: are_kept(rows.rename_columns(COORDINATE_NAMES)))
+    return found.select(_NONE.names)
+
+
+def _waiting_without_bronze(
+    lake: ErasingLake, event: EventType, seen: _Seen, texts: Collection[re.Pattern[bytes]]
+) -> pa.Table:
+    """Their records that quarantine has the bytes of, which retention may have taken out of bronze."""
+
+    def are_theirs(rows: pa.Table) -> pa.Array:
+        has_bytes = pc.and_(pc.equal(rows["topic"], event.name), pc.is_valid(rows["value"]))
+        places = pc.indices_nonzero(has_bytes)
+        theirs = places.filter(records_of(event, rows.take(places), seen.is_one, texts))
+        return pc.is_in(pa.array(range(rows.num_rows), pa.uint64()), value_set=theirs)
+
+    return lake.rows_where(QUARANTINE, READ, are_theirs).select(_NONE.names)
 
 
 def gold_by_user() -> list[Table]:

@@ -12,6 +12,7 @@ from pipelines.operations.offsets import offset_gaps
 from pipelines.operations.verification.result import Check, recover_stream
 from pipelines.runtime.job import Job
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
+from pipelines.runtime.past_retention import first_kept, gone_from
 from producers import kafka
 
 
@@ -45,14 +46,18 @@ def _compare(job: Job, name: str, title: str) -> Check:
     read = (committed_offsets(job.checkpoint(table)) or [{}])[0].get(name, {})
     # A stream that was recovered has no finished batch yet, but the rows of those before.
     held = ingest.next_offsets(job, table, topic_id)
+    left = first_kept(job.settings, table, topic_id)
     missing, explained, lag, offence = 0, 0, 0, ""
     for (_, partition), (earliest, end) in ends.items():
         next_offset = max(int(read.get(str(partition), 0)), held.get(partition, 0))
         lag += max(end - max(next_offset, earliest), 0)
-        for low, high in offset_gaps(rows.where(F.col("partition") == partition), next_offset):
+        of_partition = rows.where(F.col("partition") == partition)
+        for low, high in offset_gaps(of_partition, next_offset, left.get(partition, 0)):
             records = kafka.records_between(servers, name, partition, max(low, earliest), high, client=client)
             missing += len(records)
             explained += high - low + 1 - len(records)
             offence = offence or (f"{name}/{topic_id}/{partition}/{records[0]}" if records else "")
     figures = {"missing": missing, "gaps that Kafka explains": explained, "not read yet": lag}
+    if gone := gone_from(job.settings, table):
+        figures["past retention"] = sum(one.records for one in gone.values())
     return Check(title, not missing, figures, offence, fix=recover_stream(table.name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -20,6 +20,7 @@ from pipelines.operations.verification.result import (
     tried,
 )
 from pipelines.runtime.job import Job
+from pipelines.runtime.past_retention import SENTENCE, Gone, Partition, gone_from, is_gone_sql
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
@@ -30,7 +31,7 @@ _OFFENCES = {
     "bronze has each offset once": ("doubled", "bronze > 1"),
     "every processed record is in silver, quarantine or duplicates": ("without", "processed > 0 AND outcomes = 0"),
     "no record has two outcomes": ("with several", "outcomes > 1"),
-    "no outcome is without a bronze record": ("invented", "outcomes > 0 AND bronze = 0"),
+    "no outcome is without a bronze record": ("invented", "outcomes > 0 AND bronze = 0 AND NOT is_gone"),
 }
 """For each check the name of its figure, and the SQL condition of the records that offend it."""
 _FIXES = {
@@ -48,6 +49,7 @@ _DUPLICATES = "{}: silver has the first arrival of each duplicate"
 def check_records(job: Job, name: str) -> Iterator[Check]:
     """One topic, record by record."""
     yield from tried(f"{name}: every record is accounted for", lambda: _check_outcomes(job, name))
+    yield from check_past_retention(job, name)
     yield from tried(_QUARANTINE.format(name), lambda: [_check_quarantine(job, name)])
     yield from tried(_DUPLICATES.format(name), lambda: [_check_duplicates(job, name)])
 
@@ -61,11 +63,36 @@ def check_record_sums(job: Job, name: str) -> Check:
             F.count("*").alias(f"{prefix}_rows"), F.sum(F.col("offset").cast("DECIMAL(38,0)")).alias(f"{prefix}_sum")
         )
 
-    both = sums(processed_records(job, name), "processed").join(sums(outcomes(job, name), "outcome"), by, "full_outer")
+    # Those that left bronze by their age are counted against their outcomes by a check of their own.
+    kept = f"NOT ({is_gone_sql(gone_from(job.settings, BRONZE[name]))})"
+    processed, ended = (rows.where(kept) for rows in (processed_records(job, name), outcomes(job, name)))
+    both = sums(processed, "processed").join(sums(ended, "outcome"), by, "full_outer")
     wrong = both.where("NOT (processed_rows <=> outcome_rows AND processed_sum <=> outcome_sum)").collect()
     offence = f"{name}/{wrong[0]['topic_id']}/{wrong[0]['partition']}" if wrong else ""
     figures = {"partitions": both.count(), "wrong": len(wrong)}
     return Check(f"{name}: outcomes add up", not wrong, figures, offence, fix=recover_stream(SILVER[name].name))
+
+
+def check_past_retention(job: Job, name: str) -> Iterator[Check]:
+    """Of each record that left bronze by its age, the outcome is there still: as many as bronze had."""
+    gone = gone_from(job.settings, BRONZE[name])
+    if gone:
+        title = f"{name}: every record past retention has its outcome"
+        yield from tried(title, lambda: [_check_past_retention(job, name, gone, title)])
+
+
+def _check_past_retention(job: Job, name: str, gone: Mapping[Partition, Gone], title: str) -> Check:
+    of_place = outcomes(job, name).where(is_gone_sql(gone)).groupBy("topic_id", "partition").count().collect()
+    found = {(row["topic_id"], row["partition"]): row["count"] for row in of_place}
+    wrong = {place: one.records - found.get(place, 0) for place, one in gone.items()}
+    figures = {"past retention": sum(one.records for one in gone.values()), "outcomes": sum(found.values())}
+    offence = "; ".join(
+        f"{name}/{topic_id}/{partition} {'lacks' if count > 0 else 'has too many:'} {abs(count):,}"
+        for (topic_id, partition), count in sorted(wrong.items())
+        if count
+    )
+    fix = "no command brings back what bronze no longer has: restore silver's tables from a backup"
+    return Check(title, not offence, figures, offence, fix=fix)
 
 
 def outcomes(job: Job, name: str) -> DataFrame:
@@ -114,6 +141,7 @@ def _places_per_record(job: Job, name: str) -> DataFrame:
         marked.groupBy(*COORDINATE_NAMES)
         .agg(*(F.count_if(F.col("place") == place).alias(place) for place in _PLACES))
         .withColumn("outcomes", F.expr("silver + quarantine + duplicates"))
+        .withColumn("is_gone", F.expr(is_gone_sql(gone_from(job.settings, BRONZE[name]))))
     )
 
 
@@ -136,7 +164,9 @@ def _count_offences(records: DataFrame) -> tuple[dict[str, int], dict[str, str]]
 def _check_quarantine(job: Job, name: str) -> Check:
     received = job.lake.read(BRONZE[name]).select(*COORDINATE_NAMES, F.col("value").alias("_received"))
     held = job.lake.read(QUARANTINE).where(F.col("topic") == name)
-    altered = held.join(received, COORDINATE_NAMES).where("NOT (value <=> _received)")
+    # The bytes of those past retention are gone here, however long bronze keeps them.
+    has_bytes = f"NOT (value IS NULL AND array_contains(sentences, '{SENTENCE}'))"
+    altered = held.where(has_bytes).join(received, COORDINATE_NAMES).where("NOT (value <=> _received)")
     return check_no_rows(_QUARANTINE.format(name), altered, "altered", REBUILD_SILVER)
 
 

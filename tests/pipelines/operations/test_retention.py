@@ -12,7 +12,7 @@ from gold.prediction_log import TABLE as LOG
 from gold.session_predictions import TABLE as PREDICTIONS
 from lakehouse.appended_rows import appended_rows
 from lakehouse.errors import UsageError
-from pipelines.operations.retention import count_old_rows, delete_old_rows
+from pipelines.operations.retention import delete_old_rows, find_old_rows
 from pipelines.runtime.settings import load_settings
 from tests.support.scores import score_lake, scores, write_scores
 
@@ -40,8 +40,8 @@ def test_what_is_older_goes_and_the_rest_stays(tmp_path_factory, ages, days):
     lake, settings = log_of(folder, ages), settings_of(folder, days)
     newest, before = lake.read(PREDICTIONS).num_rows, lake.version(LOG)
     old = [age for age in ages if days and age > days]
-    assert count_old_rows(settings, LOG) == len(old)
-    assert delete_old_rows(settings, LOG) == len(old)
+    assert find_old_rows(settings, LOG).rows == len(old)
+    assert delete_old_rows(settings, LOG).rows == len(old)
     assert ages_in(lake) == sorted(age for age in ages if not days or age <= days)
     assert lake.version(LOG) == before + bool(old)
     # The newest score of a session stays, and no follower of the log hears of one that was written again.
@@ -49,12 +49,12 @@ def test_what_is_older_goes_and_the_rest_stays(tmp_path_factory, ages, days):
     commits = range(before + 1, lake.version(LOG) + 1)
     heard = appended_rows(lake.folder(LOG), lake.schema(LOG), ["user_id"], commits)
     assert sum(rows.num_rows for rows in heard) == 0
-    assert delete_old_rows(settings, LOG) == 0
+    assert delete_old_rows(settings, LOG).rows == 0
 
 
 def test_no_other_table_loses_rows(tmp_path):
     lake, settings = log_of(tmp_path, [5]), settings_of(tmp_path, 1)
-    assert delete_old_rows(settings, PREDICTIONS) == 0
+    assert delete_old_rows(settings, PREDICTIONS).rows == 0
     assert lake.read(PREDICTIONS).num_rows == 1
 
 
