@@ -20,7 +20,15 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from lakehouse.errors import OutsideError, UsageError
 
@@ -33,7 +41,7 @@ FLUSH_SECONDS = 20.0
 CLOCK_TOPIC = "clickstream_clock"
 """A topic of one partition that ``broker_time`` writes to; its records live an hour."""
 
-_TOPIC = {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"}
+_TOPIC = {"message.timestamp.type": "LogAppendTime"}
 _CLOCK = {"message.timestamp.type": "LogAppendTime", "retention.ms": "3600000", "segment.ms": "3600000"}
 _OUTPUT = {"message.timestamp.type": "LogAppendTime", "retention.ms": "604800000"}
 _SENDER = {
@@ -283,16 +291,20 @@ def ensure_topics(
     replication_factor: int = 1,
     client: Mapping[str, str] | None = None,
     *,
+    retention_ms: int = -1,
     wait_seconds: float = WAIT_SECONDS,
 ) -> None:
     """Create the topics that are missing; two processes may do so at once.
+
+    They keep records for ``retention_ms``, -1 for ever; a topic that is there stays as it is set.
 
     Raises UsageError for a topic that is there but keeps the sender's time instead of the broker's.
     """
     wanted = list(names)
     admin = _client(_Admin, bootstrap, client or {})
     there = _topics(admin, bootstrap, wait_seconds)
-    new = [NewTopic(name, partitions, replication_factor, config=_TOPIC) for name in wanted if name not in there]
+    config = {**_TOPIC, "retention.ms": str(retention_ms)}
+    new = [NewTopic(name, partitions, replication_factor, config=config) for name in wanted if name not in there]
     _create(admin, bootstrap, new)
     for flaw in topic_flaws(bootstrap, [name for name in wanted if name in there], client, wait_seconds=wait_seconds):
         if flaw.kind == "sender_time":
@@ -360,6 +372,39 @@ def topic_flaws(
                     TopicFlaw(name, "compaction", problem, f"{alter} {name} --add-config cleanup.policy=delete.")
                 )
     return found
+
+
+def retentions(
+    bootstrap: str,
+    names: Iterable[str],
+    client: Mapping[str, str] | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+) -> dict[str, int]:
+    """For how many milliseconds each topic that is there keeps its records; -1 is for ever."""
+    wanted = topics_there(bootstrap, names, client, wait_seconds=wait_seconds)
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in wanted]
+    admin = _client(_Admin, bootstrap, client or {})
+    with _outside(bootstrap):
+        answers = admin.describe_configs(resources).values() if wanted else ()
+        configs = [answer.result(wait_seconds) for answer in answers]
+    return {name: int(config["retention.ms"].value) for name, config in zip(wanted, configs, strict=True)}
+
+
+def set_retention(
+    bootstrap: str,
+    names: Iterable[str],
+    milliseconds: int,
+    client: Mapping[str, str] | None = None,
+    *,
+    wait_seconds: float = WAIT_SECONDS,
+) -> None:
+    """Let topics that are there keep their records for so long; what is older goes when Kafka next looks."""
+    entry = ConfigEntry("retention.ms", str(milliseconds), incremental_operation=AlterConfigOpType.SET)
+    changes = [ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry]) for name in names]
+    with _outside(bootstrap):
+        for answer in _client(_Admin, bootstrap, client or {}).incremental_alter_configs(changes).values():
+            answer.result(wait_seconds)
 
 
 def cluster_id(bootstrap: str, client: Mapping[str, str] | None = None, *, wait_seconds: float = WAIT_SECONDS) -> str:

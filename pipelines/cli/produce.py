@@ -195,7 +195,14 @@ def _send(settings: Settings, records: Iterator[Record], run: Run, pace: Pace | 
 
     kafka, began = settings.kafka, time.monotonic()
     servers = bootstrap_servers(settings)
-    ensure_topics(servers, EVENTS, kafka.partitions, kafka.replication_factor, kafka.client)
+    ensure_topics(
+        servers,
+        EVENTS,
+        kafka.partitions,
+        kafka.replication_factor,
+        kafka.client,
+        retention_ms=settings.retention.kafka_milliseconds,
+    )
     sender = Sender(servers, kafka.client, give_up=lambda: run.stopped_by is not None)
     try:
         with _shown(sender) as show, sender:

@@ -20,6 +20,7 @@ from pipelines.bi.html.live import live_page, live_server
 from pipelines.cli.up_demo import Shown, demonstrated
 from pipelines.ml.score_publisher import publishes_scores
 from pipelines.operations.maintain import run_maintain
+from pipelines.operations.retention_elsewhere import keep_retention_elsewhere
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.console import call, err, spinner
 from pipelines.runtime.job import Job, open_job
@@ -165,7 +166,11 @@ def _maintain(job: Job) -> str:
     done = run_maintain(job, TABLES.values())
     before, after = sum(one.files_before for one in done), sum(one.files_after for one in done)
     waiting = sum(bool(one.kept) for one in done)
-    return f"{before:,} data files are {after:,}" + (f"; old files of {waiting} tables stay" if waiting else "")
+    said = [f"{before:,} data files are {after:,}"]
+    said += [f"old files of {waiting} tables stay"] if waiting else []
+    said += [f"{one.rows_deleted:,} old rows of {one.table} are gone" for one in done if one.rows_deleted]
+    said += [f"of {one.table}, {one.rows_kept}" for one in done if one.rows_kept]
+    return "; ".join([*said, *keep_retention_elsewhere(job.settings)])
 
 
 @contextmanager

@@ -62,7 +62,14 @@ def demonstrated(settings: Settings, rate: float, say: Callable[[str], None]) ->
     kafka = settings.kafka
     with running_kafka(settings, say, _BROKER_SECONDS) as servers:
         say(f"Kafka runs at {servers}")
-        ensure_topics(servers, EVENTS, kafka.partitions, kafka.replication_factor, kafka.client)
+        ensure_topics(
+            servers,
+            EVENTS,
+            kafka.partitions,
+            kafka.replication_factor,
+            kafka.client,
+            retention_ms=settings.retention.kafka_milliseconds,
+        )
         shop = SimulatedShop(settings, servers, rate, 0 if _has_model(settings) else HISTORY, say)
         looker = Looker(settings, lambda: shop.sent)
         with shop.is_open(), live_view(looker, say):

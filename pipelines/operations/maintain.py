@@ -21,10 +21,11 @@ from pipelines import gold_builder
 from pipelines.operations.maintain_preview import Gain, preview
 from pipelines.operations.offsets import silver_offset
 from pipelines.operations.retention import delete_old_rows, old_rows_in_words
+from pipelines.operations.retention_elsewhere import keep_retention_elsewhere
 from pipelines.operations.stream_tables import checkpoint_of, stream_tables
 from pipelines.runtime.catalog import TABLES, table_named
 from pipelines.runtime.completion import complete_table
-from pipelines.runtime.console import call, out, print_json, spinner
+from pipelines.runtime.console import call, err, out, print_json, spinner
 from pipelines.runtime.job import Job, open_job
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import Settings, load_settings
@@ -76,9 +77,22 @@ def maintain(
     check_hours(retain_hours, force=force)
     tables = [table_named(name)] if name else list(TABLES.values())
     if dry_run:
-        _show_gain(preview(load_settings(), tables, retain_hours, _reader), as_json=as_json)
+        settings = load_settings()
+        _show_gain(preview(settings, tables, retain_hours, _reader), as_json=as_json)
+        _say(keep_retention_elsewhere(settings, dry_run=True) if not name else ())
         return
-    done = run_maintain(open_job("maintain"), tables, retain_hours=retain_hours, force=force)
+    job = open_job("maintain")
+    done = run_maintain(job, tables, retain_hours=retain_hours, force=force)
+    _show(done, as_json=as_json)
+    _say(keep_retention_elsewhere(job.settings) if not name else ())
+
+
+def _say(sentences: Iterable[str]) -> None:
+    for one in sentences:
+        err.print(one, soft_wrap=True)
+
+
+def _show(done: list[Maintained], *, as_json: bool) -> None:
     if as_json:
         print_json([asdict(one) for one in done])
         return

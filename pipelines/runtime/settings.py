@@ -123,11 +123,18 @@ class QualitySettings(_Section):
 
 
 class RetentionSettings(_Section):
-    """How long ``maintain`` lets rows stay; 0 keeps them."""
+    """How long rows, runs and Kafka's records stay; 0 keeps them."""
 
     prediction_log_days: Days = 0
     bronze_days: Days = 0
     quarantine_days: Days = 0
+    mlflow_run_days: Days = 0
+    kafka_days: Days = 0
+
+    @property
+    def kafka_milliseconds(self) -> int:
+        """For how long topics that are created here keep records, as Kafka writes it; -1 is for ever."""
+        return self.kafka_days * 86_400_000 or -1
 
 
 class ErasureSettings(_Section):

@@ -102,7 +102,14 @@ def run_latency(
         raise UsageError("No model is live, so that no score can be measured.", "Run `clickstream train` first.")
     marks, sightings = Marks(secrets.token_hex(4)), Sightings()
     places = _places(settings, scored=scored)
-    ensure_topics(servers, EVENTS, kafka.partitions, kafka.replication_factor, kafka.client)
+    ensure_topics(
+        servers,
+        EVENTS,
+        kafka.partitions,
+        kafka.replication_factor,
+        kafka.client,
+        retention_ms=settings.retention.kafka_milliseconds,
+    )
     began = time.monotonic()
     with stop.polled_by_caller(), ExitStack() as watched:
         watched.enter_context(readers.watching(readers.LakeWatcher(settings.lake_root, marks, sightings)))
