@@ -1,9 +1,10 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo notebooks docs test test-fast test-faults bench bench-quick coverage lint hooks audit sbom wheel clean reset java
+.PHONY: help setup demo notebooks docs test test-fast test-faults soak bench bench-quick coverage lint hooks audit sbom wheel clean reset java
 
 ROUNDS ?= 100
+MINUTES ?= 60
 # The stages that `make bench` measures; all, where none is named.
 STAGES ?=
 SEED ?= 1
@@ -68,6 +69,9 @@ test-fast: $(STAMP) ## run the tests that need no Spark and no Kafka
 test-faults: $(STAMP) ## kill the jobs ROUNDS times, seeded by SEED, and audit the tables (100 take an hour or more); RESUME=1 goes on
 	@$(if $(RESUME),,.venv/bin/python -m pytest -m long)
 	@.venv/bin/python -m tests.faults.campaign --rounds $(ROUNDS) --seed $(SEED) $(if $(RESUME),--resume)
+
+soak: $(STAMP) ## run `clickstream up` for MINUTES with kills, and measure whether it stays as it was
+	@.venv/bin/python -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED)
 
 bench: setup ## measure every stage beside its rivals, and write the result, the tables and the chart (an hour); STAGES="gold batch" for some
 	@.venv/bin/python -m tests.benchmarks.compare run $(STAGES)

@@ -244,6 +244,22 @@ def committed_offsets(checkpoint: Path) -> list[dict[str, Any]] | None:
     return _positions(checkpoint, completed[-1]) if completed else None
 
 
+def planned_records(checkpoint: Path, batch: int) -> int | None:
+    """How many records at most a micro-batch of a stream from Kafka reads, by its offsets; None where they do not say.
+
+    The offsets of a transaction's end are counted, too. The stream's first micro-batch does not say where it begins.
+    """
+    try:
+        (before,), (end,) = (_positions(checkpoint, number) for number in (batch - 1, batch))
+        return sum(
+            int(last) - int(before.get(topic, {}).get(partition, 0))
+            for topic, partitions in end.items()
+            for partition, last in partitions.items()
+        )
+    except (CheckpointError, ValueError, AttributeError, TypeError):
+        return None
+
+
 def _positions(checkpoint: Path, batch: int) -> list[dict[str, Any]]:
     path = checkpoint / "offsets" / str(batch)
     try:

@@ -13,13 +13,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bronze.raw_events import BRONZE, raw_events
-from lakehouse.checkpoints import bind_checkpoint, check_tables, has_planned_batch, resume_from, resumes_at
+from lakehouse.checkpoints import (
+    bind_checkpoint,
+    check_tables,
+    has_planned_batch,
+    planned_records,
+    resume_from,
+    resumes_at,
+)
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.locks import WriterLock
 from lakehouse.signals import stopping
-from lakehouse.streams import Progress, Stream, current_query_id, with_batch_metrics
+from lakehouse.streams import IN_PROCESS, SPARK, Progress, Stream, current_query_id, with_batch_metrics
 from lakehouse.supervision import Supervised
 from lakehouse.table import Table
+from pipelines.bronze_writer import RECORDS_IN_PROCESS, append_small_batch
 from pipelines.runtime import topics
 from pipelines.runtime.console import call
 from pipelines.runtime.job import Job, open_job
@@ -227,6 +235,8 @@ class BronzeStream:
         self._servers = servers
         self._topic = topic
         self._checkpoint = job.checkpoint(table)
+        self._is_in_process = job.writes_in_process(table)
+        self._engines: dict[int, str] = {}
 
     def stream(self) -> Stream:
         """The stream as it is run."""
@@ -239,6 +249,7 @@ class BronzeStream:
             target_has_rows=lambda: not self._job.lake.read(self._table).isEmpty(),
             rows_written=self.rows_written,
             written=self._job.lake.folders(self._table),
+            engine=lambda batch: self._engines.pop(batch, None),
         )
 
     def source(self) -> DataFrame:
@@ -281,10 +292,26 @@ class BronzeStream:
         if found.topic_id != self._topic.topic_id:
             problem = topics.created_again(name)
             raise OutsideError(problem.problem, problem.hint)  # Java keeps its text: made again, it is known
-        # Under the table's lock, which Delta's own sink would not take: see lakehouse/locks.py.
-        with self._job.lake.writing(self._table):
-            self._job.lake.append(self._table, rows, batch=(current_query_id(self._job.spark), batch))
-            self._job.lake.make_durable(self._table)
+        lake, written = self._job.lake, (current_query_id(self._job.spark), batch)
+        is_small = self._is_small(batch)
+        # Kept, for Spark would count twice what it read from Kafka twice.
+        rows = rows.persist() if is_small else rows
+        try:
+            if is_small and append_small_batch(self._job.local_lake, self._table, rows, written):
+                self._engines[batch] = IN_PROCESS
+                return
+            # Under the table's lock, which Delta's own sink would not take: see lakehouse/locks.py.
+            with lake.writing(self._table):
+                lake.append(self._table, rows, batch=written)
+                lake.make_durable(self._table)
+            self._engines[batch] = SPARK
+        finally:
+            if is_small:
+                rows.unpersist()
+
+    def _is_small(self, batch: int) -> bool:
+        records = planned_records(self._checkpoint, batch) if self._is_in_process else None
+        return records is not None and records <= RECORDS_IN_PROCESS
 
     @staticmethod
     def rows_written(_: int, rows_in: int) -> int:

@@ -12,11 +12,9 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from bronze.raw_events import BRONZE, COORDINATE_NAMES
 from lakehouse.engines.erasing_lake import ErasingLake
-from lakehouse.engines.local_lake import LocalLake
 from lakehouse.signals import stopping
 from lakehouse.streams import IN_PROCESS, SPARK, Progress, Stream, with_batch_metrics
 from lakehouse.supervision import Supervised
-from lakehouse.table import Table
 from pipelines.runtime.console import call
 from pipelines.runtime.erased_people import erased_people
 from pipelines.runtime.erased_records import drop_erased
@@ -73,18 +71,6 @@ BYTES_IN_PROCESS = 64 << 20
 """The most that a batch reads of bronze's files where this process writes it: it has the records in memory."""
 
 
-def is_in_process(job: Job, table: Table, *, always: bool = False) -> bool:
-    """Whether the job's own process validates and writes, and not Spark: it does wherever it can, as it is faster.
-
-    ``always`` also where the settings leave it to Spark: who was erased is known to this process alone.
-    """
-    return (
-        LocalLake.is_local(job.settings.lake_root)
-        and (always or job.settings.engines.in_process_rows > 0)
-        and job.local_lake.is_writable(table)
-    )
-
-
 class SilverStream:
     """The stream of one kind of event from bronze into silver, quarantine and duplicates."""
 
@@ -97,7 +83,8 @@ class SilverStream:
         self._kept: dict[int, int] = {}
         self._erasing_lake = ErasingLake(job.settings.lake_root, job.settings.locks)
         self._erased = erased_people(job.settings)
-        self._is_in_process = is_in_process(job, self._target, always=self._erased is not None)
+        # Who was erased is known to this process alone.
+        self._is_in_process = job.writes_in_process(self._target, always=self._erased is not None)
 
     def stream(self) -> Stream:
         """The stream as it is run."""

@@ -35,7 +35,6 @@ from pipelines.train import run_train
 SHARED_FAIRLY = {
     # Seven streams share the cores: none of them waits for the queries of another, or of a training.
     "spark.scheduler.mode": "FAIR",
-    "spark.sql.shuffle.partitions": "2",
 }
 """Spark's settings for all streams in one application."""
 
@@ -67,7 +66,8 @@ def up(
     began, standings = time.monotonic(), dict[str, Standing]()
     with stopping() as stop, reported(settings, report_port):
         with demonstrated(settings, rate, say) if demo else shown_rows(settings) as shown:
-            job = open_job("up", shown.settings, more=SHARED_FAIRLY)
+            # Its batches are small for as long as it runs. To compile well took Java half of all its time for minutes.
+            job = open_job("up", shown.settings, short=True, more=SHARED_FAIRLY)
             tasks = Tasks(job, [*_tasks(job, training), *shown.tasks(job)], say)
             standings = run_up(job, tasks, stop.is_set, on_poll=shown.on_poll)
         _end(standings, tasks, time.monotonic() - began)

@@ -55,6 +55,17 @@ class Job:
         """The same tables, read and written without Spark, where they lie in a local folder."""
         return LocalLake(self.settings.lake_root, self.settings.locks)
 
+    def writes_in_process(self, table: Table, *, always: bool = False) -> bool:
+        """Whether this process may write a table, and not Spark alone: it does wherever it can, as it is faster.
+
+        ``always`` also where the settings leave it to Spark.
+        """
+        return (
+            LocalLake.is_local(self.settings.lake_root)
+            and (always or self.settings.engines.in_process_rows > 0)
+            and self.local_lake.is_writable(table)
+        )
+
     def checkpoint(self, table: Table) -> Path:
         """The checkpoint folder of the stream that feeds a table of bronze or silver."""
         return self.settings.checkpoint(table)

@@ -267,9 +267,10 @@ def digest(value: bytes | None) -> bytes:
 
 
 class Shoppers:
-    """An endless supply of simulated events, a tenth of them broken, a tenth of them sent twice; seeded."""
+    """An endless supply of simulated events, a share of them broken, a share sent twice; seeded."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, dirty: float = 0.1, duplicates: float = 0.1) -> None:
+        self._dirty, self._duplicates = dirty, duplicates
         self._random = random.Random(seed)
         self._seeds = itertools.count(seed * 1_000)
         self._waiting: list[Record] = []
@@ -278,7 +279,8 @@ class Shoppers:
         """The next events, out of order, each session's over two hours before now."""
         while len(self._waiting) < count:
             end = datetime.now(UTC).replace(microsecond=0)
-            sessions = list(simulate(next(self._seeds), 60, end, days=2, dirty=0.1, duplicates=0.1))
+            shares = {"dirty": self._dirty, "duplicates": self._duplicates}
+            sessions = list(simulate(next(self._seeds), 60, end, days=2, **shares))
             self._random.shuffle(sessions)
             self._waiting += sessions
         taken, self._waiting = self._waiting[:count], self._waiting[count:]

@@ -24,6 +24,7 @@ from lakehouse.checkpoints import (
     mark_recovering,
     note_versions,
     oldest_needed,
+    planned_records,
     prepare_checkpoint,
     resume_from,
     resumes_at,
@@ -207,3 +208,28 @@ def test_a_stream_waits_for_the_end_of_its_recovery(stream):
     mark_recovering(stream.checkpoint)
     with pytest.raises(CheckpointError, match=r"recovery of silver.things was interrupted"):
         check_checkpoint(stream)
+
+
+_ENDS = st.dictionaries(st.sampled_from(["0", "1", "2"]), st.integers(0, 10**12))
+
+
+@given(before=_ENDS, end=_ENDS, topic=st.sampled_from(["clicks", "a b", "é"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_batch_from_kafka_has_at_most_its_offsets(tmp_path, before, end, topic):
+    (tmp_path / "offsets").mkdir(exist_ok=True)
+    ends = {partition: max(place, before.get(partition, 0)) for partition, place in (before | end).items()}
+    for batch, places in enumerate((before, ends)):
+        (tmp_path / "offsets" / str(batch)).write_text(f"v1\n{{}}\n{json.dumps({topic: places})}\n")
+    assert planned_records(tmp_path, 1) == sum(ends.values()) - sum(before.values())
+    assert planned_records(tmp_path, 0) is None
+    assert planned_records(tmp_path, 2) is None
+
+
+@pytest.mark.parametrize(
+    "line", ["", "null", "[]", '{"clicks": 1}', '{"clicks": {"0": null}}', '{"clicks": {}}\n{}', "{"]
+)
+def test_odd_offsets_do_not_tell_how_many_records(tmp_path, line):
+    (tmp_path / "offsets").mkdir()
+    for batch, said in enumerate(('{"clicks": {"0": 1}}', line)):
+        (tmp_path / "offsets" / str(batch)).write_text(f"v1\n{{}}\n{said}\n")
+    assert planned_records(tmp_path, 1) is None
