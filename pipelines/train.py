@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from typing import Annotated
 
@@ -19,13 +19,17 @@ from pipelines.ml.options import TargetOption
 from pipelines.ml.prediction import set_threshold
 from pipelines.ml.registry import Registry
 from pipelines.ml.targets import IN_SESSION, TARGETS, PredictionTarget, TargetName
-from pipelines.ml.training import TrainingResult, fit, register
+from pipelines.ml.training import ErasedMeanwhileError, TrainingResult, fit, register
 from pipelines.ml.training_data import training_data, training_frame
 from pipelines.ml.training_record import record_training
 from pipelines.runtime.console import ReportProgress, call, out, print_json, progress_bar
+from pipelines.runtime.erased_people import erasures
 from pipelines.runtime.job import Job, has_few_rows, open_job
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import ModelSettings, load_settings
+
+_ATTEMPTS = 3
+"""So often it is trained where people are erased meanwhile."""
 
 
 def train(
@@ -88,9 +92,28 @@ def run_train(
 ) -> TrainingResult:
     """Trains, evaluates and registers a model, and makes it the champion if it beats the one that is.
 
-    Raises DataError, with nothing registered, where there is too little to fit or to evaluate on.
+    Where somebody is erased meanwhile, it is trained again. Raises DataError, with nothing registered, where there is
+    too little to fit or to evaluate on; ErasedMeanwhileError where people were erased again and again.
     """
-    settings = _hyperparameters(job.settings.model, max_depth, seed)
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(ErasedMeanwhileError):
+            return _train_once(job, target, max_depth, seed, where, report_progress, search=search)
+        job.lake.forget(EXAMPLES)
+        report_progress("somebody was erased meanwhile: once more")
+    return _train_once(job, target, max_depth, seed, where, report_progress, search=search)
+
+
+def _train_once(
+    job: Job,
+    target: PredictionTarget,
+    max_depth: int | None,
+    seed: int | None,
+    where: str,
+    report_progress: ReportProgress,
+    *,
+    search: bool,
+) -> TrainingResult:
+    settings, before = _hyperparameters(job.settings.model, max_depth, seed), erasures(job.settings)
     report_progress("reading the sessions whose outcome is known")
     registry = Registry(job.settings, target)
     with ThreadPoolExecutor(1) as meanwhile, ExitStack() as resources:
@@ -113,7 +136,7 @@ def run_train(
         shift = shifted.result()
         record = record_training(fitted.shape, fitted.teacher, data, evaluation, shift, settings, searched=search)
         report_progress("registering it")
-        return register(opened.result(), record, settings)
+        return register(opened.result(), record, settings, is_outdated=lambda: erasures(job.settings) != before)
 
 
 def _hyperparameters(settings: ModelSettings, max_depth: int | None, seed: int | None) -> ModelSettings:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, OutsideError
 from pipelines.ml.baselines import Predictor, fit_baselines
 from pipelines.ml.evaluation import compare_models
 from pipelines.ml.model import Encoding, TreeShape, fit_taught_tree, learn_encoding
@@ -112,9 +112,30 @@ class TrainingResult:
         }
 
 
-def register(registry: Registry, record: TrainingRecord, settings: ModelSettings) -> TrainingResult:
-    """Registers a trained model, and makes it the champion if it beats the one that is."""
+class ErasedMeanwhileError(OutsideError):
+    """A training has read of somebody who was erased since."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Somebody was erased while the model was trained, so it is not registered.",
+            "Run `clickstream train` again.",
+        )
+
+
+def register(
+    registry: Registry,
+    record: TrainingRecord,
+    settings: ModelSettings,
+    *,
+    is_outdated: Callable[[], bool] = lambda: False,
+) -> TrainingResult:
+    """Registers a trained model, and makes it the champion if it beats the one that is.
+
+    Raises ErasedMeanwhileError where ``is_outdated``, while no erasure can end.
+    """
     with registry.alone():
+        if is_outdated():
+            raise ErasedMeanwhileError
         champion = registry.champion()
         decision = _decide(registry, champion, record, settings)
         version = registry.register(record)

@@ -79,6 +79,20 @@ def remove_people(settings: Settings, user_ids: Iterable[str]) -> int:
     return len(gone)
 
 
+def erasures(settings: Settings) -> int:
+    """A number that changes with each begin and each end of an erasure: who read before it may have read of people."""
+    return int(read_json(_counted(settings)).get("erasures", 0))
+
+
+def count_erasure(settings: Settings) -> None:
+    """Changes that number."""
+    write_json(_counted(settings), {"erasures": erasures(settings) + 1})
+
+
+def _counted(settings: Settings) -> Path:
+    return settings.erasure_home / "counted.json"
+
+
 def _file(settings: Settings) -> Path:
     return settings.erasure_home / "people.json"
 

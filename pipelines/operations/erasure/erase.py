@@ -15,6 +15,7 @@ from lakehouse.engines.erasing_lake import ErasingLake
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import OutsideError, UsageError
 from lakehouse.table import Table
+from pipelines.ml.registry import Registry
 from pipelines.operations.erasure import gold
 from pipelines.operations.erasure.models import models_of
 from pipelines.operations.erasure.people import Held, Person, find, gold_by_user, of_any
@@ -24,7 +25,7 @@ from pipelines.operations.erasure.scan import files_with
 from pipelines.operations.stream_tables import stream_tables
 from pipelines.query.delta_reader import no_lake
 from pipelines.runtime.catalog import TABLES
-from pipelines.runtime.erased_people import add_people, with_key
+from pipelines.runtime.erased_people import add_people, count_erasure, with_key
 from pipelines.runtime.erased_records import give_outcome, redact
 from pipelines.runtime.making_room import without_streams
 from pipelines.runtime.pseudonym_version import require_known_pseudonyms
@@ -93,13 +94,13 @@ class _Erasure:
         """All steps, in an order in which each can be done again."""
         held = find(self._lake, self._person)
         absent = () if even_if_absent else self._absent(held)
-        models = tuple(models_of(self._settings, held.span))
         now = datetime.now(UTC).isoformat(timespec="seconds")
         if dry_run:
             people = with_key(self._settings, make=False)
             hashes = tuple(map(people.hash_of, self._person.user_ids)) if people.hashes else ()
             before = self._versions()
             tables = tuple(TableReceipt(name, count, before[name], before[name]) for name, count in held.counts.items())
+            models = tuple(models_of(self._settings, held.span))
             notes = (*((f"{_not_found(absent)} {CHECK_IDS}",) if absent else ()), *self._notes())
             return Receipt(now, hashes, dry_run=True, tables=tables, models=models, notes=notes, not_found=len(absent))
         if absent:
@@ -109,7 +110,12 @@ class _Erasure:
         gold.require_computable(built)
         before, notes = self._versions(), self._notes()
         people = add_people(self._settings, self._person.user_ids)
+        count_erasure(self._settings)
         self._take_out(held, built)
+        with Registry(self._settings).alone():
+            # A training that has read of the person registers before this, and is listed, or not at all.
+            models = tuple(models_of(self._settings, held.span))
+            count_erasure(self._settings)
         purged = {table.name: purge(self._settings, self._lake, table, self._person, held) for table in self._tables}
         after = self._versions()
         receipt = Receipt(
