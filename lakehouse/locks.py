@@ -1,7 +1,7 @@
 """Lock streams and tables for one writer; a lock ends with its process.
 
 Delta's log store for local files is not safe for several processes, so a writer of a table holds
-its lock meanwhile. On an object store the store's conditional writes do that. There the locks only
+its lock meanwhile. In S3 the store's conditional writes do that. There the locks only
 keep two drivers of one machine apart.
 
 A driver is two processes, Python and the Java that writes, and either can be killed while the other

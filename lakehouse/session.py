@@ -128,6 +128,12 @@ def _log_quietly(spark: SparkSession) -> None:
     server.handle_error = _log_error
 
 
+def is_local_session() -> bool:
+    """Whether the session that runs does all of its work on this machine."""
+    session = SparkSession.getActiveSession()
+    return session is not None and (session.sparkContext.master or "").startswith("local")
+
+
 def end_session(spark: SparkSession, seconds: float = 10) -> None:
     """Stops Spark, and its Java where this process started it: for programs that clean up afterwards."""
     gateway: Any = spark.sparkContext._gateway  # noqa: SLF001

@@ -23,6 +23,7 @@ from lakehouse.errors import OutsideError
 from lakehouse.jvm import last_error
 
 PACKAGES = "spark.jars.packages"
+EXCLUDES = "spark.jars.excludes"
 CLASS_PATH = "spark.driver.extraClassPath"
 
 _VERSION = re.compile(r"-\d.*")
@@ -36,10 +37,10 @@ from pyspark.sql import SparkSession
 
 from lakehouse.atomic_files import write_json
 from lakehouse.spark_environment import LOCAL_SETTINGS, ivy_folder, own_environment
-from lakehouse.spark_jars import PACKAGES
+from lakehouse.spark_jars import EXCLUDES, PACKAGES
 
 settings = {**LOCAL_SETTINGS, "spark.ui.enabled": "false", "spark.jars.ivy": str(ivy_folder(Path(sys.argv[3])))}
-builder = SparkSession.builder.master("local[1]").config(PACKAGES, sys.argv[1])
+builder = SparkSession.builder.master("local[1]").config(PACKAGES, sys.argv[1]).config(EXCLUDES, sys.argv[4])
 for key, value in settings.items():
     builder = builder.config(key, value)
 with own_environment():
@@ -49,7 +50,7 @@ spark.stop()
 """
 
 
-def resolve_packages(packages: str, fallback: Path) -> list[Path]:
+def resolve_packages(packages: str, fallback: Path, excludes: str = "") -> list[Path]:
     """The jars of ``packages``, as Spark's Ivy finds or downloads them; reads no class of them.
 
     They go to ``fallback`` where this user's home cannot be written. Raises OutsideError where they cannot be had.
@@ -57,7 +58,7 @@ def resolve_packages(packages: str, fallback: Path) -> list[Path]:
     with TemporaryDirectory() as folder:
         answer = Path(folder, "jars")
         # A process of its own, for a process has one Java. That has no extension, so that nothing of a jar runs.
-        command = [sys.executable, "-c", _RESOLVE, packages, str(answer), str(fallback)]
+        command = [sys.executable, "-c", _RESOLVE, packages, str(answer), str(fallback), excludes]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         found = str(read_json(answer).get("jars", ""))
     if done.returncode or not found:

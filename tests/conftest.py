@@ -16,7 +16,8 @@ from lakehouse.session import start_session
 from lakehouse.storage import Lake
 from lakehouse.table import Table
 from pipelines.runtime.catalog import TABLES
-from pipelines.runtime.job import CLASS_ARCHIVE, COMPILE_QUICKLY, JARS, NO_CODE_GENERATION, Job
+from pipelines.runtime.job import COMPILE_QUICKLY, NO_CODE_GENERATION, Job
+from pipelines.runtime.lake_store import CLASS_ARCHIVE, JARS
 from pipelines.runtime.settings import CONF, Settings, load_settings
 
 hypothesis.settings.register_profile("tests", deadline=None)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from lakehouse.engines.duckdb_types import quoted, rows_of_files
+from lakehouse.object_store import arrow_file_system, bucket_path, delta_rs_options, is_s3, unreachable
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -26,6 +29,36 @@ _DUCKDB_NAMES = {
 """Delta's types that DuckDB calls otherwise."""
 
 
+def open_table(place: str) -> DeltaTable | None:
+    """The newest version of the table at a path or an address; None where there is none.
+
+    Raises deltalake's DeltaError where its log cannot be read, OutsideError where a store does not answer.
+    """
+    from deltalake import DeltaTable
+
+    with _in_words(place):
+        return DeltaTable(place, storage_options=delta_rs_options(place)) if is_table(place) else None
+
+
+def is_table(place: str) -> bool:
+    """Whether there is a table at a path or an address; OutsideError where a store does not answer."""
+    from deltalake import DeltaTable
+
+    with _in_words(place):
+        return DeltaTable.is_deltatable(place, delta_rs_options(place))
+
+
+@contextmanager
+def _in_words(place: str) -> Iterator[None]:
+    """Within, an error of a store becomes one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if not is_s3(place):
+            raise
+        raise unreachable(place, error) from error
+
+
 def files_of(table: DeltaTable) -> list[str]:
     """The data files of a table's version: paths in a folder, and addresses in an object store."""
     # A folder "my lake" is "my%20lake" to delta-rs.
@@ -33,16 +66,18 @@ def files_of(table: DeltaTable) -> list[str]:
 
 
 def dataset(table: DeltaTable) -> Dataset:
-    """A table's version for Arrow, which reads a folder's files itself.
+    """A table's version for Arrow, which reads the files of a folder and of S3 itself.
 
     Through delta-rs its threads would call Python for each file. One that still does when the program ends takes it
     down with "terminate called without an active exception", after its work was done: in 2 of 80 runs.
     """
     place = table.table_uri
-    if "://" in place and not place.startswith("file://"):
-        return table.to_pyarrow_dataset()
     from pyarrow import fs
 
+    if is_s3(place):
+        return table.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(bucket_path(place), arrow_file_system()))
+    if "://" in place and not place.startswith("file://"):
+        return table.to_pyarrow_dataset()
     folder = unquote(place.removeprefix("file://"))
     return table.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(folder, fs.LocalFileSystem()))
 

@@ -22,7 +22,11 @@ from lakehouse.checksums import read_sums
 ROOT = Path(__file__).parents[2]
 PROJECT = "clickstream-lakehouse"
 
-JARS = (ROOT / "conf" / "spark-jars.sha256", ROOT / "lakehouse" / "embedded_kafka" / "jars.sha256")
+JARS = (
+    ROOT / "conf" / "spark-jars.sha256",
+    ROOT / "conf" / "spark-s3-jars.sha256",
+    ROOT / "lakehouse" / "embedded_kafka" / "jars.sha256",
+)
 """The jars that are downloaded at first use, with their SHA-256."""
 
 _LONGEST_NAME = 100

@@ -18,7 +18,7 @@ from lakehouse.jvm import resolve_jars
 from lakehouse.session import read_defaults
 from lakehouse.spark_jars import PACKAGES, keep_jars, resolve_packages
 from pipelines.runtime.console import err, fail
-from pipelines.runtime.job import CLASS_ARCHIVE, JARS, SPARK_SUMS
+from pipelines.runtime.lake_store import CLASS_ARCHIVE, JARS, SPARK_SUMS
 from pipelines.runtime.settings import CONF
 
 _WORK = """

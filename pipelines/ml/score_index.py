@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from gold.session_predictions import TABLE
 from lakehouse.delta_log import newest_version
-from lakehouse.engines.opened_table import dataset
+from lakehouse.engines.opened_table import dataset, open_table
 from lakehouse.errors import LakehouseError, MissingTableError, OutsideError
 from pipelines.ml.score_message import COLUMNS
 from pipelines.runtime.table_damage import refuse_damaged
@@ -138,17 +138,17 @@ class ScoreIndex:
         return version, found.st_ino, found.st_mtime_ns, found.st_size
 
     def _open(self) -> DeltaTable:
-        from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError, TableNotFoundError
+        from deltalake.exceptions import DeltaError
 
         refuse_damaged(self._root, TABLE, files=False)
         try:
-            return DeltaTable(self._place)
-        except TableNotFoundError as error:
-            raise MissingTableError(TABLE.name, self._root) from error
+            table = open_table(self._place)
         except DeltaError as error:
             first = str(error).splitlines()[0].rstrip(".")
             raise OutsideError(f"{TABLE.name} cannot be read: {first}.", "`clickstream verify` says why.") from error
+        if table is None:
+            raise MissingTableError(TABLE.name, self._root)
+        return table
 
 
 def _files(table: DeltaTable, known: Mapping[str, _File]) -> dict[str, _File]:

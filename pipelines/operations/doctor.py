@@ -26,6 +26,7 @@ from lakehouse.atomic_files import read_json
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import LakehouseError, OutsideError, UsageError
 from lakehouse.jvm import find_java, require_java_for_spark
+from lakehouse.object_store import endpoint, is_s3, require_store
 from lakehouse.session import read_defaults
 from lakehouse.spark_environment import JAVA_FOLDER, ivy_folder, java_folder_options, require_user_name
 from lakehouse.spark_jars import PACKAGES, with_kept_jars
@@ -35,8 +36,8 @@ from pipelines.ml.targets import IN_SESSION
 from pipelines.ml.version_list import list_versions
 from pipelines.runtime import topics
 from pipelines.runtime.console import call, out, print_json
-from pipelines.runtime.job import JARS
 from pipelines.runtime.kafka_endpoint import broker_of, reachable
+from pipelines.runtime.lake_store import JARS, are_jars_there, s3_defaults
 from pipelines.runtime.pseudonym_version import find_other_pseudonyms
 from pipelines.runtime.settings import Settings, load_settings
 from producers import kafka
@@ -94,7 +95,7 @@ def examine(settings: Settings) -> list[Finding]:
         lambda: check_java_folder(settings),
         check_packages,
         check_memory,
-        lambda: check_folder("lake", lake),
+        (lambda: check_store_of(lake)) if is_s3(lake) else (lambda: check_folder("lake", lake)),
         lambda: check_folder("state", str(settings.state_root)),
         lambda: check_pseudonyms(settings),
         lambda: check_kafka(settings),
@@ -102,6 +103,7 @@ def examine(settings: Settings) -> list[Finding]:
         lambda: check_kafka_jars(settings),
         lambda: check_store(settings),
         lambda: check_spark_jars(settings),
+        *([check_s3_jars] if is_s3(lake) else []),
     ]
     return [check() for check in checks]
 
@@ -234,6 +236,15 @@ def check_folder(name: str, place: str) -> Finding:
     return Finding(name, "ok", found) if free >= _WANTS_DISK else Finding(name, "note", found, hint)
 
 
+def check_store_of(lake: str) -> Finding:
+    """Whether the bucket of a lake in S3 is there, and lets this process in."""
+    try:
+        require_store(lake)
+    except LakehouseError as error:
+        return Finding("lake", "missing", error.message, error.hint)
+    return Finding("lake", "ok", f"{lake}, at {endpoint() or 'Amazon S3'}")
+
+
 def check_pseudonyms(settings: Settings) -> Finding:
     """Whether the key of pseudonyms is there where they are asked for, and is the one that silver was written with."""
     try:
@@ -331,6 +342,14 @@ def check_spark_jars(settings: Settings) -> Finding:
         found = f"not in {cache}: {', '.join(lacking)}"
         return Finding(check, "note", found, "The first start of a Spark job needs the network.")
     return Finding(check, "note", f"in {cache}", "Each start resolves them again: `make setup` spares it that.")
+
+
+def check_s3_jars() -> Finding:
+    """Whether Spark finds the jars by which it reaches S3 without a network."""
+    wanted = [one.strip() for one in s3_defaults()[PACKAGES].split(",") if "hadoop-aws" in one]
+    if are_jars_there(s3_defaults()):
+        return Finding("S3's jars", "ok", f"{', '.join(wanted)}, as the first job has resolved them")
+    return Finding("S3's jars", "note", "not fetched yet", "The first job on this lake fetches them, by the network.")
 
 
 def _ivy_name(artifact: str) -> str:

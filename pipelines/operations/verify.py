@@ -33,6 +33,7 @@ from pipelines.runtime.console import out, print_json, spinner
 from pipelines.runtime.job import Job, has_few_rows, open_job
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import Settings, load_settings
+from pipelines.runtime.table_damage import has_tables
 
 
 def verify(
@@ -63,7 +64,8 @@ def verify(
 def require_lake(settings: Settings) -> None:
     """Raises OutsideError where no table is: a check of all would create them, and prove nothing."""
     root = settings.lake_root
-    if "://" not in root and not any(Path(root).glob("*/*/_delta_log")):
+    # A folder's table may have lost its whole log, which is for the checks to say.
+    if not has_tables(root) and ("://" in root or not any(Path(root).glob("*/*/_delta_log"))):
         raise no_lake(settings)
 
 

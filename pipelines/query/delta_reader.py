@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lakehouse.engines.opened_table import dataset, relation
+from lakehouse.engines.opened_table import dataset, open_table, relation
 from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.table import Column, Table
 from pipelines.runtime.catalog import TABLES
@@ -28,14 +28,13 @@ def opened(table: Table, root: str) -> DeltaTable | None:
 
     Raises TableDamageError where its log is damaged, OutsideError where delta-rs cannot read it otherwise.
     """
-    from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
     place = f"{root}/{table.layer}/{table.short_name}"
     # An empty commit is read without an error, and its rows are missing.
     refuse_damaged(root, table, files=False)
     try:
-        return DeltaTable(place) if DeltaTable.is_deltatable(place) else None
+        return open_table(place)
     except DeltaError as error:
         raise OutsideError(
             f"{table.name} cannot be read: {str(error).splitlines()[0].rstrip('.')}.",

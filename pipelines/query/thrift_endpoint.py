@@ -30,7 +30,8 @@ from lakehouse.table import Table
 from pipelines.query.delta_reader import no_lake, open_tables
 from pipelines.runtime.catalog import GOLD
 from pipelines.runtime.console import call, out, spinner
-from pipelines.runtime.job import CLASS_ARCHIVE, JARS, SPARK_SUMS, Job, open_job
+from pipelines.runtime.job import Job, open_job
+from pipelines.runtime.lake_store import CLASS_ARCHIVE, JARS, SPARK_SUMS
 from pipelines.runtime.ports import LOOPBACK, check_port, is_loopback
 from pipelines.runtime.settings import Settings, load_settings
 from producers.shop.settings import conf_folder

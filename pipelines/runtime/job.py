@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +13,14 @@ from pyspark.sql import SparkSession
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import LakehouseError, StoppedError
 from lakehouse.jvm import shared_archive_options
+from lakehouse.object_store import require_store
 from lakehouse.session import start_session
 from lakehouse.signals import stopping
 from lakehouse.storage import Lake
 from lakehouse.table import Table
 from pipelines.runtime.hints import command_hints
-from pipelines.runtime.settings import CONF, Settings, load_settings
+from pipelines.runtime.lake_store import CLASS_ARCHIVE, JARS, store_settings
+from pipelines.runtime.settings import Settings, load_settings
 from producers.shop.settings import conf_folder
 
 COMPILE_QUICKLY = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
@@ -86,16 +87,6 @@ def has_few_rows(settings: Settings, *tables: Table) -> bool:
         return False
 
 
-CLASS_ARCHIVE = Path(sys.prefix) / "share" / "clickstream" / "java-classes.jsa"
-"""The archive of class data sharing that Java starts from; `make setup` writes it."""
-
-JARS = CLASS_ARCHIVE.with_name("spark-jars.json")
-"""The note of the jars that Spark's packages were resolved to; `make setup` writes it."""
-
-SPARK_SUMS = CONF / "spark-jars.sha256"
-"""The sums of these jars."""
-
-
 def open_job(
     name: str,
     settings: Settings | None = None,
@@ -112,6 +103,8 @@ def open_job(
     """
     settings = settings or load_settings()
     settings.make_folders()
+    require_store(settings.lake_root)
+    of_store = store_settings(settings)
     # A signal must not end this in between: a Java left while it starts waits for its Python for ever.
     with stopping() as stop, stop.polled_by_caller(), command_hints():
         spark = start_session(
@@ -123,7 +116,7 @@ def open_job(
             java_options=" ".join(
                 [java_options or shared_archive_options(CLASS_ARCHIVE), *([COMPILE_QUICKLY] if short else [])]
             ),
-            settings={**(FOR_FEW_ROWS if short else {}), **(more or {})},
+            settings={**of_store, **(FOR_FEW_ROWS if short else {}), **(more or {})},
             jars=JARS,
         )
     if stop.is_set():

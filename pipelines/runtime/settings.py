@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from lakehouse.errors import UsageError
+from lakehouse.object_store import lake_address
 from lakehouse.paths import absolute
 from lakehouse.table import Table
 from pipelines.runtime.kafka_client import read_client_file, with_whole_paths
@@ -208,7 +209,7 @@ class Settings(BaseSettings):
     @cached_property
     def lake_root(self) -> str:
         """The lake as an absolute path or a URI, without a slash at its end."""
-        return self.lake.rstrip("/") if "://" in self.lake else str(absolute(self.lake))
+        return lake_address(self.lake) if "://" in self.lake else str(absolute(self.lake))
 
     @cached_property
     def state_root(self) -> Path:

@@ -21,8 +21,10 @@ from uuid import uuid4
 from gold.pipeline_metrics import TABLE
 from lakehouse.atomic_files import write_json
 from lakehouse.checkpoints import batch_times, checkpoint_query_id, completed_batches
+from lakehouse.engines.opened_table import open_table
 from lakehouse.errors import OutsideError
 from lakehouse.locks import WriterLock
+from lakehouse.object_store import delta_rs_options
 from lakehouse.streams import BATCH_METRICS, Stream
 from lakehouse.table import Table
 from pipelines.runtime.console import describe_error
@@ -209,14 +211,12 @@ class MetricsRecorder:
                 lines.forget(state)
 
     def _append(self, rows: Iterable[Row]) -> bool:
-        from deltalake import DeltaTable
-
         lake = self._job.lake
-        is_there = DeltaTable.is_deltatable(lake.path(TABLE))
-        stored = {field.name for field in DeltaTable(lake.path(TABLE)).schema().fields} if is_there else set()
+        there = open_table(lake.path(TABLE))
+        stored = {field.name for field in there.schema().fields} if there else set()
         if not stored >= set(TABLE.column_names):
             lake.ensure(TABLE)
-            if not DeltaTable.is_deltatable(lake.path(TABLE)):
+            if open_table(lake.path(TABLE)) is None:
                 return False  # a job without Spark: the lines stay until there is a table
         try:
             writer = WriterLock(self._job.settings.locks / "tables", TABLE.name)
@@ -324,7 +324,7 @@ def append(place: str, rows: Iterable[Row]) -> int:
     from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
     typed = [_typed(row) for row in rows]
-    table = DeltaTable(place)
+    table = DeltaTable(place, storage_options=delta_rs_options(place))
     since = min(row["started_at"] for row in typed).isoformat()
     # By a query, which skips older files by their statistics: there may be thousands.
     query = f"SELECT {', '.join(TABLE.key)}, error FROM stored WHERE started_at >= TIMESTAMP '{since}'"  # noqa: S608

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from lakehouse.atomic_files import write_json
 from lakehouse.delta_log import Damage, examine, newest_version
+from lakehouse.engines.opened_table import is_table
 from lakehouse.errors import OutsideError, TableDamageError
+from lakehouse.object_store import is_s3
 from lakehouse.table import Table
 from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.settings import Settings
@@ -78,13 +80,20 @@ def _note(settings: Settings, table: Table) -> Path:
     return settings.state_root / "versions" / f"{table.name}.json"
 
 
+def has_tables(root: str) -> bool:
+    """Whether a lake has any table; of an address that is none of S3 it says yes, as only Spark can tell."""
+    if is_s3(root):
+        return any(is_table(f"{root}/{table.layer}/{table.short_name}") for table in TABLES.values())
+    return "://" in root or any(Path(root).glob("*/*/_delta_log/*"))
+
+
 def lost_lake(settings: Settings) -> OutsideError | None:
     """What to say where no table is left of a lake that streams have written; None where one is, or none was written.
 
     A disk that is not mounted leaves an empty folder, and a job that made its tables there would begin a second lake.
     """
     root = settings.lake_root
-    if "://" in root or any(Path(root).glob("*/*/_delta_log/*")):
+    if has_tables(root):
         return None
     if not any(settings.checkpoints.glob("*/*/offsets/[0-9]*")):
         return None

@@ -26,7 +26,7 @@ LONG = {
 
 JOBS = {"ingest", "refine", "aggregate", "train", "score", "evaluate", "rebuild", "run"}
 """The scripts for spark-submit."""
-WRITERS = {"silver_writer", "gold_builder"}
+WRITERS = {"bronze_writer", "silver_writer", "gold_builder"}
 """What two jobs share, the stream and the rebuild."""
 
 TESTED_BY = {
@@ -42,6 +42,8 @@ TESTED_BY = {
     "silver/validation/*.py": "tests/silver/validation/test_batch.py",
     "silver/*.py": "tests/pipelines/test_silver_writer.py",
     "gold/shared/*.py": "tests/gold/test_sessions.py",
+    # The one class that it compiles.
+    "lakehouse/java_classes.py": "tests/lakehouse/test_s3_commits.py",
     "lakehouse/engines/arrow_rows.py": "tests/lakehouse/engines/test_local_lake.py",
     "lakehouse/engines/data_files.py": "tests/lakehouse/engines/test_local_lake.py",
     "lakehouse/engines/delta_commit.py": "tests/lakehouse/engines/test_local_lake.py",

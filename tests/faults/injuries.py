@@ -24,7 +24,8 @@ from lakehouse.delta_log import newest_version
 from lakehouse.embedded_kafka.broker import Broker
 from lakehouse.session import start_session
 from pipelines.operations.recover import _Recovery
-from pipelines.runtime.job import COMPILE_QUICKLY, JARS, NO_CODE_GENERATION
+from pipelines.runtime.job import COMPILE_QUICKLY, NO_CODE_GENERATION
+from pipelines.runtime.lake_store import JARS
 from pipelines.runtime.settings import CONF
 from producers.events import EVENTS
 from producers.kafka import ensure_topics

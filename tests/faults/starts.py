@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from lakehouse.session import end_session, start_session
 from pipelines.operations.verify import run_verify
-from pipelines.runtime.job import COMPILE_QUICKLY, JARS, NO_CODE_GENERATION, Job
+from pipelines.runtime.job import COMPILE_QUICKLY, NO_CODE_GENERATION, Job
+from pipelines.runtime.lake_store import JARS
 from pipelines.runtime.settings import CONF, load_settings
 from producers.events import EVENTS
 from tests.faults.audit import audit_bronze, audit_metrics, audit_outcomes, audit_sessions

@@ -9,7 +9,7 @@ from lakehouse.embedded_kafka.broker import KAFKA, KAFKA_SUMS
 from lakehouse.errors import OutsideError
 from lakehouse.session import read_defaults
 from lakehouse.spark_jars import PACKAGES
-from pipelines.runtime.job import SPARK_SUMS
+from pipelines.runtime.lake_store import S3_SUMS, SPARK_SUMS
 from pipelines.runtime.settings import CONF
 
 
@@ -35,5 +35,10 @@ def test_the_sums_are_those_of_the_versions_in_use():
     packages = read_defaults(CONF / "spark-defaults.conf")[PACKAGES]
     wanted = ["_".join(one.split(":")[:2]) + f"-{one.split(':')[2]}.jar" for one in packages.split(",")]
     assert set(wanted) <= set(read_sums(SPARK_SUMS))
+    of_s3 = read_defaults(CONF / "spark-s3.conf")[PACKAGES]
+    assert of_s3.startswith(f"{packages},"), "spark-submit takes one of the two lists"
+    wanted = ["_".join(one.split(":")[:2]) + f"-{one.split(':')[2]}.jar" for one in of_s3.split(",")]
+    assert set(wanted) <= {*read_sums(SPARK_SUMS), *read_sums(S3_SUMS)}
+    assert not [name for name in read_sums(S3_SUMS) if "bundle" in name], "600 MB"
     assert "-".join(KAFKA.split(":")[1:]) + ".jar" in read_sums(KAFKA_SUMS)
-    assert all(len(digits) == 64 for sums in (SPARK_SUMS, KAFKA_SUMS) for digits in read_sums(sums).values())
+    assert all(len(digits) == 64 for sums in (SPARK_SUMS, S3_SUMS, KAFKA_SUMS) for digits in read_sums(sums).values())

@@ -23,6 +23,7 @@ from pipelines.operations.doctor import (
     check_packages,
     check_pseudonyms,
     check_spark_jars,
+    check_store_of,
     doctor,
 )
 from pipelines.runtime.kafka_endpoint import bootstrap_servers, reachable
@@ -116,7 +117,14 @@ def test_a_full_disk_is_missing_and_a_nearly_full_one_noted(tmp_path: Path, monk
 
 
 def test_an_object_store_is_not_examined_as_a_folder() -> None:
-    assert check_folder("lake", "s3a://bucket/lake").state == "note"
+    assert check_folder("lake", "abfss://lake@store.example/tables").state == "note"
+
+
+def test_a_lake_in_s3_that_does_not_answer_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    found = check_store_of("s3a://bucket/lake")
+    assert (found.check, found.state) == ("lake", "missing")
+    assert "does not answer" in found.found
 
 
 def test_spark_jars_are_those_that_its_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

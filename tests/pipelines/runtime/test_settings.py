@@ -36,7 +36,7 @@ def test_an_own_conf_folder_is_read(monkeypatch, tmp_path):
     monkeypatch.setenv("CLICKSTREAM_CONF", str(tmp_path))
     monkeypatch.setenv("CLICKSTREAM_ENVIRONMENT", "test")
     settings = load_settings()
-    assert (settings.lake_root, settings.kafka.partitions) == ("s3://bucket/lake", 5)
+    assert (settings.lake_root, settings.kafka.partitions) == ("s3a://bucket/lake", 5)
 
 
 @pytest.mark.parametrize(
