@@ -48,7 +48,7 @@ def train(
     began = time.monotonic()
     check_condition(where, EXAMPLES)
     settings = load_settings()
-    with progress_bar("train") as report_progress:
+    with progress_bar("train", as_json=as_json) as report_progress:
         result = run_train(
             open_job("train", settings, short=has_few_rows(settings, EXAMPLES)),
             target=TARGETS[target.value],

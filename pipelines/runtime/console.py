@@ -100,8 +100,11 @@ class NowAndThen:
 
 
 @contextmanager
-def progress_bar(name: str) -> Iterator[ReportProgress]:
-    """A progress bar for work that has steps; without a terminal, a line now and then."""
+def progress_bar(name: str, *, as_json: bool = False) -> Iterator[ReportProgress]:
+    """A progress bar for work that has steps; without a terminal, a line now and then.
+
+    No line ``as_json``: spark-submit makes one of both outputs, and it would stand before the document.
+    """
     now_and_then = NowAndThen()
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
@@ -109,7 +112,8 @@ def progress_bar(name: str) -> Iterator[ReportProgress]:
 
         def report_progress(text: str, share: float | None = None, /) -> None:
             total = None if share is None else 1.0
-            now_and_then(f"{name}: {text}")
+            if not as_json:
+                now_and_then(f"{name}: {text}")
             progress.update(task, description=f"{name}: {text}", total=total, completed=share or 0.0)
 
         yield report_progress
