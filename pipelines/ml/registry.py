@@ -23,7 +23,6 @@ from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.atomic_files import draft_of
 from lakehouse.errors import LakehouseError, OutsideError, UsageError
 from lakehouse.locks import exclusive
-from lakehouse.session import is_local_session
 from pipelines.ml import live_note, store
 from pipelines.ml.model_files import FILES, SPARK, check_files, check_pipeline, digest
 from pipelines.ml.model_version import CHALLENGER, CHAMPION, REPLACED, Version, no_champion
@@ -310,6 +309,8 @@ class Registry:
 
     def _scratch(self) -> str:
         """The folder, emptied by MLflow, through which Spark hands models over: in the lake, if machines share it."""
+        from lakehouse.session import is_local_session  # by PySpark, which commands without Spark do without
+
         if "://" in self._settings.lake_root and not is_local_session():
             return f"{self._settings.lake_root}/_scratch/mlflow"
         return str(self._settings.state_root / "scratch" / "mlflow")
