@@ -354,23 +354,16 @@ def topic_flaws(
 
     Raises OutsideError where Kafka does not tell a topic's settings, as without the right to DescribeConfigs.
     """
-    wanted = list(names)
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in wanted]
-    admin, found = _client(_Admin, bootstrap, client or {}), []
+    found = []
     alter = f"Run kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics --entity-name"
-    with _outside(bootstrap):
-        answers = admin.describe_configs(resources).values() if wanted else ()
-        for name, answer in zip(wanted, answers, strict=True):
-            config = answer.result(wait_seconds)
-            if config["message.timestamp.type"].value != "LogAppendTime":
-                problem = f"The topic {name} at {bootstrap} keeps the sender's time, not the broker's."
-                hint = f"{alter} {name} --add-config message.timestamp.type=LogAppendTime."
-                found.append(TopicFlaw(name, "sender_time", problem, hint))
-            if "compact" in config["cleanup.policy"].value:
-                problem = f"The topic {name} at {bootstrap} is compacted: Kafka deletes records that share a key."
-                found.append(
-                    TopicFlaw(name, "compaction", problem, f"{alter} {name} --add-config cleanup.policy=delete.")
-                )
+    for name, config in _configs(bootstrap, names, client, wait_seconds).items():
+        if config["message.timestamp.type"].value != "LogAppendTime":
+            problem = f"The topic {name} at {bootstrap} keeps the sender's time, not the broker's."
+            hint = f"{alter} {name} --add-config message.timestamp.type=LogAppendTime."
+            found.append(TopicFlaw(name, "sender_time", problem, hint))
+        if "compact" in config["cleanup.policy"].value:
+            problem = f"The topic {name} at {bootstrap} is compacted: Kafka deletes records that share a key."
+            found.append(TopicFlaw(name, "compaction", problem, f"{alter} {name} --add-config cleanup.policy=delete."))
     return found
 
 
@@ -382,13 +375,20 @@ def retentions(
     wait_seconds: float = WAIT_SECONDS,
 ) -> dict[str, int]:
     """For how many milliseconds each topic that is there keeps its records; -1 is for ever."""
-    wanted = topics_there(bootstrap, names, client, wait_seconds=wait_seconds)
+    there = topics_there(bootstrap, names, client, wait_seconds=wait_seconds)
+    configs = _configs(bootstrap, there, client, wait_seconds)
+    return {name: int(config["retention.ms"].value) for name, config in configs.items()}
+
+
+def _configs(
+    bootstrap: str, names: Iterable[str], client: Mapping[str, str] | None, wait_seconds: float
+) -> dict[str, dict[str, ConfigEntry]]:
+    """What is set at each topic, by the names of Kafka's settings."""
+    wanted, admin = list(names), _client(_Admin, bootstrap, client or {})
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in wanted]
-    admin = _client(_Admin, bootstrap, client or {})
     with _outside(bootstrap):
         answers = admin.describe_configs(resources).values() if wanted else ()
-        configs = [answer.result(wait_seconds) for answer in answers]
-    return {name: int(config["retention.ms"].value) for name, config in zip(wanted, configs, strict=True)}
+        return {name: answer.result(wait_seconds) for name, answer in zip(wanted, answers, strict=True)}
 
 
 def set_retention(

@@ -21,8 +21,9 @@ from pipelines.cli.replay_preview import show_preview
 from pipelines.runtime.completion import complete_event, complete_format
 from pipelines.runtime.console import call, err, out, print_json
 from pipelines.runtime.settings import Settings, load_settings
+from pipelines.runtime.topics import ensure_topics
 from producers.events import EVENTS
-from producers.kafka import Delivery, Sender, ensure_topics
+from producers.kafka import Delivery, Sender
 from producers.record import Record
 from producers.replay.format import Unreadable
 from producers.replay.formats import FORMATS
@@ -195,14 +196,7 @@ def _send(settings: Settings, records: Iterator[Record], run: Run, pace: Pace | 
 
     kafka, began = settings.kafka, time.monotonic()
     servers = bootstrap_servers(settings)
-    ensure_topics(
-        servers,
-        EVENTS,
-        kafka.partitions,
-        kafka.replication_factor,
-        kafka.client,
-        retention_ms=settings.retention.kafka_milliseconds,
-    )
+    ensure_topics(settings, servers)
     sender = Sender(servers, kafka.client, give_up=lambda: run.stopped_by is not None)
     try:
         with _shown(sender) as show, sender:

@@ -20,9 +20,8 @@ from pipelines.runtime.job import Job
 from pipelines.runtime.kafka_endpoint import running_kafka
 from pipelines.runtime.periodic import Periodic
 from pipelines.runtime.settings import Settings
+from pipelines.runtime.topics import ensure_topics
 from pipelines.train import run_train
-from producers.events import EVENTS
-from producers.kafka import ensure_topics
 
 HISTORY = 2_000
 """How many sessions of the last two weeks come first, for a model to learn from."""
@@ -59,17 +58,9 @@ def demonstrated(settings: Settings, rate: float, say: Callable[[str], None]) ->
         update={"trigger_seconds": min(settings.stream.trigger_seconds, TRIGGER_SECONDS)}
     )
     settings = settings.model_copy(update={"stream": stream})
-    kafka = settings.kafka
     with running_kafka(settings, say, _BROKER_SECONDS) as servers:
         say(f"Kafka runs at {servers}")
-        ensure_topics(
-            servers,
-            EVENTS,
-            kafka.partitions,
-            kafka.replication_factor,
-            kafka.client,
-            retention_ms=settings.retention.kafka_milliseconds,
-        )
+        ensure_topics(settings, servers)
         shop = SimulatedShop(settings, servers, rate, 0 if _has_model(settings) else HISTORY, say)
         looker = Looker(settings, lambda: shop.sent)
         with shop.is_open(), live_view(looker, say):

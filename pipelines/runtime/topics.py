@@ -1,6 +1,7 @@
-"""Compare each topic with what bronze has read of it: records that Kafka deleted unread, and topics that are others.
+"""Create the topics of events, and compare each with what bronze has read of it.
 
-What a stream has read of a topic is in its checkpoint; nothing here needs Spark.
+Kafka may have deleted records unread, or a topic may be another one. What a stream has read of a topic is in its
+checkpoint; nothing here needs Spark.
 """
 
 from __future__ import annotations
@@ -19,6 +20,19 @@ from pipelines.runtime.settings import Settings
 from producers import kafka
 
 ACCEPT = "`clickstream ingest --accept-loss`"
+
+
+def ensure_topics(settings: Settings, servers: str) -> None:
+    """Creates the topics of events that are missing there, as the settings say."""
+    of_kafka = settings.kafka
+    kafka.ensure_topics(
+        servers,
+        BRONZE,
+        of_kafka.partitions,
+        of_kafka.replication_factor,
+        of_kafka.client,
+        retention_ms=settings.retention.kafka_milliseconds,
+    )
 
 
 @dataclass(frozen=True)

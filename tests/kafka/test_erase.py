@@ -13,29 +13,17 @@ from deltalake import DeltaTable
 from gold.users import TABLE as USERS
 from pipelines.aggregate import run_aggregate
 from pipelines.cli.produce import replay_into
-from pipelines.ingest import run_ingest
 from pipelines.operations.erasure.erase import run_erase
-from pipelines.operations.verify import run_verify
 from pipelines.rebuild import Layer, run_rebuild
 from pipelines.refine import run_refine
 from tests.support.erasure import files_that_have
-from tests.support.installation import installation
+from tests.support.installation import failing, installation, run_jobs
 
 pytestmark = [pytest.mark.kafka, pytest.mark.spark]
 
 OTTO = Path(__file__).parents[2] / "producers" / "samples" / "otto.jsonl"
 SESSION = json.loads(OTTO.read_text().splitlines()[0])["session"]
 WHO = f"otto-{SESSION}"
-
-
-def run_jobs(job):
-    run_ingest(job)
-    run_refine(job)
-    run_aggregate(job)
-
-
-def failing(job):
-    return [(check.name, check.offence) for check in run_verify(job) if not check.ok]
 
 
 def users(job):

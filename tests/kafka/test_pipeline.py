@@ -29,17 +29,11 @@ from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.job import Job
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
-from tests.support.installation import copy, installation
+from tests.support.installation import copy, installation, run_jobs
 
 pytestmark = [pytest.mark.kafka, pytest.mark.spark]
 
 OTTO = Path(__file__).parents[2] / "producers" / "samples" / "otto.jsonl"
-
-
-def run_jobs(job: Job) -> None:
-    run_ingest(job)
-    run_refine(job)
-    run_aggregate(job)
 
 
 @pytest.fixture(scope="module")

@@ -11,37 +11,23 @@ from confluent_kafka import Producer
 
 from bronze.raw_events import BRONZE
 from lakehouse.engines.erasing_lake import ErasingLake
-from pipelines.aggregate import run_aggregate
 from pipelines.cli.produce import replay_into
-from pipelines.ingest import run_ingest
 from pipelines.operations.erasure.erase import run_erase
 from pipelines.operations.maintain import run_maintain
 from pipelines.operations.old_quarantine import expire_old_rows
 from pipelines.operations.old_records import delete_old_records
 from pipelines.operations.recover import run_recover
-from pipelines.operations.verify import run_verify
-from pipelines.refine import run_refine
 from silver.duplicates import DUPLICATES
 from silver.events import SILVER
 from silver.quarantine import QUARANTINE
 from tests.support.erasure import files_that_have
-from tests.support.installation import installation
+from tests.support.installation import failing, installation, run_jobs
 
 pytestmark = [pytest.mark.kafka, pytest.mark.spark]
 
 OTTO = Path(__file__).parents[2] / "producers" / "samples" / "otto.jsonl"
 SESSION = json.loads(OTTO.read_text().splitlines()[0])["session"]
 WHO = f"otto-{SESSION}"
-
-
-def run_jobs(job):
-    run_ingest(job)
-    run_refine(job)
-    run_aggregate(job)
-
-
-def failing(job):
-    return [(check.name, check.offence) for check in run_verify(job) if not check.ok]
 
 
 def count(job, *tables):

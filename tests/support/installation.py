@@ -7,6 +7,10 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from pipelines.aggregate import run_aggregate
+from pipelines.ingest import run_ingest
+from pipelines.operations.verify import run_verify
+from pipelines.refine import run_refine
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 
@@ -22,3 +26,15 @@ def copy(job: Job, folder: Path) -> Job:
     shutil.copytree(job.lake.root, folder / "lake")
     shutil.copytree(job.settings.state_root / "checkpoints", folder / "state" / "checkpoints")
     return installation(job.spark, folder, job.settings.kafka.bootstrap_servers)
+
+
+def run_jobs(job: Job) -> None:
+    """From Kafka into gold, once."""
+    run_ingest(job)
+    run_refine(job)
+    run_aggregate(job)
+
+
+def failing(job: Job) -> list[tuple[str, str]]:
+    """The checks of ``verify`` that do not hold, and what they found."""
+    return [(check.name, check.offence) for check in run_verify(job) if not check.ok]

@@ -28,8 +28,8 @@ from pipelines.runtime.console import call, out, print_json, spinner
 from pipelines.runtime.kafka_endpoint import bootstrap_servers
 from pipelines.runtime.options import AsJson
 from pipelines.runtime.settings import Settings, load_settings
-from producers.events import EVENTS
-from producers.kafka import Sender, ensure_output_topic, ensure_topics
+from pipelines.runtime.topics import ensure_topics
+from producers.kafka import Sender, ensure_output_topic
 
 WAIT_SECONDS = 60.0
 """How long events that are not readable yet are waited for, once the last was sent."""
@@ -102,14 +102,7 @@ def run_latency(
         raise UsageError("No model is live, so that no score can be measured.", "Run `clickstream train` first.")
     marks, sightings = Marks(secrets.token_hex(4)), Sightings()
     places = _places(settings, scored=scored)
-    ensure_topics(
-        servers,
-        EVENTS,
-        kafka.partitions,
-        kafka.replication_factor,
-        kafka.client,
-        retention_ms=settings.retention.kafka_milliseconds,
-    )
+    ensure_topics(settings, servers)
     began = time.monotonic()
     with stop.polled_by_caller(), ExitStack() as watched:
         watched.enter_context(readers.watching(readers.LakeWatcher(settings.lake_root, marks, sightings)))
