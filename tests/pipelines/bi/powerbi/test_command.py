@@ -82,7 +82,7 @@ def test_a_place_that_is_no_folder_needs_a_path(tmp_path, monkeypatch):
         powerbi(tmp_path / "out", source=SourceKind.sharing)
     monkeypatch.setenv("CLICKSTREAM_LAKE", "s3://bucket/lake")
     with pytest.raises(
-        UsageError, match=r"The lake is s3://bucket/lake, which is no folder\. Give --source and --path"
+        UsageError, match=r"The lake is s3a://bucket/lake, which is no folder\. Give --source and --path"
     ):
         powerbi(tmp_path / "out")
     assert not (tmp_path / "out").exists()
