@@ -343,6 +343,11 @@ def topics_there(
     return [name for name in names if name in there]
 
 
+def alter_command(bootstrap: str) -> str:
+    """Kafka's own command that alters a topic; what follows it are the topic's name and ``--add-config``."""
+    return f"kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics --entity-name"
+
+
 def topic_flaws(
     bootstrap: str,
     names: Iterable[str],
@@ -355,15 +360,17 @@ def topic_flaws(
     Raises OutsideError where Kafka does not tell a topic's settings, as without the right to DescribeConfigs.
     """
     found = []
-    alter = f"Run kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics --entity-name"
+    alter = alter_command(bootstrap)
     for name, config in _configs(bootstrap, names, client, wait_seconds).items():
         if config["message.timestamp.type"].value != "LogAppendTime":
             problem = f"The topic {name} at {bootstrap} keeps the sender's time, not the broker's."
-            hint = f"{alter} {name} --add-config message.timestamp.type=LogAppendTime."
+            hint = f"Run {alter} {name} --add-config message.timestamp.type=LogAppendTime."
             found.append(TopicFlaw(name, "sender_time", problem, hint))
         if "compact" in config["cleanup.policy"].value:
             problem = f"The topic {name} at {bootstrap} is compacted: Kafka deletes records that share a key."
-            found.append(TopicFlaw(name, "compaction", problem, f"{alter} {name} --add-config cleanup.policy=delete."))
+            found.append(
+                TopicFlaw(name, "compaction", problem, f"Run {alter} {name} --add-config cleanup.policy=delete.")
+            )
     return found
 
 

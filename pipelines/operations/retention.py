@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow.compute as pc
 
-from bronze.raw_events import BRONZE
 from gold.prediction_log import TABLE as LOG
 from lakehouse.engines.erasing_lake import ErasingLake
 from lakehouse.engines.local_lake import LocalLake
@@ -30,7 +29,7 @@ class OldRows:
 def setting_of(table: Table) -> str:
     """The name of the setting that says for how many days a table's rows stay; empty where none does."""
     names = {LOG.name: "prediction_log_days", QUARANTINE.name: "quarantine_days"}
-    return "bronze_days" if table.name in {one.name for one in BRONZE.values()} else names.get(table.name, "")
+    return "bronze_days" if table.layer == "bronze" else names.get(table.name, "")
 
 
 def oldest_kept_day(settings: Settings, table: Table) -> date | None:

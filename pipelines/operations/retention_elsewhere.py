@@ -45,9 +45,8 @@ def _topics(settings: Settings, *, dry_run: bool) -> list[str]:
         return []
     names, days = ", ".join(others), settings.retention.kafka_days
     if settings.kafka.bootstrap_servers:
-        alter = f"kafka-configs.sh --bootstrap-server {servers} --alter --entity-type topics --entity-name"
         said = f"The topics {names} at {servers} keep records for another time than retention.kafka_days says."
-        return [f"{said} Run {alter} TOPIC --add-config retention.ms={wanted} for each of them."]
+        return [f"{said} Run {kafka.alter_command(servers)} TOPIC --add-config retention.ms={wanted} for each of them."]
     if dry_run:
         return [f"The topics {names} would keep records for {days} days."]
     kafka.set_retention(servers, others, wanted, client)
