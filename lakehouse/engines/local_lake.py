@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lakehouse.engines.arrow_rows import conform_rows, stored_rows
+from lakehouse.engines.compaction import MERGE_INTERVAL, groups_to_compact, small_files
 from lakehouse.engines.data_files import apart, change_rows, read_file, side_by_side, write_changes, write_files
 from lakehouse.engines.delta_commit import (
     ENGINE,
@@ -30,7 +32,7 @@ from lakehouse.engines.file_skipping import Where, limits, may_hold, such_rows
 from lakehouse.engines.key_matching import KeyMatcher
 from lakehouse.engines.snapshot import Snapshot, in_words
 from lakehouse.engines.version_checksum import Checksums
-from lakehouse.errors import DataError, MissingTableError, OutsideError
+from lakehouse.errors import DataError, LakehouseError, MissingTableError, OutsideError
 from lakehouse.locks import exclusive
 from lakehouse.table import Table
 
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _CHECKPOINT_INTERVAL = 10
-_MOST_ROWS_COMPACTED = 2_000_000
-"""So many rows are sorted in memory at a time."""
-
 _CHANGING = frozenset({"WRITE", "MERGE", "UPDATE", "DELETE"})
 """What changes a table's rows, by the names that its history has for it."""
 
@@ -173,6 +172,7 @@ class LocalLake:
                 files = self._write(table, rows)
                 extra = [] if batch is None else [transaction(*batch)]
                 self._commit(table, "WRITE", [*extra, *map(add, files)], {"numFiles": len(files)}, mode="Append")
+                self._merge_small_files(table)
             return True
 
     def overwrite(self, table: Table, rows: pa.Table) -> None:
@@ -203,7 +203,10 @@ class LocalLake:
                 raise DataError(f"Two rows for {table.name} have the same {', '.join(table.key)}.")
             for version in self._attempts(table):
                 merged = self._merged(table, source, gone, matcher, {**limits(source, table.key), **(within or {})})
-                if not merged or self._try_commit(table, version, "MERGE", *merged):
+                if not merged:
+                    return
+                if self._try_commit(table, version, "MERGE", *merged):
+                    self._merge_small_files(table)
                     return
 
     def compact(self, table: Table) -> int:
@@ -213,22 +216,37 @@ class LocalLake:
         """
         count = 0
         with self.writing(table), in_words(f"{table.name} cannot be compacted"):
-            schema, folder = self.schema(table), self.folder(table)
             version = self.version(table)
-            for group in list(self._compactable(table)):
-                rows = pa.concat_tables([read_file(folder / file.path, schema) for file in group])
-                new = self._write(table, rows)
-                actions = [remove(file, is_change=False) for file in group]
-                actions += [add(file, is_change=False) for file in new]
-                metrics = {"numAddedFiles": len(new), "numRemovedFiles": len(group)}
-                if not self._try_commit(table, version + 1, "OPTIMIZE", actions, metrics, predicate="[]"):
+            for group in list(self._groups(table)):
+                if not self._rewrite(table, group, version + 1):
                     break  # someone commits without the lock: the next run goes on
                 count, version = count + len(group), version + 1
         return count
 
+    def _rewrite(self, table: Table, group: Sequence[StoredFile], version: int) -> bool:
+        """Writes files again as few, with the same rows; False where there is a commit of this number already."""
+        schema, folder = self.schema(table), self.folder(table)
+        new = self._write(table, pa.concat_tables([read_file(folder / file.path, schema) for file in group]))
+        actions = [remove(file, is_change=False) for file in group]
+        actions += [add(file, is_change=False) for file in new]
+        metrics = {"numAddedFiles": len(new), "numRemovedFiles": len(group)}
+        return self._try_commit(table, version, "OPTIMIZE", actions, metrics, predicate="[]")
+
+    def _merge_small_files(self, table: Table) -> None:
+        """Now and then, after a commit: writes small files again as one. What fails here fails nothing."""
+        try:
+            version = self.version(table)
+            if version % MERGE_INTERVAL == 0 and (small := small_files(self._files(table, {}))):
+                self._rewrite(table, small, version + 1)
+        except (LakehouseError, OSError, pa.ArrowException):
+            logging.getLogger(__name__).warning("Small files of %s were not merged.", table.name, exc_info=True)
+
     def compactable(self, table: Table) -> list[StoredFile]:
         """The files that ``compact`` would write again now."""
-        return [file for group in self._compactable(table) for file in group]
+        return [file for group in self._groups(table) for file in group]
+
+    def _groups(self, table: Table) -> Iterator[list[StoredFile]]:
+        return groups_to_compact(table, self._files(table, {}), self._snapshot(table).files)
 
     def _snapshot(self, table: Table) -> Snapshot:
         """The table at its newest version. Where there is no commit since the last time, two looks at the disk tell."""
@@ -342,44 +360,6 @@ class LocalLake:
 
     def _has_change_feed(self, table: Table) -> bool:
         return self.open(table).metadata().configuration.get("delta.enableChangeDataFeed") == "true"
-
-    def _compactable(self, table: Table) -> Iterator[list[StoredFile]]:
-        """Files to be written again together: those whose days overlap, or that fit into one file."""
-        group: list[StoredFile] = []
-        rows, last = 0, None
-        for low, high, file in self._by_day(table):
-            apart = not group or (last is not None and low is not None and low >= last)
-            is_full = rows + file.rows > (table.rows_per_file if apart else _MOST_ROWS_COMPACTED)
-            if group and is_full:
-                yield from _worth_it(group, rows, table.rows_per_file)
-                group, rows, last = [], 0, None
-            group.append(file)
-            rows += file.rows
-            last = high if last is None or high is None else max(high, last)
-        yield from _worth_it(group, rows, table.rows_per_file)
-
-    def _by_day(self, table: Table) -> list[tuple[Any, Any, StoredFile]]:
-        """The files in the order of what they are sorted by, with its limits; unknown ones first."""
-        files, found = self._files(table, {}), self._snapshot(table).files
-        columns = [name for name in table.sort_by if {f"min.{name}", f"max.{name}"} <= set(found.column_names)]
-        if not columns:
-            return [(() if not table.sort_by else None, (), file) for file in files]
-        lows, highs = (
-            list(zip(*(found[f"{limit}.{name}"].to_pylist() for name in columns), strict=True))
-            for limit in ("min", "max")
-        )
-        unknown, known = [], []
-        for low, high, file in zip(lows, highs, files, strict=True):
-            if None in low or None in high:
-                unknown.append((None, None, file))
-            else:
-                known.append((low, high, file))
-        return unknown + sorted(known, key=lambda one: (one[0], one[1], one[2].path))
-
-
-def _worth_it(group: list[StoredFile], rows: int, rows_per_file: int) -> Iterator[list[StoredFile]]:
-    if len(group) > 1 or rows > 2 * rows_per_file:
-        yield group
 
 
 def _is_committed(table: DeltaTable, batch: tuple[str, int]) -> bool:

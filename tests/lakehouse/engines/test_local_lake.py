@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.delta_log import examine
+from lakehouse.engines.compaction import MERGE_INTERVAL
 from lakehouse.engines.key_matching import KeyMatcher
 from lakehouse.engines.local_lake import LocalLake
 from lakehouse.errors import DataError, DeclarationError, LakehouseError, MissingTableError, OutsideError
@@ -303,6 +304,34 @@ def test_compaction_sorts_and_changes_no_row(local):
     assert [len(set(pq.read_table(file)["seen_on"].to_pylist())) for file in local.files(TABLE)] == [1] * 6
     assert not any(one["add"]["dataChange"] for one in commit(local, local.version(TABLE)) if "add" in one)
     assert local.compact(TABLE) == 0
+
+
+def test_small_files_of_many_commits_become_few(local):
+    table, model = replace(TABLE, rows_per_file=1_000), {}
+    for n in range(100):
+        local.append(table, things((f"{n:03d}", None, n, n % 3)))
+        model[f"{n:03d}"] = n
+        if n % 4 == 0:
+            local.merge(table, things((f"{n // 2:03d}", None, -n, n // 2 % 3)))
+            model[f"{n // 2:03d}"] = -n
+    assert {thing: pieces for thing, _, pieces, _ in stored(local)} == model
+    assert len(local.files(table)) < 2 * MERGE_INTERVAL
+    commits = [commit(local, version) for version in range(1, local.version(table) + 1)]
+    merging = [one for one in commits if one[0]["commitInfo"]["operation"] == "OPTIMIZE"]
+    assert 2 <= len(merging) <= local.version(table) / MERGE_INTERVAL
+    assert not any(
+        line[kind]["dataChange"] for one in merging for line in one for kind in ("add", "remove") & line.keys()
+    )
+    assert examine(local.folder(table)) == []
+
+
+def test_a_damaged_small_file_does_not_fail_a_write(local):
+    table = replace(TABLE, rows_per_file=1_000)
+    local.append(table, things(("a", None, 0, 0)))
+    Path(local.files(table)[0]).write_bytes(b"no Parquet")
+    for n in range(2 * MERGE_INTERVAL):
+        local.append(table, things(("b", str(n), n, 0)))
+    assert len(local.files(table)) == local.version(table) == 2 * MERGE_INTERVAL + 1
 
 
 def test_a_table_that_only_spark_can_keep_up_is_refused(tmp_path):
