@@ -15,7 +15,7 @@ from lakehouse.errors import LakehouseError, OutsideError
 from lakehouse.locks import WriterLock
 from lakehouse.session import java_is_gone
 from lakehouse.signals import Stop, stopping
-from lakehouse.streams import POLL_SECONDS, Progress, RunningStream, Stream, StreamListener, await_batches
+from lakehouse.streams import Progress, RunningStream, Stream, StreamListener, await_batches
 from lakehouse.table import Table
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 RAN_WELL_SECONDS = 60.0
 """After so many seconds without a failure, the next pause is the first one again."""
+
+POLL_SECONDS = 1.0
+"""How often a stream is asked what it has done: each time, Python and Java both work for some milliseconds."""
 
 IDLE_INTERVAL_SECONDS = 30.0
 """How often a stream does what no new row makes it do."""
@@ -48,7 +51,8 @@ class Supervised:
     """One stream to be kept running.
 
     ``make`` gives the stream, at each of its starts. ``tables`` are those that it reads and writes: where one is
-    damaged, that explains a failure. ``on_idle`` is called every IDLE_INTERVAL_SECONDS while the stream runs.
+    damaged, that explains a failure. ``on_idle`` is called every IDLE_INTERVAL_SECONDS while the stream runs, and
+    ``on_end`` once its query is stopped.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Supervised:
     make: Callable[[], Stream]
     tables: Sequence[Table] = ()
     on_idle: Callable[[], object] = lambda: None
+    on_end: Callable[[], object] = lambda: None
 
 
 @dataclass
@@ -247,6 +252,8 @@ class _Keeper:
                 running.poll(listener)
         finally:
             running.stop()
+            with suppress(Exception):  # the next start does what is left
+                self._supervised.on_end()
             with suppress(Exception), self._run.listening() as listener:
                 running.report(listener)
 

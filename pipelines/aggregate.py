@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from functools import cached_property, reduce
 from threading import Lock
@@ -26,6 +27,7 @@ from lakehouse.streams import IN_PROCESS, SPARK, Progress, Stream, with_batch_me
 from lakehouse.supervision import Supervised
 from lakehouse.table import Table
 from pipelines import gold_builder
+from pipelines.deferred_refresh import DeferredRefresh, deferrable_tables, refresh_deferred
 from pipelines.gold_builder import SPAN, STREAM
 from pipelines.ml.live_model import ChampionFollower
 from pipelines.ml.refresh_scorer import RefreshScorer
@@ -62,8 +64,11 @@ def run_aggregate(
     with stopping() as stop, writing_noted(job.settings, *(SCORES if scores else ())):
         follower = ChampionFollower(job.settings)
         scorer = RefreshScorer(job.settings.locks, job.local_lake, follower, stop.is_set, job.clock)
-        gold = GoldStream(job, scorer if scores else None)
-        result = run_streams(job, "aggregate", [gold.stream()], continuous=continuous, on_idle=gold.close_sessions)
+        gold = GoldStream(job, scorer if scores else None, defers=continuous)
+        try:
+            result = run_streams(job, "aggregate", [gold.stream()], continuous=continuous, on_idle=gold.close_sessions)
+        finally:
+            gold.end()
         if not stop.is_set():
             gold.close_sessions()
     if scorer.scored.sessions:
@@ -89,24 +94,28 @@ def supervised(job: Job, is_stopping: Callable[[], bool]) -> Supervised:
     def make() -> Stream:
         for error in damaged_tables(job.settings, SCORES).values():
             raise error
-        newest[:] = [GoldStream(job, scorer)]
+        newest[:] = [GoldStream(job, scorer, defers=True)]
         return newest[0].stream()
 
     def on_idle() -> None:
         newest[0].close_sessions()
         note_versions(job.settings, *SCORES)
 
+    def on_end() -> None:
+        newest[0].end()
+
     tables = (*gold_builder.upstream_tables(), *gold_builder.incremental_tables(), *SCORES)
-    return Supervised(STREAM, gold_builder.gold_checkpoint(job.settings), make, tables, on_idle)
+    return Supervised(STREAM, gold_builder.gold_checkpoint(job.settings), make, tables, on_idle, on_end)
 
 
 class GoldStream:
     """The stream of silver's changes that keeps gold up to date by incremental refresh, one refresh at a time.
 
-    With a ``scorer``, what a refresh has changed is scored once it is committed.
+    With a ``scorer``, what a refresh has changed is scored once it is committed. Where it ``defers``, the tables by
+    day are refreshed beside it.
     """
 
-    def __init__(self, job: Job, scorer: RefreshScorer | None = None) -> None:
+    def __init__(self, job: Job, scorer: RefreshScorer | None = None, *, defers: bool = False) -> None:
         self._job = job
         self._scorer = scorer
         self._tables = gold_builder.upstream_tables()
@@ -115,6 +124,7 @@ class GoldStream:
         self._checkpoint = gold_builder.gold_checkpoint(job.settings)
         self._refresh_lock = Lock()
         self._in_process, self._by_spark = gold_builder.by_engine(job.settings)
+        self._deferred = DeferredRefresh(job) if defers and not self._by_spark else None
         self._engines: dict[int, str] = {}
 
     def stream(self) -> Stream:
@@ -139,7 +149,15 @@ class GoldStream:
                 built = gold_builder.build_all(self._job)
                 self._job.lake.make_durable(*gold_builder.incremental_tables())
             resume_from(self._checkpoint, json.dumps(built))
+        refresh_deferred(self._job)
+        if self._deferred is not None:
+            self._deferred.start()
         return self.source().writeStream.foreachBatch(self.write_batch)
+
+    def end(self) -> None:
+        """Brings the tables up to what the stream has read, once its query is stopped."""
+        if self._deferred is not None:
+            self._deferred.end()
 
     def source(self) -> DataFrame:
         """What changed in silver since the backfill: the table of each changed row, and the scopes it touches."""
@@ -187,7 +205,8 @@ class GoldStream:
                 changed = None
                 self._refresh_by_spark(changes)
                 self._engines[batch] = SPARK
-            self._job.lake.make_durable(*gold_builder.incremental_tables())
+            if self._engines[batch] != IN_PROCESS:  # which has its commits on the disk
+                self._job.lake.make_durable(*gold_builder.incremental_tables())
         finally:
             changes.unpersist()
         self._score(changed)
@@ -215,12 +234,13 @@ class GoldStream:
         They are the rows of gold.training_examples among others, as they were and as they are.
         """
         changed = {} if changes is None else _by_table(changes)
+        deferred = () if self._deferred is None else deferrable_tables()
         journal = gold_builder.refresh_journal(self._job.settings)
         with self._refresh_lock:
             as_of = self._now()
             changed = refresh_tables(
                 self._job.local_lake,
-                self._in_process,
+                [table for table in self._in_process if table not in deferred],
                 gold_builder.table_sql(),
                 changed,
                 also={SESSIONS.name: f"NOT is_closed AND closes_at <= TIMESTAMP '{as_of:%Y-%m-%d %H:%M:%S.%f}'"},
@@ -232,6 +252,8 @@ class GoldStream:
             if self._by_spark:
                 frames = {name: self._job.spark.createDataFrame(rows) for name, rows in changed.items()}
                 self._refresh_tables_by_spark(self._by_spark, frames, as_of, journal)
+            if self._deferred is not None:
+                self._deferred.add(changed)
             journal.finish()
         return None if EXAMPLES in self._by_spark else changed
 
@@ -243,7 +265,7 @@ class GoldStream:
             else {table.name: changes.where(F.col("_table") == table.name) for table in self._tables}
         )
         journal = gold_builder.refresh_journal(self._job.settings)
-        with self._refresh_lock:
+        with self._refresh_lock, self._deferred.lock if self._deferred else nullcontext():
             self._refresh_tables_by_spark(gold_builder.incremental_tables(), frames, self._now(), journal)
             journal.finish()
 

@@ -18,6 +18,7 @@ from gold.sessions import TABLE as SESSIONS
 from gold.shared.clock import CLOCK
 from gold.training_examples import TABLE as EXAMPLES
 from lakehouse.checkpoints import committed_offsets, resumes_at
+from lakehouse.deferred_changes import DeferredChanges
 from lakehouse.delta_log import next_unread
 from lakehouse.engines.opened_table import newest
 from lakehouse.engines.stored_sql import definition_digest, stored_sql
@@ -216,6 +217,11 @@ def refresh_journal(settings: Settings) -> Journal:
     return Journal(gold_checkpoint(settings) / "refresh.json", incremental_tables())
 
 
+def deferred_changes(settings: Settings) -> DeferredChanges:
+    """What the stream has read and some tables do not show yet: those that are refreshed beside it."""
+    return DeferredChanges(gold_checkpoint(settings) / "deferred", "Run `clickstream rebuild gold`.")
+
+
 def build_all(job: Job) -> dict[str, int]:
     """Builds gold from all of silver (backfill, rebuild); gives the versions of silver's tables that it read.
 
@@ -234,6 +240,8 @@ def build_all(job: Job) -> dict[str, int]:
     if by_spark:
         _build_by_spark(job, by_spark, versions, as_of)
     refresh_journal(job.settings).finish()
+    kept = deferred_changes(job.settings)
+    kept.forget(kept.files())
     return versions
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -83,6 +83,17 @@ def differences(database: DuckDBPyConnection, table: Table, before: str, after: 
         f"UNION ALL SELECT *, false FROM (FROM before_rows EXCEPT ALL FROM after_rows)"
     )
     return name
+
+
+def distinct(rows: pa.Table, expressions: Iterable[str]) -> pa.Table:
+    """What some SQL gives on rows, each once, in columns named by the SQL; a column of that name has it already."""
+    import duckdb
+
+    columns = (f"{quoted(sql) if sql in rows.column_names else sql} AS {quoted(sql)}" for sql in expressions)
+    with duckdb.connect() as database:
+        prepare(database)
+        database.register("changed_rows", rows)
+        return collected(database, f"SELECT DISTINCT {', '.join(columns)} FROM changed_rows")
 
 
 def collected(database: DuckDBPyConnection, sql: str) -> pa.Table:

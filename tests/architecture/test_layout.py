@@ -26,7 +26,7 @@ LONG = {
 
 JOBS = {"ingest", "refine", "aggregate", "train", "score", "evaluate", "rebuild", "run"}
 """The scripts for spark-submit."""
-WRITERS = {"bronze_writer", "silver_writer", "gold_builder"}
+WRITERS = {"bronze_writer", "silver_writer", "gold_builder", "deferred_refresh"}
 """What two jobs share, the stream and the rebuild."""
 
 TESTED_BY = {
@@ -45,6 +45,7 @@ TESTED_BY = {
     # The one class that it compiles.
     "lakehouse/java_classes.py": "tests/lakehouse/test_s3_commits.py",
     "lakehouse/engines/arrow_rows.py": "tests/lakehouse/engines/test_local_lake.py",
+    "lakehouse/engines/compaction.py": "tests/lakehouse/engines/test_local_lake.py",
     "lakehouse/engines/data_files.py": "tests/lakehouse/engines/test_local_lake.py",
     "lakehouse/engines/delta_commit.py": "tests/lakehouse/engines/test_local_lake.py",
     "lakehouse/engines/file_skipping.py": "tests/lakehouse/engines/test_local_lake.py",
@@ -59,6 +60,7 @@ TESTED_BY = {
     "lakehouse/engines/erasing_lake.py": "tests/pipelines/operations/erasure/test_erase.py",
     "pipelines/operations/erasure/*.py": "tests/pipelines/operations/erasure/test_erase.py",
     "lakehouse/journal.py": "tests/gold/test_kept_up.py",
+    "lakehouse/deferred_changes.py": "tests/gold/test_deferred_refresh.py",
     "lakehouse/span.py": "tests/lakehouse/test_incremental.py",
     "lakehouse/sql_endpoint/*.py": "tests/pipelines/query/test_thrift_endpoint.py",
     "pipelines/bi/html/*.py": "tests/pipelines/bi/html/test_render.py",
@@ -89,6 +91,7 @@ TESTED_BY = {
     "bronze/raw_events.py": "tests/kafka/test_ingest.py",
     # Jobs follow each other: one lake, several jobs.
     "pipelines/aggregate.py": "tests/gold/test_kept_up.py",
+    "pipelines/deferred_refresh.py": "tests/gold/test_deferred_refresh.py",
     "pipelines/gold_builder.py": "tests/gold/test_kept_up.py",
     "pipelines/*.py": "tests/kafka/test_pipeline.py",
     "pipelines/runtime/*.py": "tests/kafka/test_pipeline.py",
