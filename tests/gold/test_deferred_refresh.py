@@ -10,10 +10,14 @@ import pytest
 
 from lakehouse.deferred_changes import DeferredChanges
 from lakehouse.errors import OutsideError
+from lakehouse.locks import WriterLock
 from pipelines import aggregate
 from pipelines.aggregate import GoldStream, run_aggregate
 from pipelines.deferred_refresh import DeferredRefresh, deferrable_tables
-from pipelines.gold_builder import build_all, deferred_changes, incremental_tables
+from pipelines.gold_builder import STREAM, build_all, deferred_changes, incremental_tables
+from pipelines.operations.verification.gold import check_gold
+from pipelines.operations.verify import find_problem
+from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from tests.support.gold_events import DAY, act, at, click, keep, view
@@ -46,7 +50,14 @@ def test_what_a_dead_process_deferred_the_next_one_refreshes(job, monkeypatch):
     keep(job.lake, LATE)
     defer(job, monkeypatch)
     assert differing(job, OTHERS) == []
-    assert differing(job, deferrable_tables())
+    first, *_ = differing(job, deferrable_tables())
+    [said] = check_gold(job, [TABLES[first]])
+    assert (said.ok, said.fix) == (False, "`clickstream aggregate`")
+    at_work = WriterLock(job.settings.locks, STREAM)
+    [said] = check_gold(job, [TABLES[first]])
+    at_work.release()
+    assert not said.done
+    assert "end it, and verify again" in str(find_problem([said]))
     kept = deferred_changes(job.settings).files()
     assert kept
     assert not any(b"zoe" in path.read_bytes() for path in kept)
