@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 PAUSE_SECONDS = 10.0
 """The shortest pause between two refreshes; one that takes longer is followed by a pause as long as itself."""
 
+END_SECONDS = 5.0
+"""A refresh under way has twice as long to end when jobs do. What came meanwhile is left if it was late."""
+
 _NICENESS = 10
 """What is refreshed here waits for a core where a score needs it."""
 
@@ -80,11 +83,13 @@ class DeferredRefresh:
         self._thread.start()
 
     def end(self) -> None:
-        """Ends the thread, and refreshes what is left."""
+        """Ends the thread, and refreshes what is left, unless it is late by then: the next start does it."""
         self._ending.set()
+        began = time.monotonic()
         if self._thread.ident is not None:
-            self._thread.join()
-        self._refresh()
+            self._thread.join(2 * END_SECONDS)
+        if time.monotonic() - began < END_SECONDS:
+            self._refresh()
 
     def add(self, changes: Mapping[str, pa.Table]) -> None:
         """Keeps what changed rows touch, by the name of their table. Raises what has ended the thread."""

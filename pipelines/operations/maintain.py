@@ -36,10 +36,6 @@ SAFE_HOURS = 168
 """How long a replaced file is kept, because someone may still read it: Delta's own default."""
 
 
-LOG_DAYS = 30
-"""How long a log goes back at least: Delta's own default, which by itself would not wait for a stream."""
-
-
 @dataclass(frozen=True)
 class Maintained:
     """One table's data files before and after, why old ones were kept, if they were, and how many rows were too old.
@@ -188,7 +184,7 @@ def _compact(job: Job, table: Table) -> None:
 
 
 def shorten_log(settings: Settings, table: Table) -> int:
-    """Deletes commits that are older than LOG_DAYS and that no stream needs; gives how many.
+    """Deletes commits that are older than ``retention.log_days`` and that no stream needs; gives how many.
 
     The caller holds the table's lock.
     """
@@ -200,7 +196,8 @@ def shorten_log(settings: Settings, table: Table) -> int:
             needed = list(_needed(settings, table))
         except OutsideError:  # a checkpoint that cannot be read may stand anywhere
             return 0
-        deleted += clean_log(folder, min([oldest_since(folder, time.time() - LOG_DAYS * 86_400), *needed]))
+        since = time.time() - settings.retention.log_days * 86_400
+        deleted += clean_log(folder, min([oldest_since(folder, since), *needed]))
     return deleted
 
 

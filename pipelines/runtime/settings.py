@@ -124,13 +124,14 @@ class QualitySettings(_Section):
 
 
 class RetentionSettings(_Section):
-    """How long rows, runs and Kafka's records stay; 0 keeps them."""
+    """How long rows, runs, Kafka's records and the tables' logs stay; 0 keeps what it may keep."""
 
     prediction_log_days: Days = 0
     bronze_days: Days = 0
     quarantine_days: Days = 0
     mlflow_run_days: Days = 0
     kafka_days: Days = 0
+    log_days: Annotated[int, Field(ge=1, le=36_500)] = 30
 
     @property
     def kafka_milliseconds(self) -> int:

@@ -21,7 +21,7 @@ from pipelines.runtime.catalog import TABLES
 from pipelines.runtime.job import Job
 from pipelines.runtime.settings import load_settings
 from tests.support.gold_events import DAY, act, at, click, keep, view
-from tests.support.polling import until
+from tests.support.polling import pass_time, until
 from tests.support.rebuilt import differing
 
 OTHERS = [table for table in incremental_tables() if table not in deferrable_tables()]
@@ -76,6 +76,20 @@ def test_the_thread_refreshes_and_the_end_does_the_rest(job, monkeypatch):
     until(lambda: not deferred_changes(job.settings).files(), "the refresh")
     running.end()
     assert differing(job, incremental_tables()) == []
+
+
+@pytest.mark.spark
+def test_an_end_waits_for_no_refresh_that_takes_long(job, monkeypatch):
+    monkeypatch.setattr("pipelines.deferred_refresh.PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("pipelines.deferred_refresh.END_SECONDS", 0.5)
+    keep(job.lake, LATE)
+    defer(job, monkeypatch)
+    running = DeferredRefresh(job)
+    with running.lock:  # as another refresh that does not end
+        running.start()
+        pass_time(1)
+        running.end()
+        assert deferred_changes(job.settings).files()
 
 
 @pytest.mark.spark

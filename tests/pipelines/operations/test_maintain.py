@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ from gold.sessions import TABLE as SESSIONS
 from lakehouse.errors import UsageError
 from pipelines.aggregate import run_aggregate
 from pipelines.operations.maintain import check_hours, run_maintain, shorten_log
+from pipelines.runtime.settings import RetentionSettings
 from silver.events import SILVER
 from tests.support.records import land, record, refine_only, rows, value
 
@@ -60,9 +62,9 @@ def test_a_column_that_is_added_to_bronze_changes_nothing(job, tables):
 
 
 def test_a_log_is_shortened_no_further_than_its_stream_needs(job, tables):
-    def age(table):
+    def age(table, days):
         for path in (tables.folder(table) / "_delta_log").iterdir():
-            os.utime(path, (1, 1))
+            os.utime(path, (time.time() - days * 86_400,) * 2)
 
     def land_ten(start):
         for number in range(start, start + 10):
@@ -71,10 +73,13 @@ def test_a_log_is_shortened_no_further_than_its_stream_needs(job, tables):
     land_ten(0)
     assert sorted(refine_only(job, "clicks")) == [*range(10)]
     land_ten(10)
-    age(TABLE)
-    # The stream has read up to version 10, and asks for its last batch again.
-    assert shorten_log(job.settings, TABLE) == 10
+    age(TABLE, days=3)
     assert shorten_log(job.settings, TABLE) == 0
+    # The stream has read up to version 10, and asks for its last batch again.
+    retention = RetentionSettings(log_days=2)
+    settings = job.settings.model_copy(update={"retention": retention})
+    assert shorten_log(settings, TABLE) == 10
+    assert shorten_log(settings, TABLE) == 0
     tables.forget(TABLE)
     assert sorted(refine_only(job, "clicks")) == [*range(20)]
     assert tables.read(TABLE).count() == 20
