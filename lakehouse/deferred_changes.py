@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lakehouse.atomic_files import draft_of
 from lakehouse.engines.delta_commit import sync
 from lakehouse.errors import OutsideError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _ENDING = ".parquet"
 
@@ -30,6 +31,8 @@ class DeferredChanges:
 
     def add(self, changes: Mapping[str, pa.Table]) -> None:
         """Keeps changed rows, by the name of their table."""
+        import pyarrow.parquet as pq
+
         self._folder.mkdir(parents=True, exist_ok=True)
         for name, rows in changes.items():
             path = self._folder / f"{uuid4()}.{name}{_ENDING}"
@@ -46,6 +49,9 @@ class DeferredChanges:
 
         Raises OutsideError where one cannot be read.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         found = defaultdict[str, list[pa.Table]](list)
         for path in files:
             _, _, name = path.name.removesuffix(_ENDING).partition(".")
