@@ -99,14 +99,8 @@ def test_damage_is_noticed_and_recovered(lab, kind, layer):
     is_noticed_and_fixed(lab, layer, TABLES[layer])
 
 
-@pytest.mark.parametrize(
-    ("kind", "layer"),
-    [
-        pytest.param(kind, layer, marks=() if (kind, layer) == ("offsets emptied", "bronze") else pytest.mark.long)
-        for kind in injuries.OF_A_STREAM
-        for layer in TABLES
-    ],
-)
+@pytest.mark.long  # some of them, with what recover does: test_checkpoints.py
+@pytest.mark.parametrize(("kind", "layer"), [(kind, layer) for kind in injuries.OF_A_STREAM for layer in TABLES])
 def test_a_damaged_checkpoint_is_noticed_and_recovered(lab, kind, layer):
     stream = "gold" if layer == "gold" else TABLES[layer]
     lab.injure_stream(stream, injuries.OF_A_STREAM[kind], Random(kind + layer))

@@ -175,6 +175,7 @@ def test_the_third_notebook_measures_what_the_tables_hold(installation, said):
     )
 
 
+@pytest.mark.long
 def test_a_second_generation_by_spark_submit_goes_live(installation):
     arguments = ("--properties-file", "conf/spark-defaults.conf", "pipelines/train.py", "--max-depth", "3", "--json")
     trained = run(installation, "spark-submit", *arguments)

@@ -36,6 +36,7 @@ def count(job, *tables):
     return sum(job.lake.read(table).count() for table in tables)
 
 
+@pytest.mark.long  # with tables alone: tests/pipelines/operations/test_old_records_streams.py
 def test_what_left_bronze_stays_accounted_for(spark, empty_topics, tmp_path):
     servers = empty_topics()
     job = installation(spark, tmp_path, servers)

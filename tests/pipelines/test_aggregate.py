@@ -89,6 +89,7 @@ def test_run_and_demo_score_once_after_their_steps(job):
     assert run_score(job).scored == 1
 
 
+@pytest.mark.long
 def test_what_spark_refreshes_is_scored_too(job, gold_of):
     gold_of(*(table for table in incremental_tables() if table.short_name in ("sessions", "user_history")), EXAMPLES)
     home = job.settings

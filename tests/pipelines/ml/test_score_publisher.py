@@ -220,6 +220,7 @@ def test_a_topic_of_other_records_is_refused(tmp_path, topic):
 
 
 @pytest.mark.spark
+@pytest.mark.long
 def test_scores_of_a_batch_by_spark_are_published(job, gold_of, broker):
     gold_of(SESSIONS, USER_HISTORY, EXAMPLES)
     fill(job, examples())

@@ -113,6 +113,7 @@ def test_silver_is_not_rebuilt_without_its_records(job, tables):
     assert tables.version(SILVER["clicks"]) == before
 
 
+@pytest.mark.long
 def test_quarantine_without_bytes_stays_through_all(job, tables, gold_of):
     gold_of(QUALITY)
     land(tables, "clicks", clicks(0, 1, 2, 3, 4, 5, at=OLD))
