@@ -125,6 +125,8 @@ class GoldStream:
         self._refresh_lock = Lock()
         self._in_process, self._by_spark = gold_builder.by_engine(job.settings)
         self._deferred = DeferredRefresh(job) if defers and not self._by_spark else None
+        deferred = deferrable_tables() if self._deferred else ()
+        self._at_once = [table for table in self._in_process if table not in deferred]
         self._engines: dict[int, str] = {}
 
     def stream(self) -> Stream:
@@ -234,13 +236,12 @@ class GoldStream:
         They are the rows of gold.training_examples among others, as they were and as they are.
         """
         changed = {} if changes is None else _by_table(changes)
-        deferred = () if self._deferred is None else deferrable_tables()
         journal = gold_builder.refresh_journal(self._job.settings)
         with self._refresh_lock:
             as_of = self._now()
             changed = refresh_tables(
                 self._job.local_lake,
-                [table for table in self._in_process if table not in deferred],
+                self._at_once,
                 gold_builder.table_sql(),
                 changed,
                 also={SESSIONS.name: f"NOT is_closed AND closes_at <= TIMESTAMP '{as_of:%Y-%m-%d %H:%M:%S.%f}'"},

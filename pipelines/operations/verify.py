@@ -21,7 +21,7 @@ from lakehouse.table import Table
 from pipelines import gold_builder
 from pipelines.operations.verification.checkpoints import check_checkpoints
 from pipelines.operations.verification.files import check_files
-from pipelines.operations.verification.gold import AT_WORK, check_gold
+from pipelines.operations.verification.gold import check_gold
 from pipelines.operations.verification.kafka import check_kafka, why_kafka_cannot_answer
 from pipelines.operations.verification.records import check_past_retention, check_record_sums, check_records
 from pipelines.operations.verification.result import RECOVER, Check, tried
@@ -79,13 +79,9 @@ def find_problem(checks: Sequence[Check]) -> LakehouseError | None:
         )
     not_done = [check for check in checks if not check.done]
     if not_done:
-        why = not_done[0].offence
-        said = f"{len(not_done)} of {len(checks)} checks were not done, and the others hold. {why[:1].upper()}{why[1:]}"
-        if any(check.offence == AT_WORK for check in not_done):
-            return OutsideError(said.rstrip(".") + ".")
-        return OutsideError(
-            said, "Start Kafka, for example with `clickstream broker start`, and run `clickstream verify` again."
-        )
+        first = not_done[0]
+        said = f"{len(not_done)} of {len(checks)} checks were not done, and the others hold. {first.offence}"
+        return OutsideError(said, first.fix)
     return None
 
 

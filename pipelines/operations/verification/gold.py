@@ -28,8 +28,10 @@ from pipelines.operations.offsets import rows_at, through_rewrites, version_read
 from pipelines.operations.verification.result import Check, format_key, recover_stream, tried
 from pipelines.runtime.job import Job
 
-AT_WORK = "`clickstream up` or `aggregate` refreshes gold meanwhile: end it, and verify again"
+_AT_WORK = "A running job refreshes gold meanwhile."
 """Why a difference says nothing: a batch may be in flight, and the tables by day are refreshed after the others."""
+
+_END_IT = "Where `clickstream up` or `aggregate` runs, end it, and verify again."
 
 _TITLE = "{}: equals a rebuild"
 
@@ -44,7 +46,7 @@ def check_gold(job: Job, tables: Sequence[Table]) -> list[Check]:
         checks |= _check_by_spark(job, by_spark)
     found = [check for table in tables for check in checks[table.name]]
     if is_locked(job.settings.locks, gold_builder.STREAM):
-        return [check if check.ok else Check.not_done(check.name, AT_WORK) for check in found]
+        return [check if check.ok else Check.not_done(check.name, _AT_WORK, _END_IT) for check in found]
     return found
 
 

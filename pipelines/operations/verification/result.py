@@ -20,6 +20,10 @@ REBUILD_SILVER = "`clickstream rebuild silver`, then `clickstream aggregate`"
 """What computes silver again."""
 
 
+START_KAFKA = "Start Kafka, for example with `clickstream broker start`, and run `clickstream verify` again."
+"""What lets a check be made that needs Kafka."""
+
+
 def recover_stream(stream: str) -> str:
     """What lets a stream bring back what it lacks."""
     return f"`clickstream recover --stream {stream} --apply`"
@@ -44,9 +48,9 @@ class Check:
             object.__setattr__(self, "fix", "")
 
     @classmethod
-    def not_done(cls, name: str, reason: str) -> Check:
-        """A check that could not be made, for example because Kafka does not answer."""
-        return cls(name, ok=False, offence=reason, done=False)
+    def not_done(cls, name: str, reason: str, fix: str = START_KAFKA) -> Check:
+        """A check that could not be made, for example because Kafka does not answer; ``fix`` lets it be made."""
+        return cls(name, ok=False, offence=reason, done=False, fix=fix)
 
 
 def tried(name: str, checks: Callable[[], Iterable[Check]], fix: str = RECOVER) -> Iterator[Check]:
