@@ -120,7 +120,7 @@ java:
 	fi
 
 # A name on the PATH may be a shim that fails, and a distribution's Python may come without venv: so each is tried.
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml $(wildcard lakehouse/java/*.java)
 	@found=""; \
 	for python in $(PYTHON); do \
 	  if "$$python" -c '$(FITS)' >/dev/null 2>&1; then found="$$python"; break; fi; \

@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,13 +69,16 @@ def resolve_packages(packages: str, fallback: Path, excludes: str = "") -> list[
     return [Path(unquote(urlsplit(jar).path)) for jar in found.split(",")]
 
 
-def keep_jars(note: Path, packages: str, jars: Iterable[Path]) -> None:
-    """Notes the jars of ``packages``, but those that Spark has itself in its own version."""
+def keep_jars(note: Path, packages: str, jars: Iterable[Path], settings: Mapping[str, str] | None = None) -> None:
+    """Notes the jars of ``packages``, but those that Spark has itself in its own version.
+
+    ``settings`` are those of Spark that need one of the jars, and hold where they are on the class path.
+    """
     spark = distribution("pyspark")
     own = {_artifact(jar.name) for jar in Path(str(spark.locate_file("pyspark/jars"))).glob("*.jar")}
     # Ivy writes the group and an underscore before an artifact's name.
     wanted = [str(jar) for jar in jars if _artifact(jar.name.partition("_")[2]) not in own]
-    write_json(note, {**read_json(note), packages: {"spark": spark.version, "jars": wanted}})
+    write_json(note, {**read_json(note), packages: {"spark": spark.version, "jars": wanted, "settings": {**(settings or {})}}})
 
 
 def with_kept_jars(conf: dict[str, str], note: Path) -> dict[str, str]:
@@ -87,7 +90,7 @@ def with_kept_jars(conf: dict[str, str], note: Path) -> dict[str, str]:
         return conf
     others = [conf[CLASS_PATH]] if conf.get(CLASS_PATH) else []
     rest = {name: value for name, value in conf.items() if name != PACKAGES}
-    return {**rest, CLASS_PATH: os.pathsep.join([*others, *jars])}
+    return {**known.get("settings", {}), **rest, CLASS_PATH: os.pathsep.join([*others, *jars])}
 
 
 def _artifact(jar: str) -> str:

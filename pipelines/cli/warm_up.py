@@ -16,9 +16,9 @@ from lakehouse.embedded_kafka.broker import KAFKA, KAFKA_SUMS, LOG_BINDING
 from lakehouse.errors import OutsideError
 from lakehouse.jvm import resolve_jars
 from lakehouse.session import read_defaults
-from lakehouse.spark_jars import PACKAGES, keep_jars, resolve_packages
+from lakehouse.spark_jars import PACKAGES, resolve_packages
 from pipelines.runtime.console import err, fail
-from pipelines.runtime.lake_store import CLASS_ARCHIVE, JARS, SPARK_SUMS
+from pipelines.runtime.lake_store import CLASS_ARCHIVE, JARS, SPARK_SUMS, note_jars
 from pipelines.runtime.settings import CONF
 
 _WORK = """
@@ -52,7 +52,10 @@ def main() -> None:
         check_sums(SPARK_SUMS, jars)
     except OutsideError as error:
         fail(error)
-    keep_jars(JARS, packages, jars)
+    try:
+        note_jars(packages, jars)
+    except OutsideError as error:
+        err.print(str(error))
     _archive_classes()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from lakehouse.checksums import check_sums, sha256
@@ -35,6 +36,20 @@ S3_SUMS = CONF / "spark-s3-jars.sha256"
 _COMMITS = JAVA_SOURCES / "ExclusiveS3LogStore.java"
 _LOG_STORE = {"spark.delta.logStore.s3a.impl": f"lakehouse.{_COMMITS.stem}"}
 
+_LISTING = JAVA_SOURCES / "FolderLogStore.java"
+_FOLDER_LOG_STORE = {"spark.delta.logStore.file.impl": f"lakehouse.{_LISTING.stem}"}
+
+
+def note_jars(packages: str, jars: Sequence[Path]) -> None:
+    """Notes the jars of Spark's packages, with one of ours by which Delta lists a long log in a folder quickly.
+
+    Raises OutsideError where that cannot be compiled: the others are noted then.
+    """
+    keep_jars(JARS, packages, jars)
+    jar = _jar_of(_LISTING)
+    compile_jar(_LISTING, jars, jar)
+    keep_jars(JARS, packages, [*jars, jar], _FOLDER_LOG_STORE)
+
 
 def store_settings(settings: Settings) -> dict[str, str]:
     """Spark's further settings for the store that the lake is in; none for a folder.
@@ -58,7 +73,7 @@ def s3_defaults() -> dict[str, str]:
 
 def are_jars_there(conf: dict[str, str]) -> bool:
     """Whether the jars of S3 are noted, so that a start needs no network."""
-    return PACKAGES not in with_kept_jars(conf, JARS) and _commits_jar().is_file()
+    return PACKAGES not in with_kept_jars(conf, JARS) and _jar_of(_COMMITS).is_file()
 
 
 def _fetch(conf: dict[str, str]) -> None:
@@ -69,8 +84,8 @@ def _fetch(conf: dict[str, str]) -> None:
     for sums in (SPARK_SUMS, S3_SUMS):
         check_sums(sums, jars)
     try:
-        compile_jar(_COMMITS, jars, _commits_jar())
-        keep_jars(JARS, conf[PACKAGES], [*jars, _commits_jar()])
+        compile_jar(_COMMITS, jars, _jar_of(_COMMITS))
+        keep_jars(JARS, conf[PACKAGES], [*jars, _jar_of(_COMMITS)])
     except PermissionError as error:
         raise OutsideError(
             f"The jars of S3 cannot be noted in {JARS.parent}: {error.strerror}.",
@@ -78,9 +93,9 @@ def _fetch(conf: dict[str, str]) -> None:
         ) from error
 
 
-def _commits_jar() -> Path:
-    """The jar of the class by which Delta commits to S3; another one where its source has changed."""
-    return JARS.with_name(f"s3-commits-{sha256(_COMMITS)[:12]}.jar")
+def _jar_of(source: Path) -> Path:
+    """The jar of a class of ours; another one where its source has changed."""
+    return JARS.with_name(f"{source.stem}-{sha256(source)[:12]}.jar")
 
 
 def main(arguments: list[str]) -> None:
