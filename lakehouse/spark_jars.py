@@ -78,7 +78,9 @@ def keep_jars(note: Path, packages: str, jars: Iterable[Path], settings: Mapping
     own = {_artifact(jar.name) for jar in Path(str(spark.locate_file("pyspark/jars"))).glob("*.jar")}
     # Ivy writes the group and an underscore before an artifact's name.
     wanted = [str(jar) for jar in jars if _artifact(jar.name.partition("_")[2]) not in own]
-    write_json(note, {**read_json(note), packages: {"spark": spark.version, "jars": wanted, "settings": {**(settings or {})}}})
+    write_json(
+        note, {**read_json(note), packages: {"spark": spark.version, "jars": wanted, "settings": {**(settings or {})}}}
+    )
 
 
 def with_kept_jars(conf: dict[str, str], note: Path) -> dict[str, str]:

@@ -86,14 +86,16 @@ class Progress:
         if last is None or last["timestamp"] == self._last_timestamp:
             return []
         self._last_timestamp = last["timestamp"]
-        new: list[Mapping[str, Any]] = []
-        for report in query.recentProgress:
-            # A trigger that found nothing new is reported under the number of the batch that is yet to come.
-            if report["batchId"] > self._last_batch and "addBatch" in report["durationMs"]:
-                self._last_batch = report["batchId"]
-                self.batches += 1 if report["numInputRows"] else 0
-                self.rows += report["numInputRows"]
-                new.append(report)
+        # Spark keeps a hundred reports, and gives all of them or the last: mostly that is the only one that is new.
+        reports: Sequence[Mapping[str, Any]] = (
+            [last] if last["batchId"] == self._last_batch + 1 else query.recentProgress
+        )
+        # A trigger that found nothing new is reported under the number of the batch that is yet to come.
+        new = [one for one in reports if one["batchId"] > self._last_batch and "addBatch" in one["durationMs"]]
+        for report in new:
+            self._last_batch = report["batchId"]
+            self.batches += 1 if report["numInputRows"] else 0
+            self.rows += report["numInputRows"]
         return new
 
 

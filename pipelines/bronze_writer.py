@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
     from lakehouse.engines.local_lake import LocalLake
     from lakehouse.table import Table
@@ -20,31 +20,24 @@ BYTES_OF_A_RECORD = 16_384
 
 _BYTES = ("key", "value", "headers")
 
+_HEADER_BYTES = "CAST(coalesce(octet_length(one.key), 0) + coalesce(octet_length(one.value), 0) AS BIGINT)"
+_SIZE = (
+    "CAST(coalesce(octet_length(key), 0) AS BIGINT) + CAST(coalesce(octet_length(value), 0) AS BIGINT)"
+    f" + coalesce(aggregate(headers, 0L, (total, one) -> total + {_HEADER_BYTES}), 0L)"
+)
+"""The bytes of a record. As SQL, for each call to make a column goes to Java and back, in every micro-batch."""
+
 
 def append_small_batch(lake: LocalLake, table: Table, rows: DataFrame, batch: tuple[str, int]) -> bool:
     """Appends the rows as ``Lake.append`` does; the same batch again adds nothing.
 
     False, and nothing is written, where one of the records is too large for this process.
     """
-    from pyspark.sql import functions as F
-
-    sized = rows.withColumn("is_small", _bytes() <= BYTES_OF_A_RECORD)
+    sized = rows.selectExpr("*", f"{_SIZE} <= {BYTES_OF_A_RECORD} AS is_small")
     # What is too large stays with the executors; one query tells both.
-    read = sized.withColumns({name: F.when(F.col("is_small"), F.col(name)) for name in _BYTES}).toArrow()
+    kept = (f"CASE WHEN is_small THEN {name} END AS {name}" if name in _BYTES else name for name in table.column_names)
+    read = sized.selectExpr(*kept, "is_small").toArrow()
     if not pc.all(read["is_small"], min_count=0).as_py():
         return False
     lake.append(table, read.drop_columns(["is_small"]), batch=batch)
     return True
-
-
-def _bytes() -> Column:
-    """The bytes of a record's key, value and headers."""
-    from pyspark.sql import functions as F
-
-    def size(column: Column) -> Column:
-        return F.coalesce(F.octet_length(column), F.lit(0)).cast("BIGINT")
-
-    headers = F.aggregate(
-        "headers", F.lit(0).cast("BIGINT"), lambda total, one: total + size(one["key"]) + size(one["value"])
-    )
-    return size(F.col("key")) + size(F.col("value")) + F.coalesce(headers, F.lit(0))

@@ -27,6 +27,7 @@ from lakehouse.signals import stopping
 from lakehouse.streams import IN_PROCESS, SPARK, Progress, Stream, current_query_id, with_batch_metrics
 from lakehouse.supervision import Supervised
 from lakehouse.table import Table
+from lakehouse.turns import Turn
 from pipelines.bronze_writer import RECORDS_IN_PROCESS, append_small_batch
 from pipelines.runtime import topics
 from pipelines.runtime.console import call
@@ -72,19 +73,19 @@ def run_ingest(job: Job, *, continuous: bool = False, accept_loss: bool = False)
     return run_streams(job, "ingest", made, continuous=continuous)
 
 
-def streams(job: Job, events: Iterable[str] = BRONZE) -> list[Stream]:
-    """One stream for each of these topics."""
+def streams(job: Job, events: Iterable[str] = BRONZE, turn: Turn = nullcontext) -> list[Stream]:
+    """One stream for each of these topics. A small micro-batch is written within a ``turn``."""
     servers = bootstrap_servers(job.settings)
     infos = kafka.topic_ids(servers, list(events), job.settings.kafka.client)
     topics.refuse_many_partitions(job.settings, infos)
-    return [BronzeStream(job, BRONZE[name], servers, info).stream() for name, info in infos.items()]
+    return [BronzeStream(job, BRONZE[name], servers, info, turn).stream() for name, info in infos.items()]
 
 
-def supervised(job: Job) -> list[Supervised]:
+def supervised(job: Job, turn: Turn = nullcontext) -> list[Supervised]:
     """The stream of each topic, to be kept running; what is wrong with one topic is none of the others'."""
 
     def make(name: str) -> Stream:
-        made = streams(job, [name])
+        made = streams(job, [name], turn)
         refuse_flawed_topics(job.settings, [name])
         go_on_with_topics(job, made, is_locked=True)
         return made[0]
@@ -228,12 +229,14 @@ def _waits(patience_seconds: float) -> dict[str, str]:
 class BronzeStream:
     """The stream of one topic into its bronze table. Each record is appended exactly once."""
 
-    def __init__(self, job: Job, table: Table, servers: str, topic: kafka.TopicInfo) -> None:
+    def __init__(self, job: Job, table: Table, servers: str, topic: kafka.TopicInfo, turn: Turn = nullcontext) -> None:
         job.lake.ensure(table)
         self._job = job
         self._table = table
         self._servers = servers
         self._topic = topic
+        self._topic_ids = kafka.TopicIds(servers, job.settings.kafka.client)
+        self._turn = turn
         self._checkpoint = job.checkpoint(table)
         self._is_in_process = job.writes_in_process(table)
         self._engines: dict[int, str] = {}
@@ -288,26 +291,27 @@ class BronzeStream:
         Raises OutsideError where the topic was created again meanwhile: its offsets would be taken for the old one's.
         """
         name = self._table.short_name
-        found = kafka.topic_ids(self._servers, [name], self._job.settings.kafka.client)[name]
+        found = self._topic_ids.of([name])[name]
         if found.topic_id != self._topic.topic_id:
             problem = topics.created_again(name)
             raise OutsideError(problem.problem, problem.hint)  # Java keeps its text: made again, it is known
         lake, written = self._job.lake, (current_query_id(self._job.spark), batch)
         is_small = self._is_small(batch)
-        # Kept, for Spark would count twice what it read from Kafka twice.
-        rows = rows.persist() if is_small else rows
-        try:
-            if is_small and append_small_batch(self._job.local_lake, self._table, rows, written):
-                self._engines[batch] = IN_PROCESS
-                return
-            # Under the table's lock, which Delta's own sink would not take: see lakehouse/locks.py.
-            with lake.writing(self._table):
-                lake.append(self._table, rows, batch=written)
-                lake.make_durable(self._table)
-            self._engines[batch] = SPARK
-        finally:
-            if is_small:
-                rows.unpersist()
+        with self._turn() if is_small else nullcontext():
+            # Kept, for Spark would count twice what it read from Kafka twice.
+            rows = rows.persist() if is_small else rows
+            try:
+                if is_small and append_small_batch(self._job.local_lake, self._table, rows, written):
+                    self._engines[batch] = IN_PROCESS
+                    return
+                # Under the table's lock, which Delta's own sink would not take: see lakehouse/locks.py.
+                with lake.writing(self._table):
+                    lake.append(self._table, rows, batch=written)
+                    lake.make_durable(self._table)
+                self._engines[batch] = SPARK
+            finally:
+                if is_small:
+                    rows.unpersist()
 
     def _is_small(self, batch: int) -> bool:
         records = planned_records(self._checkpoint, batch) if self._is_in_process else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -15,6 +16,7 @@ from lakehouse.engines.erasing_lake import ErasingLake
 from lakehouse.signals import stopping
 from lakehouse.streams import IN_PROCESS, SPARK, Progress, Stream, with_batch_metrics
 from lakehouse.supervision import Supervised
+from lakehouse.turns import Turn
 from pipelines.runtime.console import call
 from pipelines.runtime.erased_people import erased_people
 from pipelines.runtime.erased_records import drop_erased
@@ -45,22 +47,22 @@ def run_refine(job: Job, *, continuous: bool = False) -> dict[str, Progress]:
     return run_streams(job, "refine", streams(job), continuous=continuous)
 
 
-def streams(job: Job, events: Iterable[str] = EVENTS) -> list[Stream]:
-    """One stream for each of these kinds of event."""
+def streams(job: Job, events: Iterable[str] = EVENTS, turn: Turn = nullcontext) -> list[Stream]:
+    """One stream for each of these kinds of event. What this process writes, it writes within a ``turn``."""
     names = list(events)
     each = (table for name in names for table in (BRONZE[name], SILVER[name]))
     for table in (*each, QUARANTINE, DUPLICATES):
         job.lake.ensure(table)
-    return [SilverStream(job, EVENTS[name]).stream() for name in names]
+    return [SilverStream(job, EVENTS[name], turn).stream() for name in names]
 
 
-def supervised(job: Job) -> list[Supervised]:
+def supervised(job: Job, turn: Turn = nullcontext) -> list[Supervised]:
     """The stream of each kind of event, to be kept running."""
     return [
         Supervised(
             SILVER[name].name,
             job.checkpoint(SILVER[name]),
-            lambda name=name: streams(job, [name])[0],  # type: ignore[misc]
+            lambda name=name: streams(job, [name], turn)[0],  # type: ignore[misc]
             (BRONZE[name], SILVER[name], QUARANTINE, DUPLICATES),
         )
         for name in EVENTS
@@ -74,13 +76,14 @@ BYTES_IN_PROCESS = 64 << 20
 class SilverStream:
     """The stream of one kind of event from bronze into silver, quarantine and duplicates."""
 
-    def __init__(self, job: Job, event: EventType) -> None:
+    def __init__(self, job: Job, event: EventType, turn: Turn = nullcontext) -> None:
         self._job = job
         self._event = event
         self._source = BRONZE[event.name]
         self._target = SILVER[event.name]
         self._validate = validate_records(event)
         self._kept: dict[int, int] = {}
+        self._turn = turn
         self._erasing_lake = ErasingLake(job.settings.lake_root, job.settings.locks)
         self._erased = erased_people(job.settings)
         # Who was erased is known to this process alone.
@@ -133,10 +136,11 @@ class SilverStream:
     def write_batch(self, records: DataFrame, batch: int) -> None:
         """Validates, deduplicates and writes a micro-batch. Idempotent."""
         if self._is_in_process:
-            read = records.select(*COORDINATE_NAMES, "arrived_at", "value").toArrow()
-            if self._erased:
-                read = drop_erased(self._erasing_lake, self._event, read, self._erased)
-            counts = write_silver_batch_in_process(self._job.local_lake, self._event, read)
+            with self._turn():
+                read = records.select(*COORDINATE_NAMES, "arrived_at", "value").toArrow()
+                if self._erased:
+                    read = drop_erased(self._erasing_lake, self._event, read, self._erased)
+                counts = write_silver_batch_in_process(self._job.local_lake, self._event, read)
         else:
             counts = write_silver_batch(self._job.lake, self._event, self._validate(records))
             self._job.lake.make_durable(self._target, QUARANTINE, DUPLICATES)

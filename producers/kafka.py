@@ -430,12 +430,24 @@ def topic_ids(
     wait_seconds: float = WAIT_SECONDS,
 ) -> dict[str, TopicInfo]:
     """Each topic's id, as Kafka writes it, and its number of partitions. Raises OutsideError for missing ones."""
-    admin, wanted = _client(_Admin, bootstrap, client or {}), list(names)
-    _require(admin, bootstrap, wanted, wait_seconds)
-    with _outside(bootstrap):
-        answers = admin.describe_topics(TopicCollection(wanted)) if wanted else {}
-        found = {name: answer.result(wait_seconds) for name, answer in answers.items()}
-    return {name: TopicInfo(str(about.topic_id), len(about.partitions)) for name, about in found.items()}
+    return TopicIds(bootstrap, client).of(names, wait_seconds=wait_seconds)
+
+
+class TopicIds:
+    """Asks for topics' ids again and again over one connection: to make another takes longer than to ask."""
+
+    def __init__(self, bootstrap: str, client: Mapping[str, str] | None = None) -> None:
+        self._bootstrap = bootstrap
+        self._admin = _client(_Admin, bootstrap, client or {})
+
+    def of(self, names: Iterable[str], *, wait_seconds: float = WAIT_SECONDS) -> dict[str, TopicInfo]:
+        """As ``topic_ids``."""
+        wanted = list(names)
+        _require(self._admin, self._bootstrap, wanted, wait_seconds)
+        with _outside(self._bootstrap):
+            answers = self._admin.describe_topics(TopicCollection(wanted)) if wanted else {}
+            found = {name: answer.result(wait_seconds) for name, answer in answers.items()}
+        return {name: TopicInfo(str(about.topic_id), len(about.partitions)) for name, about in found.items()}
 
 
 def offsets(

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from lakehouse.signals import stopping
 from lakehouse.supervision import Standing, State, Supervised
+from lakehouse.turns import Turns
 from pipelines import aggregate, ingest, refine
 from pipelines.bi.html.live import live_page, live_server
 from pipelines.cli.up_demo import Shown, demonstrated
@@ -139,7 +140,12 @@ def _afresh(job: Job) -> Job:
 
 def all_streams(job: Job, is_stopping: Callable[[], bool]) -> list[Supervised]:
     """The streams of all layers, in their order."""
-    return [*ingest.supervised(job), *refine.supervised(job), aggregate.supervised(job, is_stopping)]
+    turns = Turns()  # gold needs none: what has a score to give goes first
+    return [
+        *ingest.supervised(job, turns.turn),
+        *refine.supervised(job, turns.turn),
+        aggregate.supervised(job, is_stopping),
+    ]
 
 
 def say(text: str) -> None:

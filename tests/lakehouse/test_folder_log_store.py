@@ -1,4 +1,4 @@
-"""A table's log in a folder is listed as Delta's own store lists it, without a look at the files that nobody asked for."""
+"""A table's log in a folder is listed as Delta's own store lists it, without a look at what nobody asked for."""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lakehouse.errors import CheckpointError, OutsideError
 from lakehouse.locks import WriterLock
@@ -28,6 +30,49 @@ def test_an_empty_poll_does_not_hide_the_batch_of_its_number():
         taken += [progress.take(query), progress.take(query)]
     assert [[one["timestamp"] for one in some] for some in taken] == [[], ["10:00"], [], [], [], ["10:02"], []]
     assert (progress.batches, progress.rows) == (2, 12)
+
+
+class Polled:
+    """Spark's query as far as it tells of its batches; counts how often it is asked for all that it kept."""
+
+    def __init__(self) -> None:
+        self.reports: list[dict] = []
+        self.asked_for_all = 0
+
+    @property
+    def lastProgress(self):  # noqa: N802 - as Spark spells it
+        return self.reports[-1] if self.reports else None
+
+    @property
+    def recentProgress(self):  # noqa: N802 - as Spark spells it
+        self.asked_for_all += 1
+        return self.reports[-100:]
+
+
+@given(
+    first=st.integers(0, 3),
+    steps=st.lists(st.tuples(st.lists(st.sampled_from([0, 5, None]), max_size=4), st.booleans()), max_size=12),
+)
+def test_each_batch_is_taken_once_whenever_it_is_polled(first, steps):
+    query, progress, number, taken, wanted = Polled(), Progress(), first, [], []
+    for reports, is_polled in [*steps, ([], True)]:
+        for rows in reports:  # None: a look that found nothing new
+            phases = ["latestOffset"] if rows is None else ["latestOffset", "addBatch"]
+            query.reports.append(said(number, str(len(query.reports)), rows or 0, *phases))
+            if rows is not None:
+                wanted.append(number)
+                number += 1
+        if is_polled:
+            taken += [one["batchId"] for one in progress.take(query)]
+    assert taken == wanted
+
+
+def test_polled_in_time_a_query_gives_its_last_batch_alone():
+    query, progress = Polled(), Progress()
+    for number in range(20):
+        query.reports.append(said(number, str(number), 5, "addBatch"))
+        assert len(progress.take(query)) == 1
+    assert query.asked_for_all == 0
 
 
 class Query:
