@@ -50,9 +50,10 @@ def compare_tables(
         for table in tables:
             inputs.views(table, rows_of)
             made = inputs.make(table, sql[table.name])
-            found = differences(database, table, f"FROM {made}", rows_of(table), f"differing_{table.short_name}")
+            stored = rows_of(table)
+            found = differences(database, table, f"FROM {made}", stored, f"differing_{table.short_name}")
             counts = database.execute(
-                f"SELECT (SELECT count(*) FROM after_rows), count(*) FILTER (_is_new), count(*) FILTER (NOT _is_new) "
+                f"SELECT (SELECT count(*) FROM ({stored})), count(*) FILTER (_is_new), count(*) FILTER (NOT _is_new) "
                 f"FROM {found}"
             )
             [(rows, wrong, lacking)] = counts.fetchall()

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from threading import Condition
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.engines.duckdb_rows import Inputs, collected, differences, open_database
+from lakehouse.engines.duckdb_rows import FEW_ROWS, Inputs, collected, differences, open_database
 from lakehouse.engines.duckdb_types import quoted
 from lakehouse.journal import Journal
 from lakehouse.span import Span, day_of_instant
@@ -83,7 +83,7 @@ def refresh_tables(
     table, SQL that is true for those of its rows whose scopes are to be recomputed although no input changed.
     Gives, by the name of a table, its rows that changed, as they were and as they are (``_is_new``).
     """
-    with open_database(memory) as database:
+    with open_database(memory, few_rows=sum(rows.num_rows for rows in changes.values()) <= FEW_ROWS) as database:
         run = _Refresh(lake, database, tables, sql, also=also, sources=sources, span=span, journal=journal)
         return run.run(changes)
 

@@ -53,7 +53,6 @@ TESTED_BY = {
     "lakehouse/engines/snapshot.py": "tests/lakehouse/engines/test_local_lake.py",
     "lakehouse/engines/duckdb_types.py": "tests/lakehouse/engines/test_transpile.py",
     "lakehouse/engines/comparison.py": "tests/gold/test_verified.py",
-    "lakehouse/engines/duckdb_rows.py": "tests/gold/test_engines.py",
     "lakehouse/engines/in_process.py": "tests/gold/test_engines.py",
     "lakehouse/engines/stored_sql.py": "tests/lakehouse/engines/test_transpile.py",
     "lakehouse/delta_scrub.py": "tests/pipelines/operations/erasure/test_erase.py",
