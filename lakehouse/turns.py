@@ -13,7 +13,7 @@ from threading import BoundedSemaphore
 Turn = Callable[[], AbstractContextManager[None]]
 """What gives a turn: one that is had within the context."""
 
-LONGEST_WAIT_SECONDS = 3.0
+LONGEST_WAIT_SECONDS = 5.0
 """A turn is only for speed: whoever waits so long goes on without: a stream may wait for Kafka in its turn."""
 
 
