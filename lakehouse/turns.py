@@ -14,7 +14,7 @@ Turn = Callable[[], AbstractContextManager[None]]
 """What gives a turn: one that is had within the context."""
 
 LONGEST_WAIT_SECONDS = 5.0
-"""A turn is only for speed: whoever waits so long goes on without: a stream may wait for Kafka in its turn."""
+"""Whoever waits so long goes on without a turn, which is only for speed: a stream may wait for Kafka in its own."""
 
 
 class Turns:

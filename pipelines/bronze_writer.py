@@ -20,11 +20,13 @@ BYTES_OF_A_RECORD = 16_384
 
 _BYTES = ("key", "value", "headers")
 
-_HEADER_BYTES = "CAST(coalesce(octet_length(one.key), 0) + coalesce(octet_length(one.value), 0) AS BIGINT)"
-_SIZE = (
-    "CAST(coalesce(octet_length(key), 0) AS BIGINT) + CAST(coalesce(octet_length(value), 0) AS BIGINT)"
-    f" + coalesce(aggregate(headers, 0L, (total, one) -> total + {_HEADER_BYTES}), 0L)"
-)
+
+def _bytes(value: str) -> str:
+    return f"CAST(coalesce(octet_length({value}), 0) AS BIGINT)"
+
+
+_OF_HEADERS = f"(total, one) -> total + {_bytes('one.key')} + {_bytes('one.value')}"
+_SIZE = f"{_bytes('key')} + {_bytes('value')} + coalesce(aggregate(headers, 0L, {_OF_HEADERS}), 0L)"
 """The bytes of a record. As SQL, for each call to make a column goes to Java and back, in every micro-batch."""
 
 
